@@ -1,0 +1,27 @@
+#pragma once
+// A model folder: config.json, model.safetensors, generation_config.json and the tokenizer's files.
+#include <filesystem>
+#include <span>
+
+#include "model/config.h"
+#include "model/parameters.h"
+
+namespace strider {
+
+/// Reads `folder`/model.safetensors (float32, bfloat16 or float16 tensors, widened) into `values` (layout.total() floats).
+/// Throws Error when a tensor is missing, unknown, or has another shape or type than `config` asks for.
+void read_weights(const std::filesystem::path& folder, const ParameterLayout& layout, std::span<float> values);
+
+/// Writes model.safetensors (float32, metadata {"format": "pt"}), config.json and generation_config.json into `folder`,
+/// which exists.
+void write_model(const std::filesystem::path& folder, const LlamaConfig& config, const ParameterLayout& layout,
+                 std::span<const float> values);
+
+/// Writes vocab.json, tokenizer.json, tokenizer_config.json and special_tokens_map.json: a tokenizer of the ids
+/// "0".."vocab_size-1" that splits on spaces. transformers' AutoTokenizer opens it.
+void write_tokenizer(const std::filesystem::path& folder, std::int64_t vocab_size);
+
+/// The vocabulary of a model folder, from vocab.json; ids 0..vocab_size-1 where there is no such file.
+std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size);
+
+}  // namespace strider
