@@ -1,0 +1,16 @@
+#pragma once
+// One function a command: adds its options to the program and what to call when it is chosen.
+namespace CLI {
+class App;
+}
+
+namespace strider::cli {
+
+void add_graph_command(CLI::App& program);
+void add_walks_command(CLI::App& program);
+void add_dataset_command(CLI::App& program);
+void add_train_command(CLI::App& program);
+void add_extract_command(CLI::App& program);
+void add_inspect_command(CLI::App& program);
+
+}  // namespace strider::cli

@@ -1,0 +1,41 @@
+// strider: reads the command line, runs one command, turns errors into exit codes: 0 done, 1 failed, 2 wrong usage.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "base/error.h"
+#include "cli/commands.h"
+
+namespace {
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program{
+      "Trains small Llama models on walks over graphs and extracts their token representations.\n"
+      "The steps, in order: graph, walks, dataset, train, extract. Each reads what the one before wrote."};
+  program.set_version_flag("--version", "strider " STRIDER_VERSION);
+  program.require_subcommand(1);
+  program.get_formatter()->column_width(34);
+  strider::cli::add_graph_command(program);
+  strider::cli::add_walks_command(program);
+  strider::cli::add_dataset_command(program);
+  strider::cli::add_train_command(program);
+  strider::cli::add_extract_command(program);
+  strider::cli::add_inspect_command(program);
+  try {
+    program.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? 0 : kWrongUsage;
+  } catch (const strider::Error& error) {
+    std::fprintf(stderr, "Error: %s\n", error.what());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "Error: out of memory\n  Use a smaller BATCH_SIZE (with GRAD_ACCUM to keep the step) or fewer THREADS.\n");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "Error: %s\n", error.what());
+  }
+  return kFailed;
+}

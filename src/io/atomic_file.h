@@ -1,0 +1,46 @@
+#pragma once
+// Files and folders that appear whole or not at all: written beside their place, flushed to the disk, renamed.
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace strider {
+
+/// Replaces `file` by `bytes`; makes the folders above it. Throws Error (no permission, no space ...), leaving what was there.
+void write_file_atomically(const std::filesystem::path& file, std::string_view bytes);
+
+/// A file that is written piece by piece and appears on commit(). Without commit() nothing is left of it.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path file);  // makes the folders above it
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::string_view bytes);
+  void commit();
+
+ private:
+  void flush();
+  std::filesystem::path file_, partial_;
+  int descriptor_ = -1;
+  std::string buffer_;
+};
+
+/// A folder that is filled under another name beside its place and appears on commit(), replacing a folder of that name.
+/// Without commit() nothing is left of it.
+class AtomicFolder {
+ public:
+  explicit AtomicFolder(std::filesystem::path folder);  // makes the folders above it
+  ~AtomicFolder();
+  AtomicFolder(const AtomicFolder&) = delete;
+  AtomicFolder& operator=(const AtomicFolder&) = delete;
+  const std::filesystem::path& path() const { return partial_; }  // where to write
+  void commit();  // flushes every file and folder below path(), then renames
+
+ private:
+  std::filesystem::path folder_, partial_;
+  bool committed_ = false;
+};
+
+}  // namespace strider
