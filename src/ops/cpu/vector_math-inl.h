@@ -1,0 +1,75 @@
+// Vector functions for one Highway target. Included once a target, so the guard is Highway's, not #pragma once.
+#if defined(STRIDER_OPS_CPU_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef STRIDER_OPS_CPU_VECTOR_MATH_INL_H_
+#undef STRIDER_OPS_CPU_VECTOR_MATH_INL_H_
+#else
+#define STRIDER_OPS_CPU_VECTOR_MATH_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+HWY_BEFORE_NAMESPACE();
+namespace strider {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// exp(x) within 2 units in the last place for x in [-87, 88]; outside it is held at the ends of that range.
+/// x = n ln 2 + r with |r| <= ln 2 / 2, ln 2 in two parts; exp(r) by a polynomial of degree 7 with the coefficients of
+/// the Cephes library's expf (Moshier), times 2^n made from its exponent bits.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V fast_exp(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  x = hn::Min(hn::Max(x, hn::Set(d, -87.0F)), hn::Set(d, 88.0F));
+  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504088896341F)));
+  const V nf = hn::ConvertTo(d, n);
+  V r = hn::NegMulAdd(nf, hn::Set(d, 0.693359375F), x);
+  r = hn::NegMulAdd(nf, hn::Set(d, -2.12194440e-4F), r);
+  V p = hn::Set(d, 1.9875691500e-4F);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3F));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3F));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2F));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1F));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1F));
+  p = hn::MulAdd(hn::Mul(p, r), r, hn::Add(r, hn::Set(d, 1.0F)));
+  const auto scale = hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127)));
+  return hn::Mul(p, hn::BitCast(d, scale));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid(D d, V x) {
+  const V one = hn::Set(d, 1.0F);
+  return hn::Div(one, hn::Add(one, fast_exp(d, hn::Neg(x))));
+}
+
+/// Calls body(tag, i) for i in [0, count): whole vectors first, then the rest one by one.
+template <class Body>
+HWY_INLINE void for_vectors(std::int64_t count, const Body& body) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) body(d, i);
+  const hn::CappedTag<float, 1> one;
+  for (; i < count; ++i) body(one, i);
+}
+
+/// Sum over [0, count) of term(tag, i), in a fixed order.
+template <class Term>
+HWY_INLINE float sum_vectors(std::int64_t count, const Term& term) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto total = hn::Zero(d);
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) total = hn::Add(total, term(d, i));
+  float sum = hn::GetLane(hn::SumOfLanes(d, total));
+  const hn::CappedTag<float, 1> one;
+  for (; i < count; ++i) sum += hn::GetLane(term(one, i));
+  return sum;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strider
+HWY_AFTER_NAMESPACE();
+
+#endif
