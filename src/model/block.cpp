@@ -1,0 +1,85 @@
+#include "model/block.h"
+
+#include "ops/attention.h"
+#include "ops/cross_entropy.h"
+
+namespace strider {
+namespace {
+
+// Hands out pieces of one allocation, each on a cache line; with no memory given it only counts.
+class Carver {
+ public:
+  explicit Carver(float* memory) : memory_(memory) {}
+
+  float* floats(std::int64_t count) {
+    float* piece = memory_ == nullptr ? nullptr : memory_ + used_;
+    used_ += (count + 15) / 16 * 16;
+    return piece;
+  }
+
+  Rows rows(std::int64_t count, std::int64_t width) {
+    const std::int64_t stride = (width + 15) / 16 * 16;
+    return {floats(count * stride), stride};
+  }
+
+  std::int64_t used() const { return used_; }
+
+ private:
+  float* memory_;
+  std::int64_t used_ = 0;
+};
+
+LayerActivations carve_layer(Carver& carver, const LlamaConfig& config, std::int64_t rows) {
+  const std::int64_t q_width = config.num_attention_heads * config.head_dim;
+  LayerActivations layer;
+  layer.input = carver.rows(rows, config.hidden_size);
+  layer.input_inverse = carver.floats(rows);
+  layer.qkv = carver.rows(rows, q_width + 2 * config.num_key_value_heads * config.head_dim);
+  layer.log_sum_exp = carver.floats(rows * config.num_attention_heads);
+  layer.attention = carver.rows(rows, q_width);
+  layer.middle = carver.rows(rows, config.hidden_size);
+  layer.middle_inverse = carver.floats(rows);
+  layer.gate_up = carver.rows(rows, 2 * config.intermediate_size);
+  return layer;
+}
+
+}  // namespace
+
+BlockBuffers::BlockBuffers(const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training)
+    : memory_(memory_bytes(config, rows, longest, for_training) / sizeof(float)) {
+  lay_out(memory_.data(), config, rows, longest, for_training);
+}
+
+std::uint64_t BlockBuffers::memory_bytes(const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
+                                         bool for_training) {
+  BlockBuffers counted;
+  return static_cast<std::uint64_t>(counted.lay_out(nullptr, config, rows, longest, for_training)) * sizeof(float);
+}
+
+std::int64_t BlockBuffers::lay_out(float* memory, const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
+                                   bool for_training) {
+  const AttentionShape attention{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+  Carver carver(memory);
+  const std::int64_t places = for_training ? config.num_hidden_layers : 1;
+  for (std::int64_t i = 0; i < places; ++i) layers.push_back(carve_layer(carver, config, rows));
+  if (for_training) {
+    LayerActivations last{};
+    last.input = carver.rows(rows, config.hidden_size);
+    layers.push_back(last);
+  }
+  normed = carver.rows(rows, config.hidden_size);
+  act = carver.rows(rows, config.intermediate_size);
+  final_inverse = carver.floats(rows);
+  losses = carver.floats(rows);
+  attention_scratch = carver.floats(attention_scratch_floats(attention, longest));
+  loss_scratch = carver.floats(cross_entropy_scratch_floats(config.vocab_size));
+  if (for_training) {
+    dresidual = carver.rows(rows, config.hidden_size);
+    dnormed = carver.rows(rows, config.hidden_size);
+    dact = carver.rows(rows, config.intermediate_size);
+    dattention = carver.rows(rows, config.num_attention_heads * config.head_dim);
+  }
+  return carver.used();
+}
+
+}  // namespace strider

@@ -1,0 +1,347 @@
+#include "ops/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/cpu/small_gemm.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/cpu/attention.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// math-inl.h has Log; its include order matters.
+#include <hwy/contrib/math/math-inl.h>
+
+#include "ops/cpu/vector_math-inl.h"
+
+#ifndef STRIDER_ATTENTION_CONSTANTS
+#define STRIDER_ATTENTION_CONSTANTS
+namespace strider {
+namespace {
+
+constexpr std::int64_t kQueryTile = 32;
+constexpr std::int64_t kKeyTile = kGemmDepth;  // most keys that one kernel takes
+
+std::int64_t padded(std::int64_t length) {
+  return (length + kQueryTile - 1) / kQueryTile * kQueryTile;
+}
+
+// One head's working memory. "Rows" are [keys or queries, head_dim]; "columns" the transpose. All padded with zeros to
+// a multiple of kQueryTile, so that every kernel has one of a few shapes.
+struct HeadScratch {
+  float* q_rows;  // rotated and scaled
+  float* q_columns;
+  float* k_rows;  // rotated
+  float* v_rows;
+  float* dout_rows;
+  float* dout_columns;
+  float* dk_rows;
+  float* dv_rows;
+  float* scores;    // [keys, kQueryTile]
+  float* dscores;   // the same
+  float* tile;      // [kQueryTile, head_dim]
+  float* row_sums;  // [kQueryTile]
+
+  HeadScratch(float* memory, std::int64_t head_dim, std::int64_t length) {
+    const std::int64_t size = padded(length) * head_dim;
+    auto take = [&](std::int64_t floats) {
+      float* part = memory;
+      memory += (floats + 15) / 16 * 16;
+      return part;
+    };
+    for (float** part : {&q_rows, &q_columns, &k_rows, &v_rows, &dout_rows, &dout_columns, &dk_rows, &dv_rows}) {
+      *part = take(size);
+    }
+    scores = take(padded(length) * kQueryTile);
+    dscores = take(padded(length) * kQueryTile);
+    tile = take(kQueryTile * head_dim);
+    row_sums = take(kQueryTile);
+  }
+};
+
+}  // namespace
+}  // namespace strider
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace strider {
+namespace HWY_NAMESPACE {
+
+// Rotates rows of one head into `rows` (and, transposed, into `columns` where given), times `scale`.
+void rotate_in(const RopeTable& rope, std::int64_t length, std::int64_t head_dim, ConstRows x, float scale, float* rows,
+               float* columns) {
+  const std::int64_t half = head_dim / 2;
+  const std::int64_t pitch = padded(length);
+  for (std::int64_t t = 0; t < length; ++t) {
+    const float* in = x.row(t);
+    const float* c = rope.cos(t);
+    const float* s = rope.sin(t);
+    float* out = rows + t * head_dim;
+    for_vectors(half, [&](auto d, std::int64_t i) {
+      const auto low = hn::LoadU(d, in + i);
+      const auto high = hn::LoadU(d, in + half + i);
+      const auto cosine = hn::LoadU(d, c + i);
+      const auto sine = hn::LoadU(d, s + i);
+      const auto factor = hn::Set(d, scale);
+      hn::StoreU(hn::Mul(factor, hn::NegMulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
+      hn::StoreU(hn::Mul(factor, hn::MulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
+    });
+    if (columns != nullptr) {
+      for (std::int64_t i = 0; i < head_dim; ++i) columns[i * pitch + t] = out[i];
+    }
+  }
+  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
+  if (columns != nullptr) {
+    for (std::int64_t i = 0; i < head_dim; ++i)
+      std::fill(columns + i * pitch + length, columns + (i + 1) * pitch, 0.0F);
+  }
+}
+
+// Rotates gradients of one head back and writes them to their rows, times `scale`.
+void rotate_out(const RopeTable& rope, std::int64_t first, std::int64_t count, std::int64_t head_dim, const float* rows,
+                float scale, Rows dx) {
+  const std::int64_t half = head_dim / 2;
+  for (std::int64_t t = 0; t < count; ++t) {
+    const float* in = rows + t * head_dim;
+    const float* c = rope.cos(first + t);
+    const float* s = rope.sin(first + t);
+    float* out = dx.row(first + t);
+    for_vectors(half, [&](auto d, std::int64_t i) {
+      const auto low = hn::LoadU(d, in + i);
+      const auto high = hn::LoadU(d, in + half + i);
+      const auto cosine = hn::LoadU(d, c + i);
+      const auto sine = hn::LoadU(d, s + i);
+      const auto factor = hn::Set(d, scale);
+      hn::StoreU(hn::Mul(factor, hn::MulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
+      hn::StoreU(hn::Mul(factor, hn::NegMulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
+    });
+  }
+}
+
+void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* rows, float* columns) {
+  const std::int64_t pitch = padded(length);
+  for (std::int64_t t = 0; t < length; ++t) {
+    const float* in = x.row(t);
+    std::copy_n(in, head_dim, rows + t * head_dim);
+    if (columns != nullptr) {
+      for (std::int64_t i = 0; i < head_dim; ++i) columns[i * pitch + t] = in[i];
+    }
+  }
+  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
+  if (columns != nullptr) {
+    for (std::int64_t i = 0; i < head_dim; ++i)
+      std::fill(columns + i * pitch + length, columns + (i + 1) * pitch, 0.0F);
+  }
+}
+
+// out[key][query] = sum_i columns[i][first + query] * rows[key][i] for keys below `keys`.
+void tile_products(std::int64_t head_dim, std::int64_t pitch, std::int64_t keys, const float* columns,
+                   const float* rows, float* out) {
+  for (std::int64_t key = 0; key < keys; key += kKeyTile) {
+    const GemmKernel kernel({.m = kQueryTile,
+                             .n = std::min(kKeyTile, keys - key),
+                             .k = head_dim,
+                             .lda = pitch,
+                             .ldb = head_dim,
+                             .ldc = kQueryTile});
+    kernel(columns, rows + key * head_dim, out + key * kQueryTile);
+  }
+}
+
+// out[query][i] = sum over keys of weights[key][query] * rows[key][i].
+void weighted_rows(std::int64_t head_dim, std::int64_t keys, const float* weights, const float* rows, float* out) {
+  for (std::int64_t key = 0; key < keys; key += kKeyTile) {
+    const GemmKernel kernel({.m = head_dim,
+                             .n = kQueryTile,
+                             .k = std::min(kKeyTile, keys - key),
+                             .lda = head_dim,
+                             .ldb = kQueryTile,
+                             .ldc = head_dim,
+                             .b_transposed = true,
+                             .add = key > 0});
+    kernel(rows + key * head_dim, weights + key * kQueryTile, out);
+  }
+}
+
+// out[key][i] += sum over the tile's queries of weights[key][query] * rows[query][i].
+void add_weighted_queries(std::int64_t head_dim, std::int64_t keys, const float* weights, const float* rows,
+                          float* out) {
+  for (std::int64_t key = 0; key < keys; key += kKeyTile) {
+    const GemmKernel kernel({.m = head_dim,
+                             .n = std::min(kKeyTile, keys - key),
+                             .k = kQueryTile,
+                             .lda = head_dim,
+                             .ldb = kQueryTile,
+                             .ldc = head_dim,
+                             .b_transposed = false,
+                             .add = true});
+    kernel(rows, weights + key * kQueryTile, out + key * head_dim);
+  }
+}
+
+// Softmax down the keys of a score tile whose first query is `first`: scores become exp(s - max), zero above the
+// diagonal. Returns their sums and the log-sum-exps.
+void softmax_tile(std::int64_t first, float* scores, float* sums, float* log_sum_exp) {
+  const hn::CappedTag<float, kQueryTile> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t keys = first + kQueryTile;
+  for (std::int64_t lane = 0; lane < kQueryTile; lane += lanes) {
+    const auto query = hn::Iota(d, static_cast<float>(lane));
+    auto largest = hn::Set(d, -3.0e38F);
+    for (std::int64_t key = 0; key < first; ++key) {
+      largest = hn::Max(largest, hn::LoadU(d, scores + key * kQueryTile + lane));
+    }
+    for (std::int64_t key = first; key < keys; ++key) {
+      const auto seen = hn::Ge(query, hn::Set(d, static_cast<float>(key - first)));
+      const auto s = hn::LoadU(d, scores + key * kQueryTile + lane);
+      largest = hn::Max(largest, hn::IfThenElse(seen, s, largest));
+    }
+    auto total = hn::Zero(d);
+    for (std::int64_t key = 0; key < first; ++key) {
+      float* at = scores + key * kQueryTile + lane;
+      const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, at), largest));
+      total = hn::Add(total, e);
+      hn::StoreU(e, d, at);
+    }
+    for (std::int64_t key = first; key < keys; ++key) {
+      float* at = scores + key * kQueryTile + lane;
+      const auto seen = hn::Ge(query, hn::Set(d, static_cast<float>(key - first)));
+      const auto e = hn::IfThenElseZero(seen, fast_exp(d, hn::Sub(hn::LoadU(d, at), largest)));
+      total = hn::Add(total, e);
+      hn::StoreU(e, d, at);
+    }
+    hn::StoreU(total, d, sums + lane);
+    hn::StoreU(hn::Add(largest, hn::Log(d, total)), d, log_sum_exp + lane);
+  }
+}
+
+// P from the scores and log-sum-exps (in place), dS = P (dP - D) in place of dP.
+void softmax_backward_tile(std::int64_t first, const float* log_sum_exp, const float* dots, float* scores,
+                           float* dscores) {
+  const hn::CappedTag<float, kQueryTile> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t keys = first + kQueryTile;
+  for (std::int64_t lane = 0; lane < kQueryTile; lane += lanes) {
+    const auto query = hn::Iota(d, static_cast<float>(lane));
+    const auto lse = hn::LoadU(d, log_sum_exp + lane);
+    const auto dot = hn::LoadU(d, dots + lane);
+    for (std::int64_t key = 0; key < keys; ++key) {
+      float* at = scores + key * kQueryTile + lane;
+      float* grad = dscores + key * kQueryTile + lane;
+      auto p = fast_exp(d, hn::Sub(hn::LoadU(d, at), lse));
+      if (key >= first) p = hn::IfThenElseZero(hn::Ge(query, hn::Set(d, static_cast<float>(key - first))), p);
+      hn::StoreU(p, d, at);
+      hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, grad), dot)), d, grad);
+    }
+  }
+}
+
+void AttentionForward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
+                      float* log_sum_exp, float* scratch) {
+  const std::int64_t head_dim = shape.head_dim;
+  const std::int64_t group = shape.heads / shape.kv_heads;
+  const std::int64_t pitch = padded(length);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  const HeadScratch own(scratch, head_dim, length);
+  float lse[kQueryTile];
+  for (std::int64_t head = 0; head < shape.heads; ++head) {
+    const std::int64_t kv = head / group;
+    if (head % group == 0) {
+      rotate_in(rope, length, head_dim, qkv.from(0, (shape.heads + kv) * head_dim), 1.0F, own.k_rows, nullptr);
+      copy_in(length, head_dim, qkv.from(0, (shape.heads + shape.kv_heads + kv) * head_dim), own.v_rows, nullptr);
+    }
+    rotate_in(rope, length, head_dim, qkv.from(0, head * head_dim), scale, own.q_rows, own.q_columns);
+    for (std::int64_t first = 0; first < length; first += kQueryTile) {
+      const std::int64_t keys = first + kQueryTile;
+      const std::int64_t count = std::min(kQueryTile, length - first);
+      tile_products(head_dim, pitch, keys, own.q_columns + first, own.k_rows, own.scores);
+      softmax_tile(first, own.scores, own.row_sums, lse);
+      weighted_rows(head_dim, keys, own.scores, own.v_rows, own.tile);
+      std::copy_n(lse, count, log_sum_exp + head * length + first);
+      for (std::int64_t t = 0; t < count; ++t) {
+        const float inverse = 1.0F / own.row_sums[t];
+        const float* in = own.tile + t * head_dim;
+        float* to = out.row(first + t) + head * head_dim;
+        for_vectors(head_dim, [&](auto d, std::int64_t i) {
+          hn::StoreU(hn::Mul(hn::LoadU(d, in + i), hn::Set(d, inverse)), d, to + i);
+        });
+      }
+    }
+  }
+}
+
+void AttentionBackward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, Rows qkv, ConstRows out,
+                       ConstRows dout, const float* log_sum_exp, float* scratch) {
+  const std::int64_t head_dim = shape.head_dim;
+  const std::int64_t group = shape.heads / shape.kv_heads;
+  const std::int64_t pitch = padded(length);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  const HeadScratch own(scratch, head_dim, length);
+  for (std::int64_t head = 0; head < shape.heads; ++head) {
+    const std::int64_t kv = head / group;
+    const Rows k = qkv.from(0, (shape.heads + kv) * head_dim);
+    const Rows v = qkv.from(0, (shape.heads + shape.kv_heads + kv) * head_dim);
+    const Rows q = qkv.from(0, head * head_dim);
+    if (head % group == 0) {
+      rotate_in(rope, length, head_dim, k, 1.0F, own.k_rows, nullptr);
+      copy_in(length, head_dim, v, own.v_rows, nullptr);
+      std::fill_n(own.dk_rows, pitch * head_dim, 0.0F);
+      std::fill_n(own.dv_rows, pitch * head_dim, 0.0F);
+    }
+    rotate_in(rope, length, head_dim, q, scale, own.q_rows, own.q_columns);
+    copy_in(length, head_dim, dout.from(0, head * head_dim), own.dout_rows, own.dout_columns);
+    for (std::int64_t first = 0; first < length; first += kQueryTile) {
+      const std::int64_t keys = first + kQueryTile;
+      const std::int64_t count = std::min(kQueryTile, length - first);
+      float dots[kQueryTile] = {};
+      float lse[kQueryTile] = {};
+      for (std::int64_t t = 0; t < count; ++t) {
+        const float* a = own.dout_rows + (first + t) * head_dim;
+        const float* b = out.row(first + t) + head * head_dim;
+        dots[t] = sum_vectors(
+            head_dim, [&](auto d, std::int64_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); });
+        lse[t] = log_sum_exp[head * length + first + t];
+      }
+      tile_products(head_dim, pitch, keys, own.q_columns + first, own.k_rows, own.scores);
+      tile_products(head_dim, pitch, keys, own.dout_columns + first, own.v_rows, own.dscores);
+      softmax_backward_tile(first, lse, dots, own.scores, own.dscores);
+      weighted_rows(head_dim, keys, own.dscores, own.k_rows, own.tile);
+      add_weighted_queries(head_dim, keys, own.dscores, own.q_rows + first * head_dim, own.dk_rows);
+      add_weighted_queries(head_dim, keys, own.scores, own.dout_rows + first * head_dim, own.dv_rows);
+      rotate_out(rope, first, count, head_dim, own.tile, scale, q);
+    }
+    if (head % group == group - 1) {
+      rotate_out(rope, 0, length, head_dim, own.dk_rows, 1.0F, k);
+      for (std::int64_t t = 0; t < length; ++t) std::copy_n(own.dv_rows + t * head_dim, head_dim, v.row(t));
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strider
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace strider {
+
+HWY_EXPORT(AttentionForward);
+HWY_EXPORT(AttentionBackward);
+
+std::int64_t attention_scratch_floats(const AttentionShape& shape, std::int64_t length) {
+  const std::int64_t rows = padded(length) * shape.head_dim + 16;
+  const std::int64_t scores = padded(length) * kQueryTile;
+  return 8 * rows + 2 * scores + kQueryTile * shape.head_dim + kQueryTile + 64;
+}
+
+void attention_forward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
+                       float* log_sum_exp, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionForward)(shape, rope, length, qkv, out, log_sum_exp, scratch);
+}
+
+void attention_backward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, Rows qkv,
+                        ConstRows out, ConstRows dout, const float* log_sum_exp, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionBackward)(shape, rope, length, qkv, out, dout, log_sum_exp, scratch);
+}
+
+}  // namespace strider
+#endif

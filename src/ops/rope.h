@@ -1,0 +1,25 @@
+#pragma once
+// Rotary position embedding (Su et al. 2021) in the half-split form of transformers' Llama: with h = head_dim / 2 and
+// angle(t, i) = t * theta^(-2i / head_dim), for i < h
+//   y[i]     = x[i] cos - x[i + h] sin
+//   y[i + h] = x[i + h] cos + x[i] sin
+// The gradient is the rotation by the opposite angle.
+#include <cstdint>
+#include <vector>
+
+namespace strider {
+
+/// cos and sin of every angle, [positions, head_dim / 2], in the float32 steps that torch takes.
+class RopeTable {
+ public:
+  RopeTable(std::int64_t positions, std::int64_t head_dim, double theta);
+  std::int64_t positions() const { return positions_; }
+  const float* cos(std::int64_t position) const { return cos_.data() + position * half_; }
+  const float* sin(std::int64_t position) const { return sin_.data() + position * half_; }
+
+ private:
+  std::int64_t positions_, half_;
+  std::vector<float> cos_, sin_;
+};
+
+}  // namespace strider
