@@ -1,0 +1,100 @@
+// Whole optimizer steps and evaluations of every preset through the engine: batch 50 of 128 tokens, walks on a 30 x 40
+// torus. Arguments of a benchmark: threads, walks, length, vocabulary. Counters: tokens and flops (the field's formula)
+// a second.
+#include <benchmark/benchmark.h>
+
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "presets.h"
+#include "train/engine.h"
+
+namespace strider::bench {
+namespace {
+
+using Walks = std::vector<std::vector<std::int32_t>>;
+
+Walks torus_walks(std::int64_t count, std::int64_t length, std::int64_t vocab) {
+  std::mt19937 generator(1);
+  const std::int64_t width = 40;
+  const std::int64_t height = vocab / width;
+  Walks walks(static_cast<std::size_t>(count));
+  for (auto& walk : walks) {
+    std::int64_t row = generator() % height;
+    std::int64_t column = generator() % width;
+    for (std::int64_t t = 0; t < length; ++t) {
+      walk.push_back(static_cast<std::int32_t>(row * width + column));
+      row = (row + height - 1 + generator() % 3) % height;
+      column = (column + width - 1 + generator() % 3) % width;
+    }
+  }
+  return walks;
+}
+
+std::vector<float> initial(const ParameterLayout& layout) {
+  std::mt19937 generator(2);
+  std::normal_distribution<float> normal(0.0F, 0.02F);
+  std::vector<float> values(static_cast<std::size_t>(layout.total()));
+  for (const ParameterInfo& tensor : layout.tensors()) {
+    for (std::int64_t i = 0; i < tensor.size; ++i) {
+      values[static_cast<std::size_t>(tensor.offset + i)] = tensor.decays ? normal(generator) : 1.0F;
+    }
+  }
+  return values;
+}
+
+void run(benchmark::State& state, const Preset& preset, bool training) {
+  const int threads = static_cast<int>(state.range(0));
+  const std::int64_t count = state.range(1);
+  const std::int64_t length = state.range(2);
+  const LlamaConfig config = preset.config(state.range(3));
+  Engine engine(config, {threads, length, count});
+  engine.set_parameters(initial(engine.layout()));
+  const Walks walks = torus_walks(count, length, config.vocab_size);
+  const std::vector<WalkView> views(walks.begin(), walks.end());
+  std::vector<double> losses(views.size());
+  for (auto _ : state) {
+    if (training) {
+      engine.forward_backward(views, static_cast<double>(count * (length - 1)), losses);
+      engine.update(1e-5, 1.0, {});
+    } else {
+      engine.evaluate(views, losses);
+    }
+  }
+  using benchmark::Counter;
+  const auto tokens = static_cast<double>(count * length);
+  state.counters["tokens"] = Counter(tokens, Counter::kIsIterationInvariantRate);
+  const double flops = Engine::training_flops(config, length) * static_cast<double>(count);
+  state.counters["flops"] = Counter(training ? flops : flops / 3.0, Counter::kIsIterationInvariantRate);
+  state.counters["memory"] = static_cast<double>(Engine::memory_bytes(config, {threads, length, count}));
+}
+
+}  // namespace
+}  // namespace strider::bench
+
+int main(int argc, char** argv) {
+  using namespace strider::bench;
+  const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+  for (const Preset& preset : kPresets) {
+    for (const bool training : {true, false}) {
+      const std::string name = std::string(preset.name) + (training ? "/step" : "/evaluate");
+      benchmark::RegisterBenchmark(name.c_str(), [&preset, training](benchmark::State& s) { run(s, preset, training); })
+          ->Args({threads, 50, 128, 1200})
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
+    }
+  }
+  const Preset& two_m = kPresets[1];
+  auto* growth = benchmark::RegisterBenchmark("2M/growth", [&two_m](benchmark::State& s) { run(s, two_m, true); });
+  growth->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(3);
+  growth->Args({1, 50, 128, 1200});
+  for (const std::int64_t walks : {2, 10, 200}) growth->Args({threads, walks, 128, 1200});
+  for (const std::int64_t length : {512, 2048, 4096}) growth->Args({threads, 6400 / length + 1, length, 1200});
+  for (const std::int64_t vocab : {10'000, 100'000, 1'000'000}) growth->Args({threads, 10, 128, vocab});
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
