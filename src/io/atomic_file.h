@@ -7,7 +7,8 @@
 
 namespace strider {
 
-/// Replaces `file` by `bytes`; makes the folders above it. Throws Error (no permission, no space ...), leaving what was there.
+/// Replaces `file` by `bytes`; makes the folders above it. Throws Error (no permission, no space ...), leaving what was
+/// there.
 void write_file_atomically(const std::filesystem::path& file, std::string_view bytes);
 
 /// A file that is written piece by piece and appears on commit(). Without commit() nothing is left of it.
@@ -27,8 +28,8 @@ class AtomicFile {
   std::string buffer_;
 };
 
-/// A folder that is filled under another name beside its place and appears on commit(), replacing a folder of that name.
-/// Without commit() nothing is left of it.
+/// A folder that is filled under another name beside its place and appears on commit(), replacing a folder of that
+/// name. Without commit() nothing is left of it.
 class AtomicFolder {
  public:
   explicit AtomicFolder(std::filesystem::path folder);  // makes the folders above it

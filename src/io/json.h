@@ -2,10 +2,9 @@
 // JSON files, with errors that say where. Users of this header include <nlohmann/json.hpp> in their own .cpp.
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 namespace strider {
 

@@ -1,0 +1,174 @@
+#include "io/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/error.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBufferBytes = 1 << 20;
+
+std::string advice_for(int error_number) {
+  if (error_number == ENOSPC || error_number == EDQUOT) return "Free some space there and run the same command again.";
+  if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
+    return "Choose a folder that you may write to, or change its permissions.";
+  }
+  return {};
+}
+
+[[noreturn]] void fail(const char* what, int error_number, const fs::path& file) {
+  throw system_error(what, error_number, {.file = file.string(), .place = {}, .advice = advice_for(error_number)});
+}
+
+void make_folders(const fs::path& folder) {
+  if (folder.empty()) return;
+  std::error_code status;
+  fs::create_directories(folder, status);
+  if (status) fail("cannot make the folder", status.value(), folder);
+}
+
+// Beside its place, so that the rename stays on one filesystem; hidden, and named after the process that writes it.
+fs::path partial_name(const fs::path& place) {
+  return place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid());
+}
+
+fs::path without_slash(const fs::path& folder) {
+  return folder.has_filename() ? folder : folder.parent_path();
+}
+
+// fsync of a file or a folder. Folders of filesystems that cannot sync them (EINVAL) have nothing to lose.
+void flush_to_disk(const fs::path& path, bool folder) {
+  const int descriptor = open(path.c_str(), folder ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open what was just written", errno, path);
+  const int result = fsync(descriptor);
+  const int error_number = errno;
+  close(descriptor);
+  if (result != 0 && !(folder && error_number == EINVAL)) fail("cannot flush to the disk", error_number, path);
+}
+
+void flush_parent(const fs::path& path) {
+  const fs::path parent = path.parent_path();
+  flush_to_disk(parent.empty() ? fs::path(".") : parent, true);
+}
+
+void flush_tree(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) flush_to_disk(entry.path(), false);
+    if (entry.is_directory()) flush_to_disk(entry.path(), true);
+  }
+  flush_to_disk(folder, true);
+}
+
+}  // namespace
+
+void write_file_atomically(const fs::path& file, std::string_view bytes) {
+  AtomicFile writer(file);
+  writer.write(bytes);
+  writer.commit();
+}
+
+AtomicFile::AtomicFile(fs::path file) : file_(std::move(file)), partial_(partial_name(file_)) {
+  make_folders(file_.parent_path());
+  descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot write the file", errno, file_);
+  buffer_.reserve(kBufferBytes);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  unlink(partial_.c_str());
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kBufferBytes) flush();
+  if (bytes.size() >= kBufferBytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("cannot write the file", errno, file_);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return;
+  }
+  buffer_.append(bytes);
+}
+
+void AtomicFile::flush() {
+  std::string_view rest = buffer_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write the file", errno, file_);
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  buffer_.clear();
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (fsync(descriptor_) != 0) fail("cannot flush the file to the disk", errno, file_);
+  if (close(descriptor_) != 0) {
+    const int error_number = errno;
+    descriptor_ = -1;
+    unlink(partial_.c_str());
+    fail("cannot close the file", error_number, file_);
+  }
+  descriptor_ = -1;
+  if (rename(partial_.c_str(), file_.c_str()) != 0) {
+    const int error_number = errno;
+    unlink(partial_.c_str());
+    fail("cannot put the file in its place", error_number, file_);
+  }
+  flush_parent(file_);
+}
+
+AtomicFolder::AtomicFolder(fs::path folder) : folder_(without_slash(folder)), partial_(partial_name(folder_)) {
+  make_folders(folder_.parent_path());
+  std::error_code status;
+  fs::remove_all(partial_, status);
+  if (mkdir(partial_.c_str(), 0777) != 0) fail("cannot make the folder", errno, folder_);
+}
+
+AtomicFolder::~AtomicFolder() {
+  if (committed_) return;
+  std::error_code ignored;  // what cannot be removed here is removed by the next writer of this name
+  fs::remove_all(partial_, ignored);
+}
+
+// Where there was a folder already, the two change places in one step, so at every moment a whole one stands there.
+void AtomicFolder::commit() {
+  flush_tree(partial_);
+  if (renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) == 0) {
+    committed_ = true;
+    flush_parent(folder_);
+    std::error_code status;
+    fs::remove_all(partial_, status);  // the old one
+    if (status) fail("cannot remove what was replaced", status.value(), partial_);
+    return;
+  }
+  if (errno != ENOENT && errno != EINVAL && errno != ENOSYS) fail("cannot put the folder in its place", errno, folder_);
+  std::error_code status;
+  if (fs::exists(folder_)) {  // a filesystem that cannot exchange: for a moment only the old name is missing
+    const fs::path aside = partial_.string() + ".old";
+    if (rename(folder_.c_str(), aside.c_str()) != 0) fail("cannot move the old folder aside", errno, folder_);
+    if (rename(partial_.c_str(), folder_.c_str()) != 0) fail("cannot put the folder in its place", errno, folder_);
+    fs::remove_all(aside, status);
+  } else if (rename(partial_.c_str(), folder_.c_str()) != 0) {
+    fail("cannot put the folder in its place", errno, folder_);
+  }
+  committed_ = true;
+  flush_parent(folder_);
+}
+
+}  // namespace strider
