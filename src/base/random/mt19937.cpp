@@ -1,0 +1,138 @@
+#include "base/random/mt19937.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace strider {
+namespace {
+
+constexpr std::size_t kShift = 397;
+constexpr std::size_t kBlock = 16;  // torch's vectorized normal fills blocks of 16
+
+std::uint32_t twist(std::uint32_t high, std::uint32_t low) {
+  const std::uint32_t mixed = (high & 0x80000000U) | (low & 0x7FFFFFFFU);
+  return (mixed >> 1) ^ ((low & 1U) != 0U ? 0x9908B0DFU : 0U);
+}
+
+float to_uniform(std::uint32_t bits) {
+  return static_cast<float>(bits & 0xFFFFFFU) * 0x1p-24F;
+}
+
+// Box-Muller over a block: the first half are radii's uniforms, the second half angles'.
+void normal_block(float* values, float mean, float std) {
+  for (std::size_t i = 0; i < kBlock / 2; ++i) {
+    const float u1 = 1.0F - values[i];  // in (0, 1]
+    const float u2 = values[i + kBlock / 2];
+    const float radius = std::sqrt(-2.0F * std::log(u1));
+    const float angle = 2.0F * std::numbers::pi_v<float> * u2;
+    values[i] = radius * std::cos(angle) * std + mean;
+    values[i + kBlock / 2] = radius * std::sin(angle) * std + mean;
+  }
+}
+
+}  // namespace
+
+TorchGenerator::TorchGenerator(std::uint64_t seed) {
+  state_[0] = static_cast<std::uint32_t>(seed);
+  for (std::size_t i = 1; i < kState; ++i) {
+    state_[i] = 1812433253U * (state_[i - 1] ^ (state_[i - 1] >> 30)) + static_cast<std::uint32_t>(i);
+  }
+}
+
+void TorchGenerator::refill() {
+  std::size_t i = 0;
+  for (; i < kState - kShift; ++i) state_[i] = state_[i + kShift] ^ twist(state_[i], state_[i + 1]);
+  for (; i < kState - 1; ++i) state_[i] = state_[i + kShift - kState] ^ twist(state_[i], state_[i + 1]);
+  state_[i] = state_[i + kShift - kState] ^ twist(state_[i], state_[0]);
+  next_ = 0;
+}
+
+std::uint32_t TorchGenerator::random() {
+  if (next_ == kState) refill();
+  std::uint32_t y = state_[next_++];
+  y ^= y >> 11;
+  y ^= (y << 7) & 0x9D2C5680U;
+  y ^= (y << 15) & 0xEFC60000U;
+  y ^= y >> 18;
+  return y;
+}
+
+std::uint64_t TorchGenerator::random64() {
+  const std::uint64_t high = random();
+  return high << 32 | random();
+}
+
+void TorchGenerator::skip(std::uint64_t draws) {
+  while (draws > 0) {
+    if (next_ == kState) refill();
+    const std::uint64_t taken = std::min<std::uint64_t>(draws, kState - next_);
+    next_ += taken;
+    draws -= taken;
+  }
+}
+
+float TorchGenerator::uniform() {
+  return to_uniform(random());
+}
+
+double TorchGenerator::normal_double() {
+  if (spare_normal_) {
+    const double value = *spare_normal_;
+    spare_normal_.reset();
+    return value;
+  }
+  constexpr double kUnit = 0x1p-53;
+  const double u1 = static_cast<double>(random64() & ((1ULL << 53) - 1)) * kUnit;
+  const double u2 = static_cast<double>(random64() & ((1ULL << 53) - 1)) * kUnit;
+  const double radius = std::sqrt(-2.0 * std::log1p(-u2));
+  const double angle = 2.0 * std::numbers::pi * u1;
+  spare_normal_ = radius * std::sin(angle);
+  return radius * std::cos(angle);
+}
+
+void TorchGenerator::normal(std::span<float> values, double mean, double std) {
+  if (values.size() < kBlock) {
+    for (float& value : values) value = static_cast<float>(normal_double() * std + mean);
+    return;
+  }
+  for (float& value : values) value = uniform();
+  const auto mean32 = static_cast<float>(mean);
+  const auto std32 = static_cast<float>(std);
+  std::size_t i = 0;
+  for (; i + kBlock <= values.size(); i += kBlock) normal_block(values.data() + i, mean32, std32);
+  if (i < values.size()) {  // the last 16 values are drawn anew
+    float* const last = values.data() + values.size() - kBlock;
+    for (std::size_t j = 0; j < kBlock; ++j) last[j] = uniform();
+    normal_block(last, mean32, std32);
+  }
+}
+
+void TorchGenerator::skip_normal(std::uint64_t elements) {
+  if (elements < kBlock) {
+    for (std::uint64_t i = 0; i < elements; ++i) normal_double();
+    return;
+  }
+  skip(elements + (elements % kBlock != 0 ? kBlock : 0));
+}
+
+void TorchGenerator::skip_uniform(std::uint64_t elements) {
+  skip(elements);
+}
+
+std::vector<std::int64_t> TorchGenerator::permutation(std::int64_t n) {
+  constexpr std::int64_t kLimit = (1LL << 32) / 20;  // above it torch draws 64 bits an element
+  if (n >= kLimit) throw Error("more walks than can be put in order: " + std::to_string(n));
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::int64_t i = 0; i < n - 1; ++i) {
+    const auto other = i + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n - i));
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
+  }
+  return order;
+}
+
+}  // namespace strider

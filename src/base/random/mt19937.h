@@ -1,0 +1,45 @@
+#pragma once
+// torch's CPU generator and what torch draws from it, number for number.
+// Sources: MT19937 (Matsumoto and Nishimura 1998); PyTorch, ATen/core/MT19937RNGEngine.h, CPUGeneratorImpl.cpp,
+// native/cpu/DistributionTemplates.h (normal_fill) and native/TensorFactories.cpp (randperm_cpu).
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace strider {
+
+class TorchGenerator {
+ public:
+  /// torch.manual_seed(seed): only the low 32 bits reach the engine.
+  explicit TorchGenerator(std::uint64_t seed);
+
+  std::uint32_t random();    // 32 bits
+  std::uint64_t random64();  // two draws, the first one high
+  void skip(std::uint64_t draws);
+
+  /// Tensor.uniform_(0, 1) of one float32: 24 bits of one draw.
+  float uniform();
+
+  /// Tensor.normal_(mean, std) of a contiguous float32 tensor.
+  void normal(std::span<float> values, double mean, double std);
+
+  /// What Tensor.normal_ and Tensor.uniform_ of so many float32 elements consume, without their values.
+  void skip_normal(std::uint64_t elements);
+  void skip_uniform(std::uint64_t elements);
+
+  /// torch.randperm(n, generator=self), for n below 2^32 / 20.
+  std::vector<std::int64_t> permutation(std::int64_t n);
+
+ private:
+  void refill();
+  double normal_double();
+
+  static constexpr std::size_t kState = 624;
+  std::array<std::uint32_t, kState> state_{};
+  std::size_t next_ = kState;
+  std::optional<double> spare_normal_;  // Box-Muller gives two at once
+};
+
+}  // namespace strider
