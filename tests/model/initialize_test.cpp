@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include "golden.h"
+#include "io/safetensors.h"
+#include "model/folder.h"
+#include "model/parameters.h"
+
+namespace strider {
+namespace {
+
+class Preset : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(All, Preset, testing::Values("400K", "2M", "6M", "12M"));
+
+TEST_P(Preset, Seed42StartsWhereTorchStarts) {
+  const nlohmann::json expected = test::golden_json("init_seed_42_vocab_1200.json")[GetParam()];
+  const std::filesystem::path file =
+      std::filesystem::path(STRIDER_CONFIGS) / ("config_" + std::string(GetParam()) + "_llama.json");
+  const LlamaConfig config = read_config(file, 1200);
+  const ParameterLayout layout(config);
+  EXPECT_EQ(layout.total(), expected["total"]);
+  EXPECT_EQ(layout.non_embedding(), expected["non_embedding"]);
+  ASSERT_EQ(layout.tensors().size(), expected["tensors"].size());
+  std::vector<float> values(static_cast<std::size_t>(layout.total()));
+  initialize_parameters(config, layout, 42, values);
+  for (const ParameterInfo& tensor : layout.tensors()) {
+    ASSERT_TRUE(expected["tensors"].contains(tensor.name)) << tensor.name;
+    const nlohmann::json& facts = expected["tensors"][tensor.name];
+    EXPECT_EQ(tensor.shape, facts["shape"].get<std::vector<std::int64_t>>());
+    const float* data = values.data() + tensor.offset;
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < tensor.size; ++i) sum += double{data[i]};
+    const double mean = sum / static_cast<double>(tensor.size);
+    double squares = 0.0;
+    for (std::int64_t i = 0; i < tensor.size; ++i) squares += (double{data[i]} - mean) * (double{data[i]} - mean);
+    EXPECT_NEAR(mean, facts["mean"], 1e-7) << tensor.name;
+    EXPECT_NEAR(std::sqrt(squares / static_cast<double>(tensor.size - 1)), facts["std"], 1e-7) << tensor.name;
+    for (std::size_t i = 0; i < facts["first"].size(); ++i) {
+      EXPECT_NEAR(data[i], facts["first"][i], 1e-6) << tensor.name << " first " << i;
+      EXPECT_NEAR(data[tensor.size - static_cast<std::int64_t>(facts["last"].size()) + static_cast<std::int64_t>(i)],
+                  facts["last"][i], 1e-6)
+          << tensor.name << " last " << i;
+    }
+  }
+}
+
+class Run : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Golden, Run, testing::Values("run", "run_accumulate"));
+
+TEST_P(Run, EveryWeightOfTheReferencesStart) {
+  const std::filesystem::path folder = test::golden(GetParam()) / "init";
+  const LlamaConfig config = read_config(folder / "config.json");
+  const ParameterLayout layout(config);
+  std::vector<float> expected(static_cast<std::size_t>(layout.total()));
+  std::vector<float> actual(expected.size());
+  read_weights(folder, layout, expected);
+  initialize_parameters(config, layout, 42, actual);
+  for (std::size_t i = 0; i < actual.size(); ++i) ASSERT_NEAR(actual[i], expected[i], 1e-6) << i;
+}
+
+}  // namespace
+}  // namespace strider

@@ -1,0 +1,113 @@
+// Logits, loss and every gradient of a small model against torch's.
+#include <gtest/gtest.h>
+
+#include "golden.h"
+#include "io/safetensors.h"
+#include "model/folder.h"
+#include "train/engine.h"
+
+namespace strider {
+namespace {
+
+class Gradients : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    folder = test::golden(GetParam());
+    config = read_config(folder / "config.json");
+    batch = test::golden_json(std::string(GetParam()) + "/batch.json")["walks"].get<decltype(batch)>();
+    views.assign(batch.begin(), batch.end());
+    for (const auto& walk : batch) predicted += static_cast<double>(walk.size()) - 1.0;
+  }
+
+  std::unique_ptr<Engine> engine(int threads) const {
+    auto made = std::make_unique<Engine>(config, EngineSettings{threads, 16, static_cast<std::int64_t>(batch.size())});
+    std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
+    read_weights(folder, made->layout(), values);
+    made->set_parameters(values);
+    return made;
+  }
+
+  std::filesystem::path folder;
+  LlamaConfig config;
+  std::vector<std::vector<std::int32_t>> batch;
+  std::vector<WalkView> views;
+  double predicted = 0.0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Golden, Gradients, testing::Values("gradients", "gradients_gqa_tied"));
+
+double largest(const std::vector<float>& values) {
+  double most = 0.0;
+  for (const float value : values) most = std::max(most, std::abs(double{value}));
+  return most;
+}
+
+TEST_P(Gradients, EqualTorch) {
+  const auto model = engine(2);
+  const SafetensorsFile expected(folder / "expected.safetensors");
+  auto read = [&](const std::string& name) {
+    const TensorEntry* entry = expected.find(name);
+    EXPECT_NE(entry, nullptr) << name;
+    std::vector<float> values(static_cast<std::size_t>(entry->elements()));
+    expected.read(*entry, values);
+    return values;
+  };
+  const std::vector<float> logits = read("logits");  // [walks, 16, vocab]
+  const std::vector<float> ours = model->logits(views);
+  const auto vocab = static_cast<std::size_t>(config.vocab_size);
+  const double bound = 1e-5 * largest(logits);
+  std::size_t row = 0;
+  for (std::size_t walk = 0; walk < batch.size(); ++walk) {
+    for (std::size_t t = 0; t < batch[walk].size(); ++t, ++row) {
+      for (std::size_t v = 0; v < vocab; ++v) {
+        ASSERT_NEAR(ours[row * vocab + v], logits[(walk * 16 + t) * vocab + v], bound)
+            << walk << ", " << t << ", " << v;
+      }
+    }
+  }
+  std::vector<double> losses(views.size());
+  model->forward_backward(views, predicted, losses);
+  double loss = 0.0;
+  for (const double sum : losses) loss += sum / predicted;
+  EXPECT_NEAR(loss, read("loss")[0], 1e-5);
+  for (const ParameterInfo& tensor : model->layout().tensors()) {
+    const std::vector<float> gradient = read("grad." + tensor.name);
+    ASSERT_EQ(static_cast<std::int64_t>(gradient.size()), tensor.size);
+    const double tolerance = 1e-5 * largest(gradient);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      ASSERT_NEAR(model->gradient()[static_cast<std::size_t>(tensor.offset) + i], gradient[i], tolerance)
+          << tensor.name;
+    }
+  }
+}
+
+TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {
+  std::vector<float> first;
+  std::vector<double> first_losses;
+  for (const int threads : {1, 2, 3, 7}) {
+    const auto model = engine(threads);
+    std::vector<double> losses(views.size());
+    for (int step = 0; step < 3; ++step) {
+      model->forward_backward(views, predicted, losses);
+      model->update(1e-2, 1.0, {});
+    }
+    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
+    if (first.empty()) {
+      first = parameters;
+      first_losses = losses;
+    }
+    EXPECT_EQ(parameters, first) << threads;
+    EXPECT_EQ(losses, first_losses) << threads;
+  }
+}
+
+TEST_P(Gradients, EvaluationGivesTheLossesOfTraining) {
+  const auto model = engine(2);
+  std::vector<double> training(views.size()), evaluation(views.size());
+  model->forward_backward(views, predicted, training);
+  model->evaluate(views, evaluation);
+  EXPECT_EQ(training, evaluation);
+}
+
+}  // namespace
+}  // namespace strider
