@@ -1,0 +1,147 @@
+#include "extract/extract.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/thread_team.h"
+#include "extract/output.h"
+#include "extract/token_states.h"
+#include "io/atomic_file.h"
+#include "io/npz.h"
+#include "model/folder.h"
+#include "model/parameters.h"
+#include "model/weights.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Rows of an array that are made at a time: work for a team, small beside the model.
+constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check_folders(const ExtractSettings& settings) {
+  if (!fs::is_directory(settings.model_dir)) {
+    throw Error(fmt::format("Model directory {} not found!", settings.model_dir.string()),
+                {.file = {}, .place = {}, .advice = "Please run ./02a_model_training.sh first"});
+  }
+  if (fs::exists(settings.output_dir) && !fs::is_directory(settings.output_dir)) {
+    throw Error("The output directory is a file",
+                {.file = settings.output_dir.string(), .place = {}, .advice = "Name another one."});
+  }
+  if (!settings.overwrite && fs::exists(settings.output_dir / kArraysFile)) {
+    throw Error(
+        fmt::format("Token representations already exist in {}", settings.output_dir.string()),
+        {.file = {},
+         .place = {},
+         .advice = "Replace them with --overwrite (OVERWRITE=true for 02b), or name another output directory."});
+  }
+}
+
+std::vector<std::int32_t> token_rows(const fs::path& model_dir, const LlamaConfig& config) {
+  std::vector<std::int64_t> ids = read_token_ids(model_dir, config.vocab_size);
+  std::ranges::sort(ids);
+  const fs::path file = model_dir / "vocab.json";
+  if (ids.empty()) {
+    throw Error("The vocabulary has no token",
+                {.file = file.string(), .place = {}, .advice = "Write the model folder again with 02a."});
+  }
+  for (const std::int64_t id : {ids.front(), ids.back()}) {
+    if (id >= 0 && id < config.vocab_size) continue;
+    throw Error(fmt::format("Token id {} is outside the model's vocabulary of {}", id, config.vocab_size),
+                {.file = file.string(), .place = {}, .advice = "Use the vocab.json that was written with this model."});
+  }
+  return {ids.begin(), ids.end()};
+}
+
+std::uint64_t piece_floats(const ExtractPlan& plan) {
+  const auto rows = std::min(kRowsAtOnce, static_cast<std::int64_t>(plan.token_ids.size()));
+  return static_cast<std::uint64_t>(rows * std::max(plan.config.hidden_size, plan.config.intermediate_size));
+}
+
+// Blocks of rows [first, first + count) of an array, dealt to the team as its members become free.
+void compute_rows(TokenStates& states, const TokenArray& array, ThreadTeam& team, std::int64_t first,
+                  std::int64_t count, float* out) {
+  const std::int64_t begin = first / TokenStates::kBlock;
+  const std::int64_t end = (first + count + TokenStates::kBlock - 1) / TokenStates::kBlock;
+  std::atomic<std::int64_t> next{begin};
+  team.run([&](int member) {
+    for (std::int64_t block = next++; block < end; block = next++) {
+      const Rows rows{out + (block - begin) * TokenStates::kBlock * array.width, array.width};
+      states.compute(array, block, member, rows);
+    }
+  });
+}
+
+void write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::path& file,
+                  const std::function<void(const TokenArray&)>& on_array, double& forward_seconds) {
+  ThreadTeam team(plan.settings.threads);
+  TokenStates states(weights, plan.token_ids, team.size());
+  std::vector<NpzArray> arrays;
+  for (const TokenArray& array : plan.arrays) {
+    auto fill = [&](std::int64_t first, std::int64_t count, float* out) {
+      const Clock::time_point start = Clock::now();
+      compute_rows(states, array, team, first, count, out);
+      forward_seconds += seconds_since(start);
+      if (first + count == states.tokens()) on_array(array);
+    };
+    arrays.push_back({array.name, {states.tokens(), array.width}, std::move(fill)});
+  }
+  write_npz(file, arrays, kRowsAtOnce);
+}
+
+}  // namespace
+
+ExtractPlan plan_extraction(const ExtractSettings& settings) {
+  ExtractPlan plan;
+  plan.settings = settings;
+  plan.asked = parse_representations(settings.representations);
+  check_folders(settings);
+  plan.config = read_config(settings.model_dir / "config.json");
+  plan.parameters = ParameterLayout(plan.config).total();
+  plan.token_ids = token_rows(settings.model_dir, plan.config);
+  plan.arrays = list_token_arrays(plan.config, plan.asked);
+  const auto tokens = static_cast<std::int64_t>(plan.token_ids.size());
+  for (const TokenArray& array : plan.arrays) {
+    plan.array_bytes += static_cast<std::uint64_t>(tokens * array.width) * sizeof(float);
+  }
+  plan.memory_bytes = Weights::memory_bytes(plan.config, 1, false) +
+                      TokenStates::memory_bytes(plan.config, tokens, settings.threads) +
+                      piece_floats(plan) * sizeof(float);
+  return plan;
+}
+
+ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const TokenArray&)>& on_array) {
+  ExtractSeconds seconds;
+  const Clock::time_point start = Clock::now();
+  Weights weights(plan.config, 1, false);
+  read_weights(plan.settings.model_dir, weights.layout(), weights.values());
+  weights.pack_all();
+  seconds.load = seconds_since(start);
+
+  const fs::path& folder = plan.settings.output_dir;
+  const bool beside_others = fs::is_directory(folder);
+  AtomicFolder staged(beside_others ? folder / "extraction" : folder);
+  write_arrays(plan, weights, staged.path() / kArraysFile, on_array, seconds.forward);
+  write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
+  write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
+  write_file_atomically(staged.path() / kInfoFile, info_json(plan));
+  if (beside_others) {
+    put_in_place(staged.path(), folder);
+  } else {
+    staged.commit();
+  }
+  seconds.total = seconds_since(start);
+  return seconds;
+}
+
+}  // namespace strider

@@ -1,0 +1,114 @@
+#include "extract/output.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int kIndent = 2;
+
+// ASCII only, as Python's json.dump writes; a folder's name need not be UTF-8.
+std::string text_of(const Json& json) {
+  return json.dump(kIndent, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+std::int64_t tokens_of(const ExtractPlan& plan) {
+  return static_cast<std::int64_t>(plan.token_ids.size());
+}
+
+Json asked_names(const ExtractPlan& plan) {
+  Json names = Json::array();
+  for (const Representation what : plan.asked) names.push_back(representation_type(what).name);
+  return names;
+}
+
+void flush_to_disk(const fs::path& path, int flags) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
+  if (descriptor < 0)
+    throw system_error("cannot open what was just written", errno, {.file = path.string(), .place = {}, .advice = {}});
+  const int result = fsync(descriptor);
+  const int error_number = errno;
+  close(descriptor);
+  if (result != 0 && error_number != EINVAL) {  // EINVAL: a filesystem that has nothing to flush for a folder
+    throw system_error("cannot flush to the disk", error_number, {.file = path.string(), .place = {}, .advice = {}});
+  }
+}
+
+}  // namespace
+
+std::string metadata_json(const ExtractPlan& plan) {
+  Json rows = Json::array();
+  for (const std::int32_t id : plan.token_ids) rows.push_back({{"token_id", id}, {"token_str", std::to_string(id)}});
+  return text_of(rows);
+}
+
+std::string summary_json(const ExtractPlan& plan) {
+  Json keys = Json::array();
+  for (const TokenArray& array : plan.arrays) keys.push_back(array.name);
+  const fs::path vocab_file = plan.settings.model_dir / "vocab.json";
+  return text_of({
+      {"model_dir", plan.settings.model_dir.string()},
+      {"vocab_file", fs::exists(vocab_file) ? Json(vocab_file.string()) : Json(nullptr)},
+      {"vocab_size", tokens_of(plan)},
+      {"num_layers", plan.config.num_hidden_layers},
+      {"hidden_size", plan.config.hidden_size},
+      {"intermediate_size", plan.config.intermediate_size},
+      {"representations_extracted", asked_names(plan)},
+      {"representation_keys", keys},
+      {"representation_shape", fmt::format("[vocab_size={}, hidden_dim]", tokens_of(plan))},
+  });
+}
+
+std::string info_json(const ExtractPlan& plan) {
+  Json where = Json::object();
+  for (const Representation what : plan.asked) {
+    const RepresentationType& type = representation_type(what);
+    where[std::string(type.name)] = type.where;
+  }
+  Json arrays = Json::object();
+  for (const TokenArray& array : plan.arrays) arrays[array.name] = {tokens_of(plan), array.width};
+  return text_of({
+      {"model",
+       {{"model_dir", plan.settings.model_dir.string()},
+        {"model_type", "llama"},
+        {"vocab_size", plan.config.vocab_size},
+        {"hidden_size", plan.config.hidden_size},
+        {"intermediate_size", plan.config.intermediate_size},
+        {"num_layers", plan.config.num_hidden_layers},
+        {"num_attention_heads", plan.config.num_attention_heads},
+        {"num_key_value_heads", plan.config.num_key_value_heads},
+        {"head_dim", plan.config.head_dim},
+        {"parameters", plan.parameters}}},
+      {"vocab_size", tokens_of(plan)},
+      {"representations_extracted", asked_names(plan)},
+      {"taken_at", where},
+      {"dtype", "float32"},
+      {"arrays", arrays},
+  });
+}
+
+void put_in_place(const fs::path& staged, const fs::path& folder) {
+  const auto files = {kMetadataFile, kSummaryFile, kInfoFile, kArraysFile};
+  for (const char* file : files) flush_to_disk(staged / file, 0);
+  for (const char* file : files) {
+    std::error_code status;
+    fs::rename(staged / file, folder / file, status);
+    if (status) {
+      throw system_error("cannot put the file in its place", status.value(),
+                         {.file = (folder / file).string(), .place = {}, .advice = {}});
+    }
+  }
+  flush_to_disk(folder, O_DIRECTORY);
+}
+
+}  // namespace strider

@@ -1,0 +1,26 @@
+#pragma once
+// The files of an extraction beside the arrays themselves, and how they take their places.
+#include <filesystem>
+#include <string>
+
+#include "extract/extract.h"
+
+namespace strider {
+
+inline constexpr const char* kArraysFile = "token_representations.npz";
+inline constexpr const char* kMetadataFile = "token_metadata.json";
+inline constexpr const char* kSummaryFile = "extraction_summary.json";
+inline constexpr const char* kInfoFile = "representation_info.json";
+
+/// token_metadata.json: [{"token_id": 7, "token_str": "7"}, ...], a row of the arrays each.
+std::string metadata_json(const ExtractPlan& plan);
+/// extraction_summary.json, with the keys of LLM-Topo's 02b.
+std::string summary_json(const ExtractPlan& plan);
+/// representation_info.json: the model, the types and where they are taken, each array's shape, the vocabulary size.
+std::string info_json(const ExtractPlan& plan);
+
+/// Moves the four files of `staged` into `folder`, which exists on the same filesystem, each flushed to the disk
+/// before; the arrays last, since they are what says that an extraction is there.
+void put_in_place(const std::filesystem::path& staged, const std::filesystem::path& folder);
+
+}  // namespace strider

@@ -1,0 +1,192 @@
+#include "extract/token_states.h"
+
+#include <algorithm>
+
+#include "ops/embedding.h"
+#include "ops/rms_norm.h"
+#include "ops/swiglu.h"
+
+namespace strider {
+namespace {
+
+void copy_rows(std::int64_t rows, std::int64_t width, ConstRows from, Rows to) {
+  for (std::int64_t r = 0; r < rows; ++r) std::copy_n(from.row(r), width, to.row(r));
+}
+
+// Columns [first, first + count) of x W^T; linear_forward starts at whole panels, so up to a panel more is computed.
+ConstRows linear_columns(const PackedLinear& weight, std::int64_t first, std::int64_t count, std::int64_t rows,
+                         ConstRows x, AlignedBuffer<float>& scratch) {
+  const std::int64_t panel = first / kPanel * kPanel;
+  const OutRange range{panel, first + count - panel};
+  const Rows y{scratch.data(), range.count};
+  linear_forward(weight, range, rows, x, y, Write::kReplace);
+  return ConstRows(y).from(0, first - panel);
+}
+
+std::int64_t wide_floats(const LlamaConfig& config) {
+  return std::max({2 * config.intermediate_size, config.intermediate_size + kPanel,
+                   config.num_key_value_heads * config.head_dim + kPanel});
+}
+
+std::int64_t scratch_floats(const LlamaConfig& config) {
+  return 2 * config.hidden_size + wide_floats(config) + config.num_attention_heads * config.head_dim +
+         config.intermediate_size + 1;
+}
+
+}  // namespace
+
+TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> ids, int workers)
+    : weights_(weights),
+      ids_(ids),
+      input_(ids.size() * static_cast<std::size_t>(weights.config().hidden_size)),
+      middle_(input_.size()),
+      output_(input_.size()),
+      progress_(static_cast<std::size_t>(blocks())) {
+  const LlamaConfig& config = weights.config();
+  auto block_of = [](std::int64_t width) { return AlignedBuffer<float>(static_cast<std::size_t>(kBlock * width)); };
+  for (int worker = 0; worker < workers; ++worker) {
+    scratch_.push_back({.normed = block_of(config.hidden_size),
+                        .wide = block_of(wide_floats(config)),
+                        .heads = block_of(config.num_attention_heads * config.head_dim),
+                        .attention = block_of(config.hidden_size),
+                        .act = block_of(config.intermediate_size),
+                        .inverse = block_of(1)});
+  }
+}
+
+std::uint64_t TokenStates::memory_bytes(const LlamaConfig& config, std::int64_t tokens, int workers) {
+  return static_cast<std::uint64_t>(3 * tokens * config.hidden_size + workers * kBlock * scratch_floats(config)) *
+         sizeof(float);
+}
+
+std::int64_t TokenStates::block_rows(std::int64_t block) const {
+  return std::min(kBlock, tokens() - block * kBlock);
+}
+
+Rows TokenStates::rows_of(AlignedBuffer<float>& buffer, std::int64_t block) {
+  const std::int64_t hidden = weights_.config().hidden_size;
+  return {buffer.data() + block * kBlock * hidden, hidden};
+}
+
+void TokenStates::norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const {
+  const LlamaConfig& config = weights_.config();
+  rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), x, weights_.at(weight_offset), y,
+                   scratch.inverse.data());
+}
+
+void TokenStates::compute(const TokenArray& array, std::int64_t block, int worker, Rows out) {
+  Scratch& scratch = scratch_[static_cast<std::size_t>(worker)];
+  const std::int64_t rows = block_rows(block);
+  if (array.what == Representation::kInputEmbeds) {
+    embed(block, out);
+    return;
+  }
+  reach(array.layer, block, scratch);
+  switch (array.what) {
+    case Representation::kAfterAttention:
+      copy_rows(rows, array.width, attention_output(block, scratch), out);
+      break;
+    case Representation::kFfnGate:
+    case Representation::kFfnUp:
+      copy_rows(rows, array.width, ffn_half(array.what == Representation::kFfnUp, block, scratch), out);
+      break;
+    case Representation::kAfterBlock:
+      need_output(block, scratch);
+      copy_rows(rows, array.width, rows_of(output_, block), out);
+      break;
+    case Representation::kResidualBefore:
+      copy_rows(rows, array.width, rows_of(input_, block), out);
+      break;
+    case Representation::kFinalHidden:
+      norm(rows, rows_of(input_, block), weights_.layout().final_norm(), scratch, out);
+      break;
+    case Representation::kInputEmbeds:
+      break;
+  }
+}
+
+void TokenStates::embed(std::int64_t block, Rows out) const {
+  embedding_forward(block_rows(block), weights_.config().hidden_size, ids_.data() + block * kBlock,
+                    weights_.at(weights_.layout().embed_tokens()), out);
+}
+
+void TokenStates::reach(std::int64_t layer, std::int64_t block, Scratch& scratch) {
+  Progress& progress = progress_[static_cast<std::size_t>(block)];
+  const std::int64_t rows = block_rows(block);
+  const std::int64_t hidden = weights_.config().hidden_size;
+  if (!progress.has_input) {
+    embed(block, rows_of(input_, block));
+    progress.has_input = true;
+  }
+  while (progress.layer < layer) {
+    need_output(block, scratch);
+    copy_rows(rows, hidden, rows_of(output_, block), rows_of(input_, block));
+    progress = {.layer = progress.layer + 1, .has_input = true};
+  }
+}
+
+ConstRows TokenStates::attention_output(std::int64_t block, Scratch& scratch) {
+  const LlamaConfig& config = weights_.config();
+  Progress& progress = progress_[static_cast<std::size_t>(block)];
+  const std::int64_t rows = block_rows(block);
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t head = config.head_dim;
+  const std::int64_t query_heads = config.num_attention_heads;
+  const std::int64_t group = query_heads / config.num_key_value_heads;
+  const Rows input = rows_of(input_, block);
+  const Rows middle = rows_of(middle_, block);
+  const Rows normed{scratch.normed.data(), hidden};
+  const Rows heads{scratch.heads.data(), query_heads * head};
+  const Rows output{scratch.attention.data(), hidden};
+
+  norm(rows, input, weights_.layout().layer(progress.layer).input_norm, scratch, normed);
+  const ConstRows v = linear_columns(weights_.qkv(progress.layer), (query_heads + config.num_key_value_heads) * head,
+                                     config.num_key_value_heads * head, rows, normed, scratch.wide);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t h = 0; h < query_heads; ++h) {
+      std::copy_n(v.row(r) + h / group * head, head, heads.row(r) + h * head);
+    }
+  }
+  linear_forward(weights_.o(progress.layer), rows, heads, output, Write::kReplace);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t j = 0; j < hidden; ++j) middle.row(r)[j] = input.row(r)[j] + output.row(r)[j];
+  }
+  progress.has_middle = true;
+  return output;
+}
+
+void TokenStates::need_middle(std::int64_t block, Scratch& scratch) {
+  if (!progress_[static_cast<std::size_t>(block)].has_middle) attention_output(block, scratch);
+}
+
+ConstRows TokenStates::ffn_half(bool up, std::int64_t block, Scratch& scratch) {
+  const LlamaConfig& config = weights_.config();
+  const std::int64_t layer = progress_[static_cast<std::size_t>(block)].layer;
+  const Rows normed{scratch.normed.data(), config.hidden_size};
+  need_middle(block, scratch);
+  norm(block_rows(block), rows_of(middle_, block), weights_.layout().layer(layer).post_norm, scratch, normed);
+  return linear_columns(weights_.gate_up(layer), up ? config.intermediate_size : 0, config.intermediate_size,
+                        block_rows(block), normed, scratch.wide);
+}
+
+void TokenStates::need_output(std::int64_t block, Scratch& scratch) {
+  const LlamaConfig& config = weights_.config();
+  Progress& progress = progress_[static_cast<std::size_t>(block)];
+  if (progress.has_output) return;
+  const std::int64_t rows = block_rows(block);
+  const std::int64_t ffn = config.intermediate_size;
+  const Rows normed{scratch.normed.data(), config.hidden_size};
+  const Rows gate_up{scratch.wide.data(), 2 * ffn};
+  const Rows act{scratch.act.data(), ffn};
+  const Rows output = rows_of(output_, block);
+
+  need_middle(block, scratch);
+  norm(rows, rows_of(middle_, block), weights_.layout().layer(progress.layer).post_norm, scratch, normed);
+  linear_forward(weights_.gate_up(progress.layer), rows, normed, gate_up, Write::kReplace);
+  swiglu_forward(rows, ffn, gate_up, act);
+  copy_rows(rows, config.hidden_size, rows_of(middle_, block), output);
+  linear_forward(weights_.down(progress.layer), rows, act, output, Write::kAdd);
+  progress.has_output = true;
+}
+
+}  // namespace strider
