@@ -15,15 +15,15 @@ struct VocabInfo {
   std::int64_t vocab_size = 0;
   std::int64_t min_id = 0;
   std::int64_t max_id = 0;
-  // Strider's extra keys: the best loss that any model can reach on the validation walks (nats per predicted token, mean
-  // over predicted tokens), absent where it is not known.
+  // Strider's extra keys: the best loss that any model can reach on the validation walks (nats per predicted token,
+  // mean over predicted tokens), absent where it is not known.
   std::optional<double> best_loss;
 };
 
 /// The walks of one split. Cheap to copy (shares the mapping); safe to read from several threads.
 class WalkSplit {
  public:
-  std::int64_t size() const;                    // walks
+  std::int64_t size() const;                     // walks
   std::int64_t length(std::int64_t walk) const;  // tokens of a walk, before any cut
   /// Copies the first min(length, out.size()) ids of a walk into `out`; returns how many.
   std::size_t read(std::int64_t walk, std::span<std::int32_t> out) const;
@@ -44,8 +44,9 @@ struct WalkDataset {
   std::optional<WalkSplit> validation;  // absent when the folder has no such split
 };
 
-/// Opens a dataset folder and checks all of it: every id against the vocabulary (an Error names the split, the walk and the
-/// position), every walk has a token, no split is empty, offsets are sane. A folder without splits is its own train split.
+/// Opens a dataset folder and checks all of it: every id against the vocabulary (an Error names the split, the walk and
+/// the position), every walk has a token, no split is empty, offsets are sane. A folder without splits is its own train
+/// split.
 WalkDataset open_dataset(const std::filesystem::path& folder);
 
 }  // namespace strider
