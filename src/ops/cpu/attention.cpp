@@ -134,48 +134,64 @@ void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* row
   }
 }
 
+// The products of a head, each as kernels for 1, 2, ... tiles of keys. Found once a walk, since finding one costs about
+// as much as the smallest of them.
+struct HeadKernels {
+  static constexpr std::int64_t kSizes = kKeyTile / kQueryTile;
+  GemmKernel products[kSizes], weighted[kSizes], weighted_add[kSizes], queries[kSizes];
+
+  HeadKernels(std::int64_t head_dim, std::int64_t pitch) {
+    for (std::int64_t i = 0; i < kSizes; ++i) {
+      const std::int64_t keys = (i + 1) * kQueryTile;
+      products[i] =
+          GemmKernel({.m = kQueryTile, .n = keys, .k = head_dim, .lda = pitch, .ldb = head_dim, .ldc = kQueryTile});
+      GemmShape sum{.m = head_dim,
+                    .n = kQueryTile,
+                    .k = keys,
+                    .lda = head_dim,
+                    .ldb = kQueryTile,
+                    .ldc = head_dim,
+                    .b_transposed = true};
+      weighted[i] = GemmKernel(sum);
+      sum.add = true;
+      weighted_add[i] = GemmKernel(sum);
+      queries[i] = GemmKernel({.m = head_dim,
+                               .n = keys,
+                               .k = kQueryTile,
+                               .lda = head_dim,
+                               .ldb = kQueryTile,
+                               .ldc = head_dim,
+                               .b_transposed = false,
+                               .add = true});
+    }
+  }
+
+  static std::int64_t size_of(std::int64_t keys) { return std::min(kKeyTile, keys) / kQueryTile - 1; }
+};
+
 // out[key][query] = sum_i columns[i][first + query] * rows[key][i] for keys below `keys`.
-void tile_products(std::int64_t head_dim, std::int64_t pitch, std::int64_t keys, const float* columns,
+void tile_products(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* columns,
                    const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    const GemmKernel kernel({.m = kQueryTile,
-                             .n = std::min(kKeyTile, keys - key),
-                             .k = head_dim,
-                             .lda = pitch,
-                             .ldb = head_dim,
-                             .ldc = kQueryTile});
-    kernel(columns, rows + key * head_dim, out + key * kQueryTile);
+    kernels.products[HeadKernels::size_of(keys - key)](columns, rows + key * head_dim, out + key * kQueryTile);
   }
 }
 
 // out[query][i] = sum over keys of weights[key][query] * rows[key][i].
-void weighted_rows(std::int64_t head_dim, std::int64_t keys, const float* weights, const float* rows, float* out) {
+void weighted_rows(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
+                   const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    const GemmKernel kernel({.m = head_dim,
-                             .n = kQueryTile,
-                             .k = std::min(kKeyTile, keys - key),
-                             .lda = head_dim,
-                             .ldb = kQueryTile,
-                             .ldc = head_dim,
-                             .b_transposed = true,
-                             .add = key > 0});
+    const std::int64_t size = HeadKernels::size_of(keys - key);
+    const GemmKernel& kernel = key == 0 ? kernels.weighted[size] : kernels.weighted_add[size];
     kernel(rows + key * head_dim, weights + key * kQueryTile, out);
   }
 }
 
 // out[key][i] += sum over the tile's queries of weights[key][query] * rows[query][i].
-void add_weighted_queries(std::int64_t head_dim, std::int64_t keys, const float* weights, const float* rows,
-                          float* out) {
+void add_weighted_queries(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
+                          const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    const GemmKernel kernel({.m = head_dim,
-                             .n = std::min(kKeyTile, keys - key),
-                             .k = kQueryTile,
-                             .lda = head_dim,
-                             .ldb = kQueryTile,
-                             .ldc = head_dim,
-                             .b_transposed = false,
-                             .add = true});
-    kernel(rows, weights + key * kQueryTile, out + key * head_dim);
+    kernels.queries[HeadKernels::size_of(keys - key)](rows, weights + key * kQueryTile, out + key * head_dim);
   }
 }
 
@@ -243,6 +259,7 @@ void AttentionForward(const AttentionShape& shape, const RopeTable& rope, std::i
   const std::int64_t pitch = padded(length);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const HeadScratch own(scratch, head_dim, length);
+  const HeadKernels kernels(head_dim, pitch);
   float lse[kQueryTile];
   for (std::int64_t head = 0; head < shape.heads; ++head) {
     const std::int64_t kv = head / group;
@@ -254,9 +271,9 @@ void AttentionForward(const AttentionShape& shape, const RopeTable& rope, std::i
     for (std::int64_t first = 0; first < length; first += kQueryTile) {
       const std::int64_t keys = first + kQueryTile;
       const std::int64_t count = std::min(kQueryTile, length - first);
-      tile_products(head_dim, pitch, keys, own.q_columns + first, own.k_rows, own.scores);
+      tile_products(kernels, head_dim, keys, own.q_columns + first, own.k_rows, own.scores);
       softmax_tile(first, own.scores, own.row_sums, lse);
-      weighted_rows(head_dim, keys, own.scores, own.v_rows, own.tile);
+      weighted_rows(kernels, head_dim, keys, own.scores, own.v_rows, own.tile);
       std::copy_n(lse, count, log_sum_exp + head * length + first);
       for (std::int64_t t = 0; t < count; ++t) {
         const float inverse = 1.0F / own.row_sums[t];
@@ -277,6 +294,7 @@ void AttentionBackward(const AttentionShape& shape, const RopeTable& rope, std::
   const std::int64_t pitch = padded(length);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const HeadScratch own(scratch, head_dim, length);
+  const HeadKernels kernels(head_dim, pitch);
   for (std::int64_t head = 0; head < shape.heads; ++head) {
     const std::int64_t kv = head / group;
     const Rows k = qkv.from(0, (shape.heads + kv) * head_dim);
@@ -302,12 +320,12 @@ void AttentionBackward(const AttentionShape& shape, const RopeTable& rope, std::
             head_dim, [&](auto d, std::int64_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); });
         lse[t] = log_sum_exp[head * length + first + t];
       }
-      tile_products(head_dim, pitch, keys, own.q_columns + first, own.k_rows, own.scores);
-      tile_products(head_dim, pitch, keys, own.dout_columns + first, own.v_rows, own.dscores);
+      tile_products(kernels, head_dim, keys, own.q_columns + first, own.k_rows, own.scores);
+      tile_products(kernels, head_dim, keys, own.dout_columns + first, own.v_rows, own.dscores);
       softmax_backward_tile(first, lse, dots, own.scores, own.dscores);
-      weighted_rows(head_dim, keys, own.dscores, own.k_rows, own.tile);
-      add_weighted_queries(head_dim, keys, own.dscores, own.q_rows + first * head_dim, own.dk_rows);
-      add_weighted_queries(head_dim, keys, own.scores, own.dout_rows + first * head_dim, own.dv_rows);
+      weighted_rows(kernels, head_dim, keys, own.dscores, own.k_rows, own.tile);
+      add_weighted_queries(kernels, head_dim, keys, own.dscores, own.q_rows + first * head_dim, own.dk_rows);
+      add_weighted_queries(kernels, head_dim, keys, own.scores, own.dout_rows + first * head_dim, own.dv_rows);
       rotate_out(rope, first, count, head_dim, own.tile, scale, q);
     }
     if (head % group == group - 1) {

@@ -16,6 +16,7 @@ struct GemmShape {
 
 class GemmKernel {
  public:
+  GemmKernel() = default;
   explicit GemmKernel(const GemmShape& shape);
   void operator()(const float* a, const float* b, float* c) const {
     if (made_ != nullptr) {
@@ -30,7 +31,7 @@ class GemmKernel {
 
   using Made = void (*)(const float*, const float*, float*, ...);
   GemmShape shape_;
-  Made made_;
+  Made made_ = nullptr;
 };
 
 /// How many rows of B a kernel takes at once: a few register blocks of the widest machine, small enough for L1.

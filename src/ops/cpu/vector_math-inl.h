@@ -44,15 +44,25 @@ HWY_INLINE V sigmoid(D d, V x) {
   return hn::Div(one, hn::Add(one, fast_exp(d, hn::Neg(x))));
 }
 
-/// Calls body(tag, i) for i in [0, count): whole vectors first, then the rest one by one.
+/// Calls body(tag, i) for whole vectors of at most kLanes from i on, then for what is left with ever shorter ones.
+template <std::size_t kLanes, class Body>
+HWY_INLINE void for_rest(std::int64_t i, std::int64_t count, const Body& body) {
+  const hn::CappedTag<float, kLanes> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (; i + lanes <= count; i += lanes) body(d, i);
+  if constexpr (kLanes > 1) {
+    if (i < count) for_rest<kLanes / 2>(i, count, body);
+  }
+}
+
+/// Calls body(tag, i) for i in [0, count), in steps of the tag's lanes: whole vectors first.
 template <class Body>
 HWY_INLINE void for_vectors(std::int64_t count, const Body& body) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) body(d, i);
-  const hn::CappedTag<float, 1> one;
-  for (; i < count; ++i) body(one, i);
+  if (i < count) for_rest<8>(i, count, body);
 }
 
 /// Sum over [0, count) of term(tag, i), in a fixed order.
