@@ -42,8 +42,25 @@ fs::path partial_name(const fs::path& place) {
   return place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid());
 }
 
-fs::path without_slash(const fs::path& folder) {
-  return folder.has_filename() ? folder : folder.parent_path();
+// A folder behind a link is replaced where it is, and the link stays.
+fs::path real_place(const fs::path& folder) {
+  const fs::path place = folder.has_filename() ? folder : folder.parent_path();
+  std::error_code status;
+  if (!fs::is_symlink(place, status)) return place;
+  fs::path real = fs::canonical(place, status);
+  if (status) fail("cannot follow the link", status.value(), place);
+  return real;
+}
+
+/// Whether a folder stands at `place`; throws Error when something else does.
+bool folder_stands_at(const fs::path& place) {
+  std::error_code status;
+  const fs::file_type type = fs::symlink_status(place, status).type();
+  if (type == fs::file_type::not_found) return false;
+  if (type == fs::file_type::none) fail("cannot look at the folder", status.value(), place);
+  if (type == fs::file_type::directory) return true;
+  throw Error("something that is no folder stands where a folder is to be written",
+              {.file = place.string(), .place = {}, .advice = "Move it away, or choose another place."});
 }
 
 // fsync of a file or a folder. Folders of filesystems that cannot sync them (EINVAL) have nothing to lose.
@@ -56,17 +73,45 @@ void flush_to_disk(const fs::path& path, bool folder) {
   if (result != 0 && !(folder && error_number == EINVAL)) fail("cannot flush to the disk", error_number, path);
 }
 
+void write_all(int descriptor, std::string_view bytes, const fs::path& file) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write the file", errno, file);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 void flush_parent(const fs::path& path) {
   const fs::path parent = path.parent_path();
   flush_to_disk(parent.empty() ? fs::path(".") : parent, true);
 }
 
 void flush_tree(const fs::path& folder) {
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) flush_to_disk(entry.path(), false);
-    if (entry.is_directory()) flush_to_disk(entry.path(), true);
+  std::error_code status;
+  fs::recursive_directory_iterator entry(folder, status);
+  for (; !status && entry != fs::recursive_directory_iterator(); entry.increment(status)) {
+    const fs::file_type type = entry->symlink_status().type();
+    if (type == fs::file_type::regular) flush_to_disk(entry->path(), false);
+    if (type == fs::file_type::directory) flush_to_disk(entry->path(), true);
   }
+  if (status) fail("cannot list what was just written", status.value(), folder);
   flush_to_disk(folder, true);
+}
+
+// For filesystems that cannot exchange two names (NFS, some overlays). A kill between the two renames leaves both whole
+// folders under hidden names and none under the right one; a failure puts the old one back.
+void replace_in_two_steps(const fs::path& partial, const fs::path& folder) {
+  const fs::path aside = partial.string() + ".old";
+  if (rename(folder.c_str(), aside.c_str()) != 0) fail("cannot move the old folder aside", errno, folder);
+  if (rename(partial.c_str(), folder.c_str()) != 0) {
+    const int error_number = errno;
+    if (rename(aside.c_str(), folder.c_str()) != 0) fail("cannot put the old folder back", errno, aside);
+    fail("cannot put the folder in its place", error_number, folder);
+  }
+  std::error_code status;
+  fs::remove_all(aside, status);
+  if (status) fail("cannot remove what was replaced", status.value(), aside);
 }
 
 }  // namespace
@@ -93,25 +138,14 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::write(std::string_view bytes) {
   if (buffer_.size() + bytes.size() > kBufferBytes) flush();
   if (bytes.size() >= kBufferBytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("cannot write the file", errno, file_);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    write_all(descriptor_, bytes, file_);
     return;
   }
   buffer_.append(bytes);
 }
 
 void AtomicFile::flush() {
-  std::string_view rest = buffer_;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("cannot write the file", errno, file_);
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_all(descriptor_, buffer_, file_);
   buffer_.clear();
 }
 
@@ -133,8 +167,9 @@ void AtomicFile::commit() {
   flush_parent(file_);
 }
 
-AtomicFolder::AtomicFolder(fs::path folder) : folder_(without_slash(folder)), partial_(partial_name(folder_)) {
+AtomicFolder::AtomicFolder(fs::path folder) : folder_(real_place(folder)), partial_(partial_name(folder_)) {
   make_folders(folder_.parent_path());
+  folder_stands_at(folder_);
   std::error_code status;
   fs::remove_all(partial_, status);
   if (mkdir(partial_.c_str(), 0777) != 0) fail("cannot make the folder", errno, folder_);
@@ -149,6 +184,7 @@ AtomicFolder::~AtomicFolder() {
 // Where there was a folder already, the two change places in one step, so at every moment a whole one stands there.
 void AtomicFolder::commit() {
   flush_tree(partial_);
+  const bool replaces = folder_stands_at(folder_);
   if (renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) == 0) {
     committed_ = true;
     flush_parent(folder_);
@@ -158,12 +194,8 @@ void AtomicFolder::commit() {
     return;
   }
   if (errno != ENOENT && errno != EINVAL && errno != ENOSYS) fail("cannot put the folder in its place", errno, folder_);
-  std::error_code status;
-  if (fs::exists(folder_)) {  // a filesystem that cannot exchange: for a moment only the old name is missing
-    const fs::path aside = partial_.string() + ".old";
-    if (rename(folder_.c_str(), aside.c_str()) != 0) fail("cannot move the old folder aside", errno, folder_);
-    if (rename(partial_.c_str(), folder_.c_str()) != 0) fail("cannot put the folder in its place", errno, folder_);
-    fs::remove_all(aside, status);
+  if (replaces) {
+    replace_in_two_steps(partial_, folder_);
   } else if (rename(partial_.c_str(), folder_.c_str()) != 0) {
     fail("cannot put the folder in its place", errno, folder_);
   }

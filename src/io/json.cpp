@@ -62,6 +62,39 @@ void refuse_deep_nesting(std::string_view text, const std::filesystem::path& fil
   }
 }
 
+// Where parsing failed. Not every exception of the library says it: a number too large for a double does not.
+class FailurePlace : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  std::size_t offset = 0;
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) override {
+    offset = position > 0 ? position - 1 : 0;
+    return false;
+  }
+};
+
+// The library's reason without its own numbering of errors and places; nothing where it repeats a long text.
+std::string reason_of(const nlohmann::json::exception& error) {
+  std::string reason = error.what();
+  for (const char* prefix : {"] ", ": "}) {
+    const bool says_place = std::string_view(prefix) == "] " || reason.starts_with("parse error at ");
+    const std::size_t at = reason.find(prefix);
+    if (says_place && at != std::string::npos) reason.erase(0, at + 2);
+  }
+  return reason.size() > 160 ? std::string() : ": " + reason;
+}
+
 const nlohmann::json& field_of(const nlohmann::json& object, const std::string& field,
                                const std::filesystem::path& file) {
   if (!object.is_object()) {
@@ -89,11 +122,12 @@ nlohmann::json parse_json(std::string_view text, const std::filesystem::path& fi
   refuse_deep_nesting(text, file);
   try {
     return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
-    throw Error("broken JSON", {.file = file.string(),
-                                .place = describe(place_of(text, offset)),
-                                .advice = "Mend the file there, or make it anew."});
+  } catch (const nlohmann::json::exception& error) {
+    FailurePlace failure;
+    nlohmann::json::sax_parse(text, &failure);
+    throw Error("broken JSON" + reason_of(error), {.file = file.string(),
+                                                   .place = describe(place_of(text, failure.offset)),
+                                                   .advice = "Mend the file there, or make it anew."});
   }
 }
 
@@ -108,8 +142,9 @@ nlohmann::json read_json(const std::filesystem::path& file) {
   }
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream.good() && !stream.eof()) {
+  std::string text(static_cast<std::size_t>(size), '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(size));
+  if (static_cast<std::uintmax_t>(stream.gcount()) != size) {
     throw system_error("cannot read the file", errno, {.file = file.string(), .place = {}, .advice = {}});
   }
   return parse_json(text, file);

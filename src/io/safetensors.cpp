@@ -119,7 +119,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : file_(file
   }
   const int error_number = errno;
   close(descriptor);
-  if (!known || mapping->size == 0) refuse(file, "the file is too short for a header");
+  if (!known) refuse(file, "this is no file");
+  if (mapping->size == 0) refuse(file, "the file is too short for a header");
   if (mapping->address == MAP_FAILED) {
     throw system_error("cannot map the file", error_number, {.file = file.string(), .place = {}, .advice = {}});
   }
@@ -199,7 +200,9 @@ void write_safetensors(const std::filesystem::path& file, const std::vector<Tens
   }
   std::uint64_t offset = 0;
   std::vector<std::uint64_t> sizes;
-  for (const TensorToWrite& tensor : tensors) {
+  std::vector<TensorToWrite> sorted = tensors;  // by name, as the safetensors library orders tensors of one type
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (const TensorToWrite& tensor : sorted) {
     std::uint64_t bytes = sizeof(float);
     for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::uint64_t>(size);
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
@@ -214,8 +217,8 @@ void write_safetensors(const std::filesystem::path& file, const std::vector<Tens
   std::memcpy(length, &header_bytes, kLengthBytes);
   writer.write({length, kLengthBytes});
   writer.write(text);
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    writer.write({reinterpret_cast<const char*>(tensors[i].data), sizes[i]});
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    writer.write({reinterpret_cast<const char*>(sorted[i].data), sizes[i]});
   }
   writer.commit();
 }

@@ -46,7 +46,8 @@ struct TensorToWrite {
   const float* data = nullptr;
 };
 
-/// Writes float32 tensors with the given metadata; the file appears whole or not at all.
+/// Writes float32 tensors with the given metadata, byte for byte the file that the safetensors library writes of them;
+/// it appears whole or not at all.
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorToWrite>& tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata);
 

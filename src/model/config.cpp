@@ -135,6 +135,11 @@ void check_config(const LlamaConfig& config, const fs::path& file) {
   if (!(config.rms_norm_eps > 0.0))
     refuse(file, fmt::format("rms_norm_eps is {}, it must be positive", config.rms_norm_eps));
   if (!(config.rope_theta > 0.0)) refuse(file, fmt::format("rope_theta is {}, it must be positive", config.rope_theta));
+  if (config.pad_token_id && (*config.pad_token_id < 0 || *config.pad_token_id >= config.vocab_size)) {
+    refuse(file,
+           fmt::format("pad_token_id {} is outside the vocabulary of {}", *config.pad_token_id, config.vocab_size),
+           "Leave it out: walks need no padding token.");
+  }
   if (!(config.initializer_range >= 0.0)) {
     refuse(file, fmt::format("initializer_range is {}, it must not be negative", config.initializer_range));
   }

@@ -1,32 +1,50 @@
 // The order of draws of `LlamaForCausalLM(config)` in transformers 4.57.1: every module draws its torch default when it
 // is made (an embedding normal_, a linear layer kaiming_uniform_), in the order of the constructors; then LlamaModel
-// draws all of its weights again, and last lm_head, made after LlamaModel, is drawn twice the same way.
+// draws all of its weights again, and last lm_head, made after LlamaModel, is drawn twice the same way. The embedding
+// of a padding token is set to zero.
+#include <algorithm>
+
 #include "base/random/mt19937.h"
 #include "model/parameters.h"
 
 namespace strider {
+namespace {
 
-void initialize_parameters(const LlamaConfig& config, const ParameterLayout& layout, std::uint64_t seed,
-                           std::span<float> values) {
-  TorchGenerator generator(seed);
-  auto part = [&](const ParameterInfo& tensor) {
-    return values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
-  };
-  auto is_head = [&](const ParameterInfo& tensor) {
-    return tensor.is_embedding && tensor.offset != layout.embed_tokens();
-  };
+bool is_head(const ParameterLayout& layout, const ParameterInfo& tensor) {
+  return tensor.is_embedding && tensor.offset != layout.embed_tokens();
+}
+
+void skip_constructors(const ParameterLayout& layout, TorchGenerator& generator) {
   for (const ParameterInfo& tensor : layout.tensors()) {
-    if (is_head(tensor) || !tensor.decays) continue;
+    if (is_head(layout, tensor) || !tensor.decays) continue;
     if (tensor.is_embedding) {
       generator.skip_normal(static_cast<std::uint64_t>(tensor.size));
     } else {
       generator.skip_uniform(static_cast<std::uint64_t>(tensor.size));
     }
   }
+}
+
+}  // namespace
+
+void initialize_parameters(const LlamaConfig& config, const ParameterLayout& layout, std::uint64_t seed,
+                           std::span<float> values) {
+  TorchGenerator generator(seed);
+  skip_constructors(layout, generator);
   for (const ParameterInfo& tensor : layout.tensors()) {
-    if (is_head(tensor)) generator.skip_uniform(static_cast<std::uint64_t>(tensor.size));
-    for (float& value : part(tensor)) value = 1.0F;
-    if (tensor.decays) generator.normal(part(tensor), 0.0, config.initializer_range);
+    const std::span<float> part =
+        values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    if (!tensor.decays) {
+      std::ranges::fill(part, 1.0F);
+      continue;
+    }
+    if (is_head(layout, tensor)) generator.skip_uniform(static_cast<std::uint64_t>(tensor.size));
+    generator.normal(part, 0.0, config.initializer_range);
+  }
+  if (config.pad_token_id) {
+    const std::int64_t row = layout.embed_tokens() + *config.pad_token_id * config.hidden_size;
+    std::ranges::fill(values.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(config.hidden_size)),
+                      0.0F);
   }
 }
 

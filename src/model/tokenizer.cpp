@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-// A word level model over what stands between spaces; decoding joins with spaces. A word that is no id of the
-// vocabulary is left out by the tokenizers library, as there is no token for it.
+// A word level model over what stands between spaces; decoding joins with spaces. The library asks for the name of an
+// unknown token; there is none in the vocabulary, so a word that is no id of it is an error and not some other node.
 ordered_json tokenizer_description(const ordered_json& vocab) {
   ordered_json description;
   description["version"] = "1.0";
@@ -47,7 +47,6 @@ void write_tokenizer(const fs::path& folder, std::int64_t vocab_size) {
   config["clean_up_tokenization_spaces"] = false;
   config["extra_special_tokens"] = ordered_json::object();
   config["model_input_names"] = {"input_ids", "attention_mask"};
-  config["model_max_length"] = 1000000000000000019884624838656.0;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + "\n");
   write_file_atomically(folder / "special_tokens_map.json", "{}\n");
@@ -71,7 +70,12 @@ std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vo
     }
     ids.push_back(id.get<std::int64_t>());
   }
+  if (ids.empty()) throw Error("the vocabulary is empty", {.file = file.string(), .place = {}, .advice = {}});
   std::sort(ids.begin(), ids.end());
+  if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end()) {
+    throw Error(fmt::format("the id {} belongs to two tokens", *twice),
+                {.file = file.string(), .place = {}, .advice = "Each token has its own id."});
+  }
   return ids;
 }
 

@@ -6,32 +6,28 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/random/box_muller.h"
 
 namespace strider {
 namespace {
 
 constexpr std::size_t kShift = 397;
-constexpr std::size_t kBlock = 16;  // torch's vectorized normal fills blocks of 16
 
 std::uint32_t twist(std::uint32_t high, std::uint32_t low) {
   const std::uint32_t mixed = (high & 0x80000000U) | (low & 0x7FFFFFFFU);
   return (mixed >> 1) ^ ((low & 1U) != 0U ? 0x9908B0DFU : 0U);
 }
 
-float to_uniform(std::uint32_t bits) {
-  return static_cast<float>(bits & 0xFFFFFFU) * 0x1p-24F;
+std::uint32_t temper(std::uint32_t y) {
+  y ^= y >> 11;
+  y ^= (y << 7) & 0x9D2C5680U;
+  y ^= (y << 15) & 0xEFC60000U;
+  return y ^ y >> 18;
 }
 
-// Box-Muller over a block: the first half are radii's uniforms, the second half angles'.
-void normal_block(float* values, float mean, float std) {
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    const float u1 = 1.0F - values[i];  // in (0, 1]
-    const float u2 = values[i + kBlock / 2];
-    const float radius = std::sqrt(-2.0F * std::log(u1));
-    const float angle = 2.0F * std::numbers::pi_v<float> * u2;
-    values[i] = radius * std::cos(angle) * std + mean;
-    values[i + kBlock / 2] = radius * std::sin(angle) * std + mean;
-  }
+// 24 bits, so through a signed integer, which processors convert in vectors.
+float to_uniform(std::uint32_t bits) {
+  return static_cast<float>(static_cast<std::int32_t>(bits & 0xFFFFFFU)) * 0x1p-24F;
 }
 
 }  // namespace
@@ -53,12 +49,7 @@ void TorchGenerator::refill() {
 
 std::uint32_t TorchGenerator::random() {
   if (next_ == kState) refill();
-  std::uint32_t y = state_[next_++];
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9D2C5680U;
-  y ^= (y << 15) & 0xEFC60000U;
-  y ^= y >> 18;
-  return y;
+  return temper(state_[next_++]);
 }
 
 std::uint64_t TorchGenerator::random64() {
@@ -79,6 +70,16 @@ float TorchGenerator::uniform() {
   return to_uniform(random());
 }
 
+void TorchGenerator::fill_uniform(std::span<float> values) {
+  while (!values.empty()) {
+    if (next_ == kState) refill();
+    const std::size_t count = std::min(values.size(), kState - next_);
+    for (std::size_t i = 0; i < count; ++i) values[i] = to_uniform(temper(state_[next_ + i]));
+    next_ += count;
+    values = values.subspan(count);
+  }
+}
+
 double TorchGenerator::normal_double() {
   if (spare_normal_) {
     const double value = *spare_normal_;
@@ -95,28 +96,27 @@ double TorchGenerator::normal_double() {
 }
 
 void TorchGenerator::normal(std::span<float> values, double mean, double std) {
-  if (values.size() < kBlock) {
+  if (values.size() < kNormalBlock) {
     for (float& value : values) value = static_cast<float>(normal_double() * std + mean);
     return;
   }
-  for (float& value : values) value = uniform();
+  fill_uniform(values);
   const auto mean32 = static_cast<float>(mean);
   const auto std32 = static_cast<float>(std);
-  std::size_t i = 0;
-  for (; i + kBlock <= values.size(); i += kBlock) normal_block(values.data() + i, mean32, std32);
-  if (i < values.size()) {  // the last 16 values are drawn anew
-    float* const last = values.data() + values.size() - kBlock;
-    for (std::size_t j = 0; j < kBlock; ++j) last[j] = uniform();
-    normal_block(last, mean32, std32);
+  box_muller(values.data(), values.size() / kNormalBlock, mean32, std32);
+  if (values.size() % kNormalBlock != 0) {  // the last 16 values are drawn anew
+    const std::span<float> last = values.last(kNormalBlock);
+    fill_uniform(last);
+    box_muller(last.data(), 1, mean32, std32);
   }
 }
 
 void TorchGenerator::skip_normal(std::uint64_t elements) {
-  if (elements < kBlock) {
+  if (elements < kNormalBlock) {
     for (std::uint64_t i = 0; i < elements; ++i) normal_double();
     return;
   }
-  skip(elements + (elements % kBlock != 0 ? kBlock : 0));
+  skip(elements + (elements % kNormalBlock != 0 ? kNormalBlock : 0));
 }
 
 void TorchGenerator::skip_uniform(std::uint64_t elements) {

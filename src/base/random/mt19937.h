@@ -34,6 +34,7 @@ class TorchGenerator {
 
  private:
   void refill();
+  void fill_uniform(std::span<float> values);
   double normal_double();
 
   static constexpr std::size_t kState = 624;
