@@ -29,32 +29,36 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+fs::file_type type_at(const fs::path& path) {
+  std::error_code status;
+  const fs::file_type type = fs::status(path, status).type();
+  if (type == fs::file_type::none) {
+    throw system_error(
+        "cannot look at this place", status.value(),
+        {.file = path.string(), .place = {}, .advice = "Check the permissions of the folders above it."});
+  }
+  return type;
+}
+
 void check_folders(const ExtractSettings& settings) {
-  if (!fs::is_directory(settings.model_dir)) {
+  const fs::path& output = settings.output_dir;
+  if (type_at(settings.model_dir) != fs::file_type::directory) {
     throw Error(fmt::format("Model directory {} not found!", settings.model_dir.string()),
                 {.file = {}, .place = {}, .advice = "Please run ./02a_model_training.sh first"});
   }
-  if (fs::exists(settings.output_dir) && !fs::is_directory(settings.output_dir)) {
-    throw Error("The output directory is a file",
-                {.file = settings.output_dir.string(), .place = {}, .advice = "Name another one."});
+  const fs::file_type type = type_at(output);
+  if (type == fs::file_type::not_found) return;
+  if (type != fs::file_type::directory) {
+    throw Error("The output directory is no directory",
+                {.file = output.string(), .place = {}, .advice = "Move it away, or name another output directory."});
   }
-  if (!settings.overwrite && fs::exists(settings.output_dir / kArraysFile)) {
-    throw Error(
-        fmt::format("Token representations already exist in {}", settings.output_dir.string()),
-        {.file = {},
-         .place = {},
-         .advice = "Replace them with --overwrite (OVERWRITE=true for 02b), or name another output directory."});
+  if (!settings.overwrite && type_at(output / kArraysFile) != fs::file_type::not_found) {
+    throw Error(fmt::format("Token representations already exist in {}", output.string()),
+                {.file = {},
+                 .place = {},
+                 .advice = "Replace them with --overwrite (OVERWRITE=true ./02b_representation_extraction.sh), or name "
+                           "another output directory."});
   }
-}
-
-std::vector<std::int32_t> token_rows(const fs::path& model_dir, const LlamaConfig& config) {
-  const std::vector<std::int64_t> ids = read_token_ids(model_dir, config.vocab_size);
-  if (ids.empty()) {
-    throw Error("The vocabulary has no token", {.file = (model_dir / "vocab.json").string(),
-                                                .place = {},
-                                                .advice = "Use the vocab.json that was written with this model."});
-  }
-  return {ids.begin(), ids.end()};
 }
 
 std::uint64_t piece_floats(const ExtractPlan& plan) {
@@ -102,7 +106,8 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   check_folders(settings);
   plan.config = read_config(settings.model_dir / "config.json");
   plan.parameters = ParameterLayout(plan.config).total();
-  plan.token_ids = token_rows(settings.model_dir, plan.config);
+  const std::vector<std::int64_t> ids = read_token_ids(settings.model_dir, plan.config.vocab_size);
+  plan.token_ids.assign(ids.begin(), ids.end());
   plan.arrays = list_token_arrays(plan.config, plan.asked);
   const auto tokens = static_cast<std::int64_t>(plan.token_ids.size());
   for (const TokenArray& array : plan.arrays) {
@@ -124,7 +129,7 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
 
   const fs::path& folder = plan.settings.output_dir;
   const bool beside_others = fs::is_directory(folder);
-  AtomicFolder staged(beside_others ? folder / "extraction" : folder);
+  AtomicFolder staged(beside_others ? folder / "representations" : folder);
   write_arrays(plan, weights, staged.path() / kArraysFile, on_array, seconds.forward);
   write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));

@@ -17,9 +17,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kIndent = 2;
 
-// ASCII only, as Python's json.dump writes; a folder's name need not be UTF-8.
+// The bytes of Python's json.dump(indent=2): ASCII only, no newline at the end. A folder's name need not be UTF-8.
 std::string text_of(const Json& json) {
-  return json.dump(kIndent, ' ', true, Json::error_handler_t::replace) + "\n";
+  return json.dump(kIndent, ' ', true, Json::error_handler_t::replace);
 }
 
 std::int64_t tokens_of(const ExtractPlan& plan) {
