@@ -41,7 +41,8 @@ TEST(Config, PresetsTakeTheVocabularyAndTheDefaults) {
 }
 
 TEST(Config, WhatTransformersWroteComesOutTheSame) {
-  for (const char* name : {"run/init", "gradients", "gradients_gqa_tied"}) {
+  for (const char* name : {"run/init", "gradients", "gradients_gqa_tied", "../golden_extra/init_gqa_tied_head_dim",
+                           "../golden_extra/init_padding"}) {
     const std::filesystem::path file = test::golden(name) / "config.json";
     EXPECT_EQ(config_json(read_config(file)), test::read_text(file)) << name;
   }
@@ -106,6 +107,11 @@ TEST(Config, SizesThatDoNotFitAreNamed) {
       {{{"intermediate_size", 99999999999}}, "intermediate_size is 99999999999"},
       {{{"hidden_size", 1 << 20}, {"num_hidden_layers", 4000}, {"intermediate_size", 1 << 24}}, "parameters"},
       {{{"tie_word_embeddings", 1}}, "tie_word_embeddings"},
+      {{{"pad_token_id", 10}}, "pad_token_id 10 is outside the vocabulary of 10"},
+      {{{"pad_token_id", -1}}, "pad_token_id -1"},
+      {{{"num_key_value_heads", INT64_MAX}}, "num_key_value_heads is 9223372036854775807"},
+      {{{"hidden_size", UINT64_MAX}}, "hidden_size"},
+      {{{"head_dim", 1 << 24}, {"num_attention_heads", 1 << 24}, {"num_hidden_layers", 4096}}, "parameters"},
   };
   for (const auto& [change, expected] : cases) {
     json object = valid();
