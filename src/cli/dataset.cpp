@@ -1,0 +1,96 @@
+// strider dataset: walks in a CSV file become a dataset folder with a train and a validation split.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "data/dataset_writer.h"
+#include "data/train_split.h"
+#include "data/walks_csv.h"
+
+namespace strider::cli {
+namespace {
+
+constexpr const char* kRule = "============================================================";
+
+struct DatasetSettings {
+  std::filesystem::path input_csv;
+  std::filesystem::path output_dir = "dataset";
+  double train_split = 0.95;
+};
+
+void print_walks(const WalksCsv& walks) {
+  fmt::print("Loaded {} walks\n\n", walks.size());
+  fmt::print("Vocabulary statistics:\n");
+  fmt::print("  Min ID: {}\n", walks.min_id());
+  fmt::print("  Max ID: {}\n", walks.max_id());
+  fmt::print("  Vocab size: {}\n", walks.max_id() + 1);
+  fmt::print("  Total tokens: {}\n\n", walks.tokens());
+}
+
+void print_split(const TrainSplit& split) {
+  fmt::print("Dataset {}:\n", split.validation.empty() ? "created" : "split");
+  fmt::print("  Train: {} samples\n", split.train.size());
+  if (!split.validation.empty()) fmt::print("  Validation: {} samples\n", split.validation.size());
+}
+
+void print_sample(const WalksCsv& walks, std::int64_t row) {
+  constexpr std::size_t kShown = 20;
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(walks.length(row)));
+  walks.read(row, ids);
+  ids.resize(std::min(ids.size(), kShown));
+  fmt::print("\n{}\nSample from dataset:\n{}\n", kRule, kRule);
+  fmt::print("Walk ID: {}\n", walks.walk_id(row));
+  fmt::print("Length: {}\n", walks.length(row));
+  fmt::print("Input IDs (first {}): [{}]\n", kShown, fmt::join(ids, ", "));
+}
+
+void run_dataset(const DatasetSettings& settings) {
+  fmt::print("{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
+  check_dataset_folder_replaceable(settings.output_dir);
+  fmt::print("Loading data from {}\n", settings.input_csv.string());
+  const WalksCsv walks(settings.input_csv);
+  print_walks(walks);
+  const TrainSplit split = train_test_split(walks.size(), settings.train_split);
+  print_split(split);
+
+  fmt::print("\nSaving dataset to {}\n", settings.output_dir.string());
+  std::vector<SplitToWrite> splits{{"train", split.train}};
+  if (!split.validation.empty()) splits.push_back({"validation", split.validation});
+  write_dataset(settings.output_dir, walks, splits, {});
+  fmt::print("Dataset saved successfully!\n\n");
+  fmt::print("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
+  print_sample(walks, split.train.front());
+  fmt::print("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
+}
+
+}  // namespace
+
+void add_dataset_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("dataset", "Make a training dataset from walks in a CSV file");
+  auto settings = std::make_shared<DatasetSettings>();
+  command
+      ->add_option("--input_csv,--input-csv", settings->input_csv,
+                   "Walks: columns walk_id, length, sequence_labels (ids with spaces between)")
+      ->required();
+  command
+      ->add_option("--output_dir,--output-dir", settings->output_dir, "Folder of the dataset; an old one is replaced")
+      ->capture_default_str();
+  command
+      ->add_option("--train_split,--train-split", settings->train_split,
+                   "Share of the walks that train; 1: no validation split")
+      ->capture_default_str();
+  command->footer(
+      "The folder opens with datasets.load_from_disk. Which walk goes where is what its\n"
+      "train_test_split(seed=42) decides.\n\n"
+      "Example: strider dataset --input_csv results/torus_30x40/sequences/walks_torus_30x40.csv \\\n"
+      "           --output_dir results/torus_30x40/dataset");
+  command->callback([settings] { run_dataset(*settings); });
+}
+
+}  // namespace strider::cli
