@@ -17,12 +17,17 @@ struct WalkChunk {
   int value_bytes = 4;  // 1, 2, 4 or 8; signed unless is_unsigned
   bool is_unsigned = false;
   const void* values = nullptr;
-  const std::int32_t* offsets32 = nullptr;  // one of the two, [walks + 1]
+  const std::int32_t* offsets32 = nullptr;  // [walks + 1]; one of these two, or both null and
   const std::int64_t* offsets64 = nullptr;
-  const std::int64_t* walk_ids = nullptr;  // null without an int64 column walk_id
-  std::shared_ptr<const void> owner;       // keeps the batch, and so the mapping, alive
+  std::int64_t fixed_length = 0;             // every walk has this many
+  const std::int32_t* walk_ids32 = nullptr;  // both null without such a column walk_id
+  const std::int64_t* walk_ids64 = nullptr;
+  std::shared_ptr<const void> owner;  // keeps the batch, and so the mapping, alive
 
-  std::int64_t offset(std::int64_t walk) const { return offsets32 != nullptr ? offsets32[walk] : offsets64[walk]; }
+  std::int64_t offset(std::int64_t walk) const {
+    if (offsets32 != nullptr) return offsets32[walk];
+    return offsets64 != nullptr ? offsets64[walk] : fixed_length * walk;
+  }
 };
 
 struct WalkSplit::Storage {

@@ -24,7 +24,10 @@ VocabInfo read_vocab_info(const fs::path& folder) {
   const fs::path file = folder / "vocab_info.json";
   if (!fs::exists(file)) {
     throw Error("vocab_info.json is missing",
-                {.file = folder.string(), .place = {}, .advice = "Please run ./01c_dataset_preparation.sh first"});
+                {.file = folder.string(),
+                 .place = {},
+                 .advice = "Please run ./01c_dataset_preparation.sh first. Beside walks of another origin, write this "
+                           "file by hand: {\"vocab_size\": the largest id plus one}."});
   }
   const nlohmann::json object = read_json(file);
   VocabInfo info;
@@ -89,7 +92,8 @@ std::size_t WalkSplit::read(std::int64_t walk, std::span<std::int32_t> out) cons
 
 std::int64_t WalkSplit::walk_id(std::int64_t walk) const {
   const WalkChunk& chunk = storage_->chunk_of(walk);
-  return chunk.walk_ids != nullptr ? chunk.walk_ids[walk - chunk.first_walk] : walk;
+  if (chunk.walk_ids64 != nullptr) return chunk.walk_ids64[walk - chunk.first_walk];
+  return chunk.walk_ids32 != nullptr ? chunk.walk_ids32[walk - chunk.first_walk] : walk;
 }
 
 std::int64_t WalkSplit::tokens(std::int64_t max_length) const {

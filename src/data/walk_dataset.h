@@ -27,7 +27,7 @@ class WalkSplit {
   std::int64_t length(std::int64_t walk) const;  // tokens of a walk, before any cut
   /// Copies the first min(length, out.size()) ids of a walk into `out`; returns how many.
   std::size_t read(std::int64_t walk, std::span<std::int32_t> out) const;
-  /// walk_id of the row, or the row's own number when the dataset has no such column.
+  /// walk_id of the row, or the row's own number when the dataset has no such column of int64 or int32.
   std::int64_t walk_id(std::int64_t walk) const;
   std::int64_t tokens(std::int64_t max_length) const;  // sum over walks of min(length, max_length)
 
