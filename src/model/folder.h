@@ -18,10 +18,12 @@ void write_model(const std::filesystem::path& folder, const LlamaConfig& config,
                  std::span<const float> values);
 
 /// Writes vocab.json, tokenizer.json, tokenizer_config.json and special_tokens_map.json: a tokenizer of the ids
-/// "0".."vocab_size-1" that splits on spaces. transformers' AutoTokenizer opens it.
+/// "0".."vocab_size-1" that splits on spaces. transformers' AutoTokenizer opens it; it adds no special tokens, and a word
+/// that is no such id is an error there.
 void write_tokenizer(const std::filesystem::path& folder, std::int64_t vocab_size);
 
-/// The vocabulary of a model folder, from vocab.json; ids 0..vocab_size-1 where there is no such file.
+/// The ids of a model folder's vocabulary in ascending order, from vocab.json; 0..vocab_size-1 where there is no such file.
+/// Throws Error when it is empty, or an id is no whole number in [0, vocab_size) or belongs to two tokens.
 std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size);
 
 }  // namespace strider
