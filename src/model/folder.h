@@ -8,8 +8,8 @@
 
 namespace strider {
 
-/// Reads `folder`/model.safetensors (float32, bfloat16 or float16 tensors, widened) into `values` (layout.total() floats).
-/// Throws Error when a tensor is missing, unknown, or has another shape or type than `config` asks for.
+/// Reads `folder`/model.safetensors (float32, bfloat16 or float16 tensors, widened) into `values` (layout.total()
+/// floats). Throws Error when a tensor is missing, unknown, or has another shape or type than `config` asks for.
 void read_weights(const std::filesystem::path& folder, const ParameterLayout& layout, std::span<float> values);
 
 /// Writes model.safetensors (float32, metadata {"format": "pt"}), config.json and generation_config.json into `folder`,
@@ -18,12 +18,12 @@ void write_model(const std::filesystem::path& folder, const LlamaConfig& config,
                  std::span<const float> values);
 
 /// Writes vocab.json, tokenizer.json, tokenizer_config.json and special_tokens_map.json: a tokenizer of the ids
-/// "0".."vocab_size-1" that splits on spaces. transformers' AutoTokenizer opens it; it adds no special tokens, and a word
-/// that is no such id is an error there.
+/// "0".."vocab_size-1" that splits on spaces. transformers' AutoTokenizer opens it; it adds no special tokens, and a
+/// word that is no such id is an error there.
 void write_tokenizer(const std::filesystem::path& folder, std::int64_t vocab_size);
 
-/// The ids of a model folder's vocabulary in ascending order, from vocab.json; 0..vocab_size-1 where there is no such file.
-/// Throws Error when it is empty, or an id is no whole number in [0, vocab_size) or belongs to two tokens.
+/// The ids of a model folder's vocabulary in ascending order, from vocab.json; 0..vocab_size-1 where there is no such
+/// file. Throws Error when it is empty, or an id is no whole number in [0, vocab_size) or belongs to two tokens.
 std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size);
 
 }  // namespace strider

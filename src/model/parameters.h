@@ -11,12 +11,13 @@
 namespace strider {
 
 struct ParameterInfo {
-  std::string name;                 // as in a Hugging Face state dict, e.g. "model.layers.0.self_attn.q_proj.weight"
-  std::vector<std::int64_t> shape;  // [out, in] for a linear layer, [vocab, hidden] for the embedding, [hidden] for a norm
-  std::int64_t offset = 0;          // in floats, from the start of the flat buffer
-  std::int64_t size = 0;            // in floats
-  bool decays = false;              // weight decay reaches it: matrices and embeddings, not norms
-  bool is_embedding = false;        // embed_tokens or lm_head
+  std::string name;  // as in a Hugging Face state dict, e.g. "model.layers.0.self_attn.q_proj.weight"
+  std::vector<std::int64_t>
+      shape;                  // [out, in] for a linear layer, [vocab, hidden] for the embedding, [hidden] for a norm
+  std::int64_t offset = 0;    // in floats, from the start of the flat buffer
+  std::int64_t size = 0;      // in floats
+  bool decays = false;        // weight decay reaches it: matrices and embeddings, not norms
+  bool is_embedding = false;  // embed_tokens or lm_head
 };
 
 /// The tensors in the order of transformers' named_parameters(), one after the other without gaps, so that
@@ -47,8 +48,8 @@ class ParameterLayout {
   std::int64_t lm_head_ = 0;
 };
 
-/// The weights that `torch.manual_seed(seed); LlamaForCausalLM(config)` gives (transformers 4.57.1, CPU), each within 1e-6.
-/// `values` has layout.total() floats.
+/// The weights that `torch.manual_seed(seed); LlamaForCausalLM(config)` gives (transformers 4.57.1, CPU), each within
+/// 1e-6. `values` has layout.total() floats.
 void initialize_parameters(const LlamaConfig& config, const ParameterLayout& layout, std::uint64_t seed,
                            std::span<float> values);
 
