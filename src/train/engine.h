@@ -37,8 +37,8 @@ class Engine {
 
   /// Bytes that the constructor will take.
   static std::uint64_t memory_bytes(const LlamaConfig& config, const EngineSettings& settings);
-  /// Floating-point operations of training on one walk of `length` tokens (forward and backward), by the field's formula:
-  /// length * (6 non_embedding + 6 hidden vocab + 6 layers length hidden).
+  /// Floating-point operations of training on one walk of `length` tokens (forward and backward), by the field's
+  /// formula: length * (6 non_embedding + 6 hidden vocab + 6 layers length hidden).
   static double training_flops(const LlamaConfig& config, std::int64_t length);
 
   const LlamaConfig& config() const;
@@ -54,8 +54,8 @@ class Engine {
   std::int64_t updates() const;
   void set_optimizer_state(std::span<const float> first, std::span<const float> second, std::int64_t updates);
 
-  /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i (nats,
-  /// over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
+  /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
+  /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
   /// The same bits for any number of threads.
   void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses);
 
@@ -64,8 +64,8 @@ class Engine {
   /// The gradient of the last forward_backward, in the parameters' layout.
   std::span<const float> gradient();
 
-  /// One AdamW update with the last gradient, scaled by min(1, max_grad_norm / (norm + 1e-6)) (no scaling when max_grad_norm
-  /// is 0). Call once for each forward_backward, after gradient_norm().
+  /// One AdamW update with the last gradient, scaled by min(1, max_grad_norm / (norm + 1e-6)) (no scaling when
+  /// max_grad_norm is 0). Call once for each forward_backward, after gradient_norm().
   void update(double learning_rate, double max_grad_norm, const AdamWSettings& settings);
 
   /// Forward only: walk_losses[i] as above.

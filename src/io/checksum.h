@@ -1,0 +1,15 @@
+#pragma once
+// CRC-32 (as in zip and PNG), to notice files that are not what was written.
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace strider {
+
+/// Goes on from `so_far` (0 at the start) over more bytes.
+std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t so_far = 0);
+
+/// Of a whole file. Throws Error when it cannot be read.
+std::uint32_t crc32_of_file(const std::filesystem::path& file);
+
+}  // namespace strider

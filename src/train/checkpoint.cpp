@@ -1,0 +1,151 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/atomic_file.h"
+#include "io/checksum.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "model/folder.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kPrefix = "checkpoint-";
+constexpr const char* kStateFile = "strider_state.json";
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr int kVersion = 1;
+
+json read_state_file(const fs::path& folder) {
+  const fs::path file = folder / kStateFile;
+  json object = read_json(file);
+  const std::int64_t version = json_integer(object, "version", file);
+  if (version != kVersion) {
+    throw Error(fmt::format("the checkpoint has version {}, this program reads version {}", version, kVersion),
+                {.file = file.string(), .place = {}, .advice = "Go on with the program that wrote it, or start anew."});
+  }
+  for (const char* field : {"settings", "state", "files"}) {
+    if (!object.contains(field) || !object[field].is_object()) {
+      throw Error(fmt::format("the field \"{}\" is missing", field),
+                  {.file = file.string(), .place = {}, .advice = {}});
+    }
+  }
+  return object;
+}
+
+// Size and checksum of every file of a folder but strider_state.json itself.
+json describe_files(const fs::path& folder) {
+  json files = json::object();
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    files[entry.path().filename().string()] = {{"bytes", entry.file_size()}, {"crc32", crc32_of_file(entry.path())}};
+  }
+  return files;
+}
+
+void check_files(const fs::path& folder, const json& files) {
+  for (const auto& [name, facts] : files.items()) {
+    const fs::path file = folder / fs::path(name).filename();
+    std::error_code status;
+    const std::uintmax_t bytes = fs::file_size(file, status);
+    const fs::path state_file = folder / kStateFile;
+    if (status)
+      throw system_error("a file of the checkpoint cannot be read", status.value(),
+                         {.file = file.string(), .place = {}, .advice = {}});
+    if (bytes != static_cast<std::uintmax_t>(json_integer(facts, "bytes", state_file))) {
+      throw Error("a file of the checkpoint has another size than was written",
+                  {.file = file.string(), .place = {}, .advice = {}});
+    }
+    if (crc32_of_file(file) != static_cast<std::uint32_t>(json_integer(facts, "crc32", state_file))) {
+      throw Error("a file of the checkpoint is damaged: its checksum is another",
+                  {.file = file.string(), .place = {}, .advice = {}});
+    }
+  }
+}
+
+}  // namespace
+
+std::string checkpoint_name(std::int64_t step) {
+  return kPrefix + std::to_string(step);
+}
+
+std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
+  std::vector<CheckpointPlace> places;
+  if (!fs::is_directory(output_dir)) return places;
+  for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !entry.is_directory()) continue;
+    const char* const digits = name.data() + std::string(kPrefix).size();
+    std::int64_t step = 0;
+    const auto parsed = std::from_chars(digits, name.data() + name.size(), step);
+    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() || step < 0) continue;
+    if (fs::exists(entry.path() / kStateFile)) places.push_back({entry.path(), step});
+  }
+  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return places;
+}
+
+void write_checkpoint(const fs::path& output_dir, const Engine& engine, const TrainerState& state,
+                      const TrainingSettings& settings, const StepPlan& plan, const json& shaping) {
+  AtomicFolder folder(output_dir / checkpoint_name(state.global_step));
+  write_model(folder.path(), engine.config(), engine.layout(), engine.parameters());
+  write_tokenizer(folder.path(), engine.config().vocab_size);
+  const std::vector<std::int64_t> shape = {engine.layout().total()};
+  write_safetensors(folder.path() / kOptimizerFile,
+                    {{"first_moments", shape, engine.first_moments().data()},
+                     {"second_moments", shape, engine.second_moments().data()}},
+                    {{"format", "strider"}, {"updates", std::to_string(engine.updates())}});
+  write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, settings, plan));
+  const json own = {{"version", kVersion},
+                    {"settings", shaping},
+                    {"state", exact_state(state)},
+                    {"files", describe_files(folder.path())}};
+  write_file_atomically(folder.path() / kStateFile, own.dump(2) + "\n");
+  folder.commit();
+}
+
+json checkpoint_settings(const fs::path& folder) {
+  return read_state_file(folder)["settings"];
+}
+
+Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout) {
+  const json own = read_state_file(folder);
+  check_files(folder, own["files"]);
+  Checkpoint checkpoint;
+  checkpoint.state = read_state(folder / "trainer_state.json", own["state"], folder / kStateFile);
+  const auto total = static_cast<std::size_t>(layout.total());
+  checkpoint.parameters.resize(total);
+  read_weights(folder, layout, checkpoint.parameters);
+  const SafetensorsFile optimizer(folder / kOptimizerFile);
+  for (auto [name, values] : {std::pair{"first_moments", &checkpoint.first_moments},
+                              std::pair{"second_moments", &checkpoint.second_moments}}) {
+    const TensorEntry* entry = optimizer.find(name);
+    if (entry == nullptr || entry->elements() != layout.total()) {
+      throw Error(fmt::format("the optimizer's {} are missing or of another model", name),
+                  {.file = (folder / kOptimizerFile).string(), .place = {}, .advice = {}});
+    }
+    values->resize(total);
+    optimizer.read(*entry, *values);
+  }
+  return checkpoint;
+}
+
+void rotate_checkpoints(const fs::path& output_dir, std::int64_t limit, const std::string& best) {
+  if (limit == 0) return;
+  std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
+  auto left = static_cast<std::int64_t>(places.size());
+  for (std::size_t i = 0; i + 1 < places.size() && left > limit; ++i) {
+    if (places[i].folder.filename() == best) continue;
+    fs::remove_all(places[i].folder);
+    --left;
+  }
+}
+
+}  // namespace strider

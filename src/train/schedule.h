@@ -1,0 +1,38 @@
+#pragma once
+// How many steps a run has, which walks each takes, and its learning rate: the arithmetic of transformers' Trainer.
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "train/settings.h"
+
+namespace strider {
+
+/// The shape of a run over a training split.
+struct StepPlan {
+  std::int64_t walks = 0;            // in the split
+  std::int64_t batches = 0;          // micro-batches an epoch, the last one perhaps short
+  std::int64_t steps_per_epoch = 0;  // optimizer steps, the last one perhaps of fewer micro-batches
+  std::int64_t max_steps = 0;        // of the run
+  std::int64_t epochs = 0;           // begun in the run
+};
+
+StepPlan plan_steps(std::int64_t walks, const TrainingSettings& settings);
+
+/// Step `step` (from 0) of the run: its epoch, its micro-batches [first_batch, last_batch) of that epoch, and the
+/// epoch's number after it, as the log gives it.
+struct StepPlace {
+  std::int64_t epoch = 0;
+  std::int64_t first_batch = 0, last_batch = 0;
+  double epoch_after = 0.0;
+};
+
+StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, std::int64_t step);
+
+/// The learning rate of step `step` (from 0), as get_scheduler's lambdas give it in double:
+///   linear    warmup up from 0, then down to 0 at max_steps
+///   cosine    warmup up from 0, then half a cosine down to 0
+///   constant  the peak from the first step, warmup ignored
+double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
+
+}  // namespace strider

@@ -1,0 +1,47 @@
+#pragma once
+// Everything that a user can set about a training run. Names and defaults are those of 02a_model_training.sh.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace strider {
+
+enum class LrScheduler { kLinear, kCosine, kConstant };
+/// What a step's sum of cross-entropies is divided by: the predicted tokens (a true mean), or all tokens that are not
+/// padding, the first of each walk included, as transformers 4.57.1 does.
+enum class LossDenominator { kPredictions, kLabels };
+
+struct TrainingSettings {
+  std::filesystem::path dataset_dir;
+  std::filesystem::path config;
+  std::filesystem::path output_dir;
+  std::int64_t epochs = 1;
+  std::int64_t batch_size = 50;  // walks a micro-batch
+  std::int64_t gradient_accumulation_steps = 1;
+  double learning_rate = 5e-4;
+  std::int64_t max_length = 128;  // tokens; longer walks are cut
+  std::int64_t save_steps = 200;
+  std::int64_t eval_steps = 200;
+  std::int64_t logging_steps = 10;
+  std::uint64_t seed = 42;
+  std::optional<std::filesystem::path> init_from;  // a model folder to start from
+  std::int64_t max_steps = 0;                      // 0: as many as the epochs have
+  std::int64_t warmup_steps = 50;
+  double weight_decay = 0.01;
+  double max_grad_norm = 1.0;  // 0: no clipping
+  LrScheduler lr_scheduler = LrScheduler::kLinear;
+  std::int64_t save_total_limit = 2;  // 0: keep all
+  LossDenominator loss_denominator = LossDenominator::kPredictions;
+  int threads = 1;
+  bool overwrite = false;  // start anew where a run already is
+  bool resume = true;      // go on with an interrupted run
+};
+
+const char* name_of(LrScheduler scheduler);
+const char* name_of(LossDenominator denominator);
+
+/// Throws Error that names the setting (as the option and as the script's variable), its value and what is allowed.
+void check_settings(const TrainingSettings& settings);
+
+}  // namespace strider

@@ -1,0 +1,111 @@
+#include "train/trainer_state.h"
+
+#include <bit>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/json.h"
+
+namespace strider {
+namespace {
+
+using nlohmann::json;
+
+json entry_json(const LogEntry& entry) {
+  json object = json::object();
+  for (const auto& [name, value] : entry.values) object[name] = value;
+  object["step"] = entry.step;
+  return object;
+}
+
+LogEntry read_entry(const json& object, const std::filesystem::path& file) {
+  LogEntry entry;
+  entry.step = json_integer(object, "step", file);
+  for (const auto& [name, value] : object.items()) {
+    if (name != "step") entry.values.emplace_back(name, json_number(object, name, file));
+  }
+  return entry;
+}
+
+}  // namespace
+
+std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan) {
+  const bool finished = state.global_step >= plan.max_steps;
+  json log = json::array();
+  for (const LogEntry& entry : state.log_history) log.push_back(entry_json(entry));
+  const json control = {{"args",
+                         {{"should_epoch_stop", false},
+                          {"should_evaluate", false},
+                          {"should_log", false},
+                          {"should_save", true},
+                          {"should_training_stop", finished}}},
+                        {"attributes", json::object()}};
+  const std::string best = state.best_model_checkpoint.empty()
+                               ? std::string()
+                               : (settings.output_dir / state.best_model_checkpoint).string();
+  const json object = {
+      {"best_global_step", state.best_metric ? json(state.best_global_step) : json(nullptr)},
+      {"best_metric", state.best_metric ? json(*state.best_metric) : json(nullptr)},
+      {"best_model_checkpoint", best.empty() ? json(nullptr) : json(best)},
+      {"epoch", state.epoch},
+      {"eval_steps", settings.eval_steps},
+      {"global_step", state.global_step},
+      {"is_hyper_param_search", false},
+      {"is_local_process_zero", true},
+      {"is_world_process_zero", true},
+      {"log_history", log},
+      {"logging_steps", settings.logging_steps},
+      {"max_steps", plan.max_steps},
+      {"num_input_tokens_seen", 0},
+      {"num_train_epochs", plan.epochs},
+      {"save_steps", settings.save_steps},
+      {"stateful_callbacks", {{"TrainerControl", control}}},
+      {"total_flos", state.total_flos},
+      {"train_batch_size", settings.batch_size},
+      {"trial_name", nullptr},
+      {"trial_params", nullptr},
+  };
+  return object.dump(2) + "\n";
+}
+
+nlohmann::json exact_state(const TrainerState& state) {
+  return {
+      {"global_step", state.global_step},
+      {"best_model_checkpoint", state.best_model_checkpoint},
+      {"loss_since_log_bits", std::bit_cast<std::uint32_t>(state.loss_since_log)},
+      {"loss_total_bits", std::bit_cast<std::uint64_t>(state.loss_total)},
+      {"last_logged_step", state.last_logged_step},
+      {"seconds", state.seconds},
+  };
+}
+
+TrainerState read_state(const std::filesystem::path& trainer_state_file, const json& exact,
+                        const std::filesystem::path& exact_state_file) {
+  const json told = read_json(trainer_state_file);
+  TrainerState state;
+  state.global_step = json_integer(told, "global_step", trainer_state_file);
+  if (json_integer(exact, "global_step", exact_state_file) != state.global_step) {
+    throw Error("the checkpoint's files belong to different steps",
+                {.file = exact_state_file.string(), .place = "global_step", .advice = {}});
+  }
+  state.epoch = json_number(told, "epoch", trainer_state_file);
+  if (!told.contains("log_history") || !told["log_history"].is_array()) {
+    throw Error("the list log_history is missing", {.file = trainer_state_file.string(), .place = {}, .advice = {}});
+  }
+  for (const json& entry : told["log_history"]) state.log_history.push_back(read_entry(entry, trainer_state_file));
+  if (told.contains("best_metric") && !told["best_metric"].is_null()) {
+    state.best_metric = json_number(told, "best_metric", trainer_state_file);
+    state.best_global_step = json_integer(told, "best_global_step", trainer_state_file);
+  }
+  state.total_flos = json_number(told, "total_flos", trainer_state_file);
+  state.best_model_checkpoint = json_string(exact, "best_model_checkpoint", exact_state_file);
+  state.loss_since_log =
+      std::bit_cast<float>(static_cast<std::uint32_t>(json_integer(exact, "loss_since_log_bits", exact_state_file)));
+  state.loss_total =
+      std::bit_cast<double>(static_cast<std::uint64_t>(json_integer(exact, "loss_total_bits", exact_state_file)));
+  state.last_logged_step = json_integer(exact, "last_logged_step", exact_state_file);
+  state.seconds = json_number(exact, "seconds", exact_state_file);
+  return state;
+}
+
+}  // namespace strider

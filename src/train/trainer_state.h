@@ -1,0 +1,47 @@
+#pragma once
+// What a run remembers between steps and what it tells: the fields of transformers' trainer_state.json, and beside them
+// the sums that the next log entry needs, which trainer_state.json rounds away.
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/schedule.h"
+
+namespace strider {
+
+/// One entry of log_history: its numbers by name, in the order in which transformers gives them.
+struct LogEntry {
+  std::vector<std::pair<std::string, double>> values;
+  std::int64_t step = 0;
+};
+
+struct TrainerState {
+  std::int64_t global_step = 0;
+  double epoch = 0.0;
+  std::vector<LogEntry> log_history;
+  std::optional<double> best_metric;  // lowest evaluation loss
+  std::int64_t best_global_step = 0;
+  std::string best_model_checkpoint;  // the folder's name; empty while there is none
+  double total_flos = 0.0;
+
+  // Since the last log entry, in float32 as torch adds them up, and over the whole run.
+  float loss_since_log = 0.0F;
+  double loss_total = 0.0;
+  std::int64_t last_logged_step = 0;
+  double seconds = 0.0;  // trained so far, over all sittings
+};
+
+/// trainer_state.json as transformers 4.57.1 writes it (sorted keys, two spaces, a newline at the end).
+std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan);
+
+/// The parts of a state that trainer_state.json does not keep exactly.
+nlohmann::json exact_state(const TrainerState& state);
+
+/// A state from a trainer_state.json and what exact_state gave, which stands in `exact_file`. Throws Error.
+TrainerState read_state(const std::filesystem::path& trainer_state_file, const nlohmann::json& exact,
+                        const std::filesystem::path& exact_file);
+
+}  // namespace strider
