@@ -62,7 +62,7 @@ std::string types_help() {
   help += "input_embeds and final_hidden (after the final norm) are always written.\n\n";
   help += "Example: strider extract --model_dir results/torus_30x40/2M_llama/final_model \\\n";
   help += "           --output_dir results/torus_30x40/2M_llama/token_representations \\\n";
-  help += "           --representations after_block ffn_gate";
+  help += "           --representations after_block ffn_gate\n";
   return help;
 }
 

@@ -131,7 +131,7 @@ std::string npy_header(std::string_view dtype, const std::vector<std::int64_t>& 
 
 std::uint64_t npy_header_bytes(std::string_view start, const std::filesystem::path& file, const std::string& place) {
   if (start.size() < kMagic.size() + 4 || !start.starts_with(kMagic)) fail("This is not a .npy array", file, place);
-  const int version = start[kMagic.size()];
+  const int version = static_cast<unsigned char>(start[kMagic.size()]);
   if (version < 1 || version > 3) {
     fail(fmt::format("A .npy array of version {} is not known here", version), file, place);
   }

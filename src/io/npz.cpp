@@ -161,7 +161,7 @@ void add_entry(zip_t* archive, const NpzArray& array, Writing& writing, const fs
   auto entry = std::make_unique<EntrySource>(array, writing);
   zip_source_t* source = zip_source_function(archive, &EntrySource::serve, entry.get());
   if (source == nullptr) fail(zip_get_error(archive), "cannot write the archive", file, array.name);
-  entry.release();  // the source's now
+  static_cast<void>(entry.release());  // the source's now
   const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
@@ -233,7 +233,7 @@ class EntryReader {
   std::vector<float> floats() {
     std::vector<float> values(parsed_.count);
     char* bytes = reinterpret_cast<char*>(values.data());
-    std::memcpy(bytes, extra_.data(), extra_.size());
+    std::copy_n(extra_.data(), extra_.size(), bytes);
     read(bytes + extra_.size(), values.size() * sizeof(float) - extra_.size());
     char past = 0;
     if (zip_fread(entry_.get(), &past, 1) != 0) {  // reading the end is what compares the checksum
@@ -283,7 +283,7 @@ void write_npz(const fs::path& file, const std::vector<NpzArray>& arrays, std::i
     if (writing.thrown) std::rethrow_exception(writing.thrown);
     fail(zip_get_error(archive.get()), "cannot write the .npz archive", file, {});
   }
-  archive.release();  // zip_close has freed it
+  static_cast<void>(archive.release());  // zip_close has freed it
 }
 
 std::vector<NpzEntry> read_npz_entries(const fs::path& file) {
