@@ -1,0 +1,52 @@
+#include "train/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace strider {
+
+// Several batches at once, so that all threads have work until the end.
+std::int64_t Evaluator::walks_at_once(const TrainingSettings& settings) {
+  constexpr std::int64_t kWalks = 1000;
+  return (kWalks + settings.batch_size - 1) / settings.batch_size * settings.batch_size;
+}
+
+Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings)
+    : split_(split),
+      batch_size_(settings.batch_size),
+      denominator_(settings.loss_denominator),
+      batch_(std::min(split.size(), walks_at_once(settings)), settings.max_length),
+      losses_(static_cast<std::size_t>(std::min(split.size(), walks_at_once(settings)))) {}
+
+Evaluation Evaluator::run(Engine& engine) {
+  const auto began = std::chrono::steady_clock::now();
+  Evaluation result;
+  result.walks = split_.size();
+  double sum = 0.0;
+  double all_losses = 0.0;
+  double predictions = 0.0;
+  const auto at_once = static_cast<std::int64_t>(losses_.size());
+  for (std::int64_t first = 0; first < split_.size(); first += at_once) {
+    batch_.clear();
+    for (std::int64_t row = first; row < std::min(split_.size(), first + at_once); ++row) batch_.add(split_, row);
+    const std::span<const WalkView> walks = batch_.walks();
+    engine.evaluate(walks, losses_);
+    for (std::size_t begin = 0; begin < walks.size(); begin += static_cast<std::size_t>(batch_size_)) {
+      const std::span<const WalkView> batch =
+          walks.subspan(begin, std::min(static_cast<std::size_t>(batch_size_), walks.size() - begin));
+      double loss = 0.0;
+      for (std::size_t i = 0; i < batch.size(); ++i) loss += losses_[begin + i];
+      all_losses += loss;
+      predictions += denominator_of(batch, LossDenominator::kPredictions);
+      const double denominator = denominator_of(batch, denominator_);
+      if (denominator > 0.0) sum += loss / denominator * static_cast<double>(batch.size());
+      result.batches += 1;
+    }
+  }
+  result.loss = sum / static_cast<double>(split_.size());
+  result.loss_per_prediction = predictions > 0.0 ? all_losses / predictions : 0.0;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return result;
+}
+
+}  // namespace strider

@@ -1,0 +1,30 @@
+#pragma once
+// The loss on the validation split, as transformers' Trainer averages it.
+#include "train/walk_batch.h"
+
+namespace strider {
+
+struct Evaluation {
+  double loss = 0.0;                 // each batch's own mean, averaged over walks
+  double loss_per_prediction = 0.0;  // over all predicted tokens at once
+  std::int64_t walks = 0;
+  std::int64_t batches = 0;
+  double seconds = 0.0;
+};
+
+class Evaluator {
+ public:
+  Evaluator(const WalkSplit& split, const TrainingSettings& settings);
+  Evaluation run(Engine& engine);
+  /// Most walks that it gives the engine at once.
+  static std::int64_t walks_at_once(const TrainingSettings& settings);
+
+ private:
+  WalkSplit split_;
+  std::int64_t batch_size_;
+  LossDenominator denominator_;
+  WalkBatch batch_;
+  std::vector<double> losses_;
+};
+
+}  // namespace strider
