@@ -22,9 +22,9 @@ TrainSplit train_test_split(std::int64_t walks, double train_size) {
     return split;
   }
   const auto train = static_cast<std::int64_t>(std::floor(train_size * static_cast<double>(walks)));
-  if (train == 0 || train == walks) {
-    throw Error(fmt::format("with TRAIN_SPLIT {} the {} split of {} walks is empty", train_size,
-                            train == 0 ? "train" : "validation", walks),
+  // The product rounds to less than `walks` for any share below 1, so one walk at least is left to validate.
+  if (train == 0) {
+    throw Error(fmt::format("with TRAIN_SPLIT {} the train split of {} walks is empty", train_size, walks),
                 {.file = {}, .place = {}, .advice = "Make more walks (MAX_SEQS), or change TRAIN_SPLIT."});
   }
   const std::vector<std::int64_t> order = NumpyGenerator(kSeed).permutation(walks);

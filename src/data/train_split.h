@@ -12,7 +12,7 @@ struct TrainSplit {
 
 /// One permutation of `walks` rows by numpy's default_rng(42): its first walks - floor(train_size * walks) entries
 /// validate, the rest trains. With train_size 1 all rows train, in their own order. Throws Error: train_size outside
-/// (0, 1], or a split that would be empty.
+/// (0, 1], or nothing left to train on.
 TrainSplit train_test_split(std::int64_t walks, double train_size);
 
 }  // namespace strider
