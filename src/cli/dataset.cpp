@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "data/dataset_writer.h"
 #include "data/train_split.h"
 #include "data/walks_csv.h"
+#include "graph/best_loss.h"
+#include "graph/walk_rule.h"
 
 namespace strider::cli {
 namespace {
@@ -22,6 +25,7 @@ struct DatasetSettings {
   std::filesystem::path input_csv;
   std::filesystem::path output_dir = "dataset";
   double train_split = 0.95;
+  std::filesystem::path rule;  // empty: the one beside the walks, where there is one
 };
 
 void print_walks(const WalksCsv& walks) {
@@ -37,6 +41,39 @@ void print_split(const TrainSplit& split) {
   fmt::print("Dataset {}:\n", split.validation.empty() ? "created" : "split");
   fmt::print("  Train: {} samples\n", split.train.size());
   if (!split.validation.empty()) fmt::print("  Validation: {} samples\n", split.validation.size());
+}
+
+std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walks,
+                                   const std::vector<std::int64_t>& rows) {
+  BestLoss best(ruled);
+  std::vector<std::int32_t> ids;
+  for (const std::int64_t row : rows) {
+    ids.resize(static_cast<std::size_t>(walks.length(row)));
+    walks.read(row, ids);
+    best.add(ids);
+  }
+  return best.mean();
+}
+
+// Says what it finds, also when that is nothing.
+WalkKnowledge know_walks(const DatasetSettings& settings, const WalksCsv& walks, const TrainSplit& split) {
+  const std::optional<RuledGraph> ruled =
+      settings.rule.empty() ? find_walk_rule(settings.input_csv) : std::optional(read_walk_rule(settings.rule));
+  if (!ruled) {
+    fmt::print("\nBest possible loss: not known (there is no {} beside the walks)\n",
+               walk_rule_file(settings.input_csv).filename().string());
+    return {};
+  }
+  WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
+                          .walk_rule = walk_rule_json(ruled->rule)};
+  if (knowledge.best_loss) {
+    fmt::print("\nBest possible loss on the validation walks: {:.4f} nats a token, by the rule that made them\n",
+               *knowledge.best_loss);
+  } else {
+    fmt::print("\nBest possible loss: not known ({})\n",
+               split.validation.empty() ? "there is no validation split" : "the rule does not decide it alone");
+  }
+  return knowledge;
 }
 
 void print_sample(const WalksCsv& walks, std::int64_t row) {
@@ -58,11 +95,12 @@ void run_dataset(const DatasetSettings& settings) {
   print_walks(walks);
   const TrainSplit split = train_test_split(walks.size(), settings.train_split);
   print_split(split);
+  const WalkKnowledge knowledge = know_walks(settings, walks, split);
 
   fmt::print("\nSaving dataset to {}\n", settings.output_dir.string());
   std::vector<SplitToWrite> splits{{"train", split.train}};
   if (!split.validation.empty()) splits.push_back({"validation", split.validation});
-  write_dataset(settings.output_dir, walks, splits, {});
+  write_dataset(settings.output_dir, walks, splits, knowledge);
   fmt::print("Dataset saved successfully!\n\n");
   fmt::print("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
   print_sample(walks, split.train.front());
@@ -85,6 +123,9 @@ void add_dataset_command(CLI::App& program) {
       ->add_option("--train_split,--train-split", settings->train_split,
                    "Share of the walks that train; 1: no validation split")
       ->capture_default_str();
+  command->add_option("--rule", settings->rule,
+                      "How the walks were made, for the best loss a model can reach (default: walk_rule_NAME.json\n"
+                      "beside them)");
   command->footer(
       "The folder opens with datasets.load_from_disk. Which walk goes where is what its\n"
       "train_test_split(seed=42) decides.\n\n"
