@@ -130,7 +130,8 @@ void llama_backward(const Weights& weights, const Block& block, float scale, Blo
   const std::int64_t table = config.vocab_size * config.hidden_size;
   float* const dtable = config.tie_word_embeddings ? turn.at(weights.layout().embed_tokens())
                                                    : turn.cleared_at(weights.layout().embed_tokens(), table);
-  embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), buffers.dresidual, dtable);
+  embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), config.pad_token_id.value_or(-1),
+                     buffers.dresidual, dtable);
 }
 
 }  // namespace strider

@@ -98,8 +98,11 @@ TEST(Embedding, ForwardPicksRowsAndBackwardAddsThemUp) {
   EXPECT_EQ(y, (Floats{20, 21, 0, 1, 20, 21}));
   Floats dtable(6, 0.5F);
   const Floats dy = {1, 2, 3, 4, 5, 6};
-  embedding_backward(3, 2, ids.data(), {dy.data(), 2}, dtable.data());
+  embedding_backward(3, 2, ids.data(), -1, {dy.data(), 2}, dtable.data());
   EXPECT_EQ(dtable, (Floats{3.5F, 4.5F, 0.5F, 0.5F, 6.5F, 8.5F}));
+  Floats padded(6, 0.5F);
+  embedding_backward(3, 2, ids.data(), 2, {dy.data(), 2}, padded.data());
+  EXPECT_EQ(padded, (Floats{3.5F, 4.5F, 0.5F, 0.5F, 0.5F, 0.5F}));
 }
 
 TEST_P(Width, AdamWTakesTorchsSteps) {
