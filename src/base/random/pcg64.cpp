@@ -73,36 +73,13 @@ NumpyGenerator::NumpyGenerator(std::uint64_t seed) {
   next64();
 }
 
-std::uint64_t NumpyGenerator::next64() {
-  constexpr Uint128 kMultiplier = static_cast<Uint128>(2549297995355413924ULL) << 64 | 4865540595714422341ULL;
-  state_ = state_ * kMultiplier + increment_;
-  const auto folded = static_cast<std::uint64_t>(state_ >> 64) ^ static_cast<std::uint64_t>(state_);
-  return std::rotr(folded, static_cast<int>(state_ >> 122));
-}
-
-std::uint32_t NumpyGenerator::next32() {
-  if (has_half_) {
-    has_half_ = false;
-    return half_;
-  }
-  const std::uint64_t drawn = next64();
-  has_half_ = true;
-  half_ = static_cast<std::uint32_t>(drawn >> 32);
-  return static_cast<std::uint32_t>(drawn);
-}
-
-std::uint32_t NumpyGenerator::integer(std::uint32_t count) {
-  if (count <= 1) return 0;
-  std::uint64_t product = static_cast<std::uint64_t>(next32()) * count;
-  auto low = static_cast<std::uint32_t>(product);
-  if (low < count) {
-    const std::uint32_t threshold = (0U - count) % count;
-    while (low < threshold) {
-      product = static_cast<std::uint64_t>(next32()) * count;
-      low = static_cast<std::uint32_t>(product);
-    }
-  }
-  return static_cast<std::uint32_t>(product >> 32);
+// The division keeps the order of the entries, so the search may divide only what it looks at.
+std::size_t NumpyGenerator::choice(std::span<const double> cumulative) {
+  const double total = cumulative.back();
+  const double drawn = random();
+  const auto found =
+      std::partition_point(cumulative.begin(), cumulative.end(), [&](double entry) { return entry / total <= drawn; });
+  return static_cast<std::size_t>(found - cumulative.begin());
 }
 
 std::uint32_t NumpyGenerator::masked(std::uint32_t largest) {

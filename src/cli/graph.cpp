@@ -1,0 +1,84 @@
+// strider graph: surfaces become graphs in files.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "graph/graph_folder.h"
+#include "graph/surface.h"
+
+namespace strider::cli {
+namespace {
+
+struct GraphSettings {
+  Grid grid;
+  std::string topology;
+  std::filesystem::path output_dir = "graph";
+};
+
+void make_graph(const std::filesystem::path& folder, const Grid& grid) {
+  fmt::print("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height,
+             grid.width, grid.neigh);
+  const std::string warning = grid_warning(grid);
+  if (!warning.empty()) fmt::print("    Warning: {}\n", warning);
+  std::fflush(stdout);
+  const WrittenGraph written = write_graph_folder(folder, grid);
+  fmt::print("    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
+  for (const std::filesystem::path& file : written.files) fmt::print("    Saved: {}\n", file.string());
+  if (!written.distances) {
+    fmt::print("    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n",
+               kMostNodesWithDistances, 8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
+  }
+  fmt::print("\n");
+}
+
+void run_graph(const GraphSettings& settings) {
+  const std::vector<Surface> surfaces = parse_surfaces(settings.topology);
+  Grid grid = settings.grid;
+  std::string names;
+  for (const Surface surface : surfaces) {  // all are checked before the first is made
+    grid.surface = surface;
+    check_grid(grid);
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", surface_type(surface).name);
+  }
+  fmt::print("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
+  fmt::print("Output directory: {}\n\n", settings.output_dir.string());
+  for (const Surface surface : surfaces) {
+    grid.surface = surface;
+    make_graph(settings.output_dir, grid);
+  }
+  fmt::print("All graphs generated. See: {}\n",
+             std::filesystem::absolute(settings.output_dir).lexically_normal().string());
+}
+
+std::string surfaces_help() {
+  std::string help = "Surfaces, glued from a grid of H rows and W columns:\n";
+  for (const SurfaceType& type : surface_types()) help += fmt::format("  {:<14}{}\n", type.name, type.meaning);
+  help += "\nNode ids are row * W + column; they are the tokens of walks.\n\n";
+  help += "Example: strider graph --H 30 --W 40 --topology torus --output_dir results/torus_30x40/graph\n";
+  return help;
+}
+
+}  // namespace
+
+void add_graph_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("graph", "Make the graph of a surface: edges, coordinates, distances");
+  auto settings = std::make_shared<GraphSettings>();
+  command->add_option("--H", settings->grid.height, "Rows of the grid")->required();
+  command->add_option("--W", settings->grid.width, "Columns of the grid")->required();
+  command
+      ->add_option("--topology", settings->topology, "Surface: a name, names with commas between, or all (see below)")
+      ->required();
+  command->add_option("--neigh", settings->grid.neigh, "Neighbours of a cell: 4, or 8 with the diagonal ones")
+      ->capture_default_str();
+  command->add_option("--output_dir,--output-dir", settings->output_dir, "Folder for the graph's files")
+      ->capture_default_str();
+  command->footer(surfaces_help());
+  command->callback([settings] { run_graph(*settings); });
+}
+
+}  // namespace strider::cli

@@ -1,0 +1,119 @@
+// strider walks: random walks on a graph, as text.
+#include "graph/walks.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "graph/graph_folder.h"
+
+namespace strider::cli {
+namespace {
+
+constexpr const char* kRule = "============================================================";
+
+struct WalksCommand {
+  std::filesystem::path graph_dir = "graph";
+  std::string topology;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  WalkSettings settings;
+  WalkFiles files;
+};
+
+void print_plan(const WalksCommand& command) {
+  fmt::print("{}\nRandom Walk Generation\n{}\n", kRule, kRule);
+  fmt::print("Graph directory: {}\n", command.graph_dir.string());
+  fmt::print("Topology: {}\n", command.topology);
+  fmt::print("Grid size: {}x{}\n", command.height, command.width);
+  fmt::print("Output: {}\n", command.files.walks.string());
+  fmt::print("Counts output: {}\n\n", command.files.counts.string());
+}
+
+void print_end(const WalksCommand& command, const WalkSummary& summary, double seconds) {
+  if (summary.visited_enough) {
+    fmt::print("Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
+  }
+  fmt::print("\n{}\nGeneration complete!\n{}\n", kRule, kRule);
+  fmt::print("Sequences generated: {}\n", summary.walks);
+  fmt::print("Total steps: {}\n", summary.steps);
+  fmt::print("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
+             summary.most_visits);
+  fmt::print("Seconds: {:.2f}\n", seconds);
+  fmt::print("Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
+             command.files.counts.string(), walk_rule_file(command.files.walks).string());
+}
+
+void run_walks(WalksCommand command) {
+  const std::string name = fmt::format("{}_{}x{}", command.topology, command.height, command.width);
+  if (command.files.walks.empty()) command.files.walks = fmt::format("sequences/walks_{}.csv", name);
+  if (command.files.counts.empty()) {
+    command.files.counts = command.files.walks.parent_path() / fmt::format("visit_counts_{}.csv", name);
+  }
+  check_walk_settings(command.settings);
+  print_plan(command);
+  fmt::print("Loading graph representation...\n");
+  std::fflush(stdout);
+  const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
+  fmt::print("Graph loaded: {} nodes, {} edges\n\n", graph.size(), graph.edges());
+  std::fflush(stdout);
+
+  const auto begin = std::chrono::steady_clock::now();
+  const bool shown = isatty(STDERR_FILENO) != 0;
+  const WalkSummary summary = write_walks(graph, name, command.settings, command.files, [&](std::int64_t walks) {
+    if (shown) fmt::print(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
+  });
+  if (shown) fmt::print(stderr, "\r\033[K");
+  print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+void add_walk_options(CLI::App& command, WalkSettings& settings) {
+  command.add_option("--max_length,--max-length", settings.max_length, "Nodes of a walk")->capture_default_str();
+  command.add_option("--max_seqs,--max-seqs", settings.max_seqs, "Walks")->capture_default_str();
+  command
+      .add_option("--min_visits_per_node,--min-visits-per-node", settings.min_visits_per_node,
+                  "Stop once every node has so many visits; 0: never")
+      ->capture_default_str();
+  command
+      .add_option("--no_repeat_window,--no-repeat-window", settings.no_repeat_window,
+                  "Step to none of the last so many nodes while another one is left; 0: no such rule")
+      ->capture_default_str();
+  command.add_option("--restart_prob,--restart-prob", settings.restart_prob, "Probability to start anew before a step")
+      ->capture_default_str();
+  command
+      .add_option("--temperature", settings.temperature,
+                  "How strongly starts prefer nodes with few visits; lower is stronger")
+      ->capture_default_str();
+  command.add_option("--seed", settings.seed, "Seed: the same one gives the same bytes")->capture_default_str();
+}
+
+}  // namespace
+
+void add_walks_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("walks", "Make random walks on a graph");
+  auto walks = std::make_shared<WalksCommand>();
+  command->add_option("--graph_dir,--graph-dir", walks->graph_dir, "Folder with A_{topology}_{H}x{W}_labeled.csv")
+      ->capture_default_str();
+  command->add_option("--topology", walks->topology, "First part of the graph's name")->required();
+  command->add_option("--H", walks->height, "Second part: rows of the grid")->required();
+  command->add_option("--W", walks->width, "Third part: columns of the grid")->required();
+  add_walk_options(*command, walks->settings);
+  command->add_option("--out", walks->files.walks, "Walks file [sequences/walks_{topology}_{H}x{W}.csv]");
+  command->add_option("--counts_out,--counts-out", walks->files.counts,
+                      "Visit counts file [visit_counts_{topology}_{H}x{W}.csv beside the walks]");
+  command->footer(
+      "A graph of your own: put its adjacency matrix (labels, integers from 0, in the first line and the\n"
+      "first column, 0 or 1 elsewhere) into A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"
+      "Beside the walks goes walk_rule_{topology}_{H}x{W}.json, from which the best possible loss is computed.\n\n"
+      "Example: strider walks --graph_dir results/torus_30x40/graph --topology torus --H 30 --W 40 \\\n"
+      "           --out results/torus_30x40/sequences/walks_torus_30x40.csv");
+  command->callback([walks] { run_walks(*walks); });
+}
+
+}  // namespace strider::cli

@@ -1,0 +1,160 @@
+#include "graph/walk_rule.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "io/atomic_file.h"
+#include "io/json.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kVersion = 1;
+constexpr const char* kAdvice = "Make the walks again, or delete this file: then the best possible loss is not known.";
+
+[[noreturn]] void fail(const std::string& message, const fs::path& file, const std::string& place) {
+  throw Error(message, {.file = file.string(), .place = place, .advice = kAdvice});
+}
+
+nlohmann::ordered_json to_json(const WalkRule& rule) {
+  const WalkSettings& settings = rule.settings;
+  nlohmann::ordered_json json;
+  json["version"] = kVersion;
+  json["graph"] = rule.graph_name;
+  json["no_repeat_window"] = settings.no_repeat_window;
+  json["restart_prob"] = settings.restart_prob;
+  json["temperature"] = settings.temperature;
+  json["seed"] = settings.seed;
+  json["max_length"] = settings.max_length;
+  json["max_seqs"] = settings.max_seqs;
+  json["min_visits_per_node"] = settings.min_visits_per_node;
+  json["walks"] = {{"count", rule.walks}, {"bytes", rule.walks_bytes}};
+  return json;
+}
+
+std::int64_t not_negative(const nlohmann::json& object, const std::string& field, const fs::path& file) {
+  const std::int64_t value = json_integer(object, field, file);
+  if (value < 0) fail(fmt::format("{} is negative: {}", field, value), file, field);
+  return value;
+}
+
+std::uint64_t seed_of(const nlohmann::json& json, const fs::path& file) {
+  const auto seed = json.find("seed");
+  if (seed == json.end() || !seed->is_number_unsigned()) fail("seed is no integer from 0 on", file, "seed");
+  return seed->get<std::uint64_t>();
+}
+
+const nlohmann::json& list_of(const nlohmann::json& json, const std::string& field, const fs::path& file) {
+  const auto list = json.find(field);
+  if (list == json.end() || !list->is_array()) fail(fmt::format("there is no list {}", field), file, field);
+  return *list;
+}
+
+// An integer of [0, end) in `value`.
+std::int32_t index_below(const nlohmann::json& value, std::int64_t end, const fs::path& file,
+                         const std::string& place) {
+  if (!value.is_number_integer() || value.is_number_float()) fail("this is no integer", file, place);
+  const std::int64_t index = value.get<std::int64_t>();
+  if (index < 0 || index >= end) fail(fmt::format("{} is not from 0 to {}", index, end - 1), file, place);
+  return static_cast<std::int32_t>(index);
+}
+
+Graph graph_of(const nlohmann::json& json, const fs::path& file) {
+  constexpr std::int64_t kLabels = (1LL << 31) - 1;
+  const nlohmann::json& labels = list_of(json, "labels", file);
+  const nlohmann::json& neighbours = list_of(json, "neighbours", file);
+  if (labels.empty() || labels.size() != neighbours.size()) {
+    fail(fmt::format("{} labels do not go with {} lists of neighbours", labels.size(), neighbours.size()), file,
+         "labels");
+  }
+  Graph graph;
+  graph.offsets.push_back(0);
+  std::unordered_set<std::int32_t> known;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::int32_t label = index_below(labels[i], kLabels, file, fmt::format("labels[{}]", i));
+    if (!known.insert(label).second) fail("this label stands here twice", file, fmt::format("labels[{}]", i));
+    graph.labels.push_back(label);
+    const std::string place = fmt::format("neighbours[{}]", i);
+    if (!neighbours[i].is_array()) fail("this is no list of neighbours", file, place);
+    std::int32_t before = -1;
+    for (const nlohmann::json& value : neighbours[i]) {
+      const std::int32_t next = index_below(value, static_cast<std::int64_t>(labels.size()), file, place);
+      if (next <= before) fail("these neighbours do not ascend", file, place);
+      graph.neighbours.push_back(next);
+      before = next;
+    }
+    graph.offsets.push_back(graph.neighbours.size());
+  }
+  return graph;
+}
+
+}  // namespace
+
+fs::path walk_rule_file(const fs::path& walks_csv) {
+  constexpr std::string_view kWalks = "walks_";
+  std::string name = walks_csv.stem().string();
+  if (name.starts_with(kWalks)) name.erase(0, kWalks.size());
+  return walks_csv.parent_path() / fmt::format("walk_rule_{}.json", name);
+}
+
+std::optional<RuledGraph> find_walk_rule(const fs::path& walks_csv) {
+  const fs::path file = walk_rule_file(walks_csv);
+  std::error_code status;
+  if (!fs::exists(file, status)) return std::nullopt;
+  RuledGraph ruled = read_walk_rule(file);
+  const std::uintmax_t bytes = fs::file_size(walks_csv, status);
+  if (status) {
+    throw system_error("Cannot look at the walks", status.value(),
+                       {.file = walks_csv.string(), .place = {}, .advice = {}});
+  }
+  if (bytes != ruled.rule.walks_bytes) {
+    fail(fmt::format("This rule belongs to walks of {} bytes, but {} has {}", ruled.rule.walks_bytes,
+                     walks_csv.string(), bytes),
+         file, "walks");
+  }
+  return ruled;
+}
+
+RuledGraph read_walk_rule(const fs::path& file) {
+  const nlohmann::json json = read_json(file);
+  if (!json.is_object()) fail("This is not the rule of walks", file, {});
+  const std::int64_t version = json_integer(json, "version", file);
+  if (version != kVersion) fail(fmt::format("Rules of version {} are not known here", version), file, "version");
+  RuledGraph ruled;
+  WalkSettings& settings = ruled.rule.settings;
+  ruled.rule.graph_name = json_string(json, "graph", file);
+  settings.no_repeat_window = not_negative(json, "no_repeat_window", file);
+  settings.restart_prob = json_number(json, "restart_prob", file);
+  settings.temperature = json_number(json, "temperature", file);
+  settings.seed = seed_of(json, file);
+  settings.max_length = not_negative(json, "max_length", file);
+  settings.max_seqs = not_negative(json, "max_seqs", file);
+  settings.min_visits_per_node = not_negative(json, "min_visits_per_node", file);
+  const auto walks = json.find("walks");
+  if (walks == json.end() || !walks->is_object()) fail("there is no object walks", file, "walks");
+  ruled.rule.walks = not_negative(*walks, "count", file);
+  ruled.rule.walks_bytes = static_cast<std::uint64_t>(not_negative(*walks, "bytes", file));
+  ruled.graph = graph_of(json, file);
+  return ruled;
+}
+
+void write_walk_rule(const fs::path& file, const WalkRule& rule, const Graph& graph) {
+  nlohmann::ordered_json json = to_json(rule);
+  json["labels"] = graph.labels;
+  nlohmann::ordered_json& lists = json["neighbours"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < graph.size(); ++i) lists.push_back(graph.neighbours_of(i));
+  write_file_atomically(file, json.dump() + "\n");
+}
+
+std::string walk_rule_json(const WalkRule& rule) {
+  return to_json(rule).dump();
+}
+
+}  // namespace strider

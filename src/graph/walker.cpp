@@ -1,0 +1,156 @@
+// The walks themselves (walks.h). Where a start is drawn, every rounding is numpy's: a start moves when one of them
+// does.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "base/error.h"
+#include "graph/walks.h"
+
+namespace strider {
+namespace {
+
+constexpr double kLeastWeight = 1e-8;
+
+[[noreturn]] void refuse(std::string_view name, const std::string& value, std::string_view may_be) {
+  throw Error(fmt::format("{} is {}, which no walk can use", name, value),
+              {.file = {}, .place = {}, .advice = fmt::format("Set {} to {}.", name, may_be)});
+}
+
+// numpy's sum of a contiguous array: in halves down to 128 numbers, those in eight strands.
+double pairwise_sum(const double* values, std::size_t count) {
+  constexpr std::size_t kStrands = 8;
+  constexpr std::size_t kBlock = 128;
+  if (count < kStrands) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < count; ++i) sum += values[i];
+    return sum;
+  }
+  if (count > kBlock) {
+    std::size_t half = count / 2;
+    half -= half % kStrands;
+    return pairwise_sum(values, half) + pairwise_sum(values + half, count - half);
+  }
+  double strand[kStrands];
+  std::copy(values, values + kStrands, strand);
+  std::size_t i = kStrands;
+  for (; i + kStrands <= count; i += kStrands) {
+    for (std::size_t k = 0; k < kStrands; ++k) strand[k] += values[i + k];
+  }
+  double sum =
+      ((strand[0] + strand[1]) + (strand[2] + strand[3])) + ((strand[4] + strand[5]) + (strand[6] + strand[7]));
+  for (; i < count; ++i) sum += values[i];
+  return sum;
+}
+
+void raise(std::vector<double>& weights, double exponent) {
+  if (exponent == 1.0) return;
+  if (exponent == 2.0) {  // numpy squares
+    for (double& weight : weights) weight *= weight;
+    return;
+  }
+  for (double& weight : weights) weight = std::pow(weight, exponent);
+}
+
+}  // namespace
+
+void check_walk_settings(const WalkSettings& settings) {
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  if (settings.max_length < 1) refuse("MAX_LENGTH", text(settings.max_length), "1 or more");
+  if (settings.max_seqs < 1) refuse("MAX_SEQS", text(settings.max_seqs), "1 or more");
+  if (settings.min_visits_per_node < 0) {
+    refuse("MIN_VISITS_PER_NODE", text(settings.min_visits_per_node), "0 (never stop for it) or more");
+  }
+  if (settings.no_repeat_window < 0) {
+    refuse("NO_REPEAT_WINDOW", text(settings.no_repeat_window), "0 (no such rule) or more");
+  }
+  if (!(settings.restart_prob >= 0.0 && settings.restart_prob <= 1.0)) {
+    refuse("RESTART_PROB", text(settings.restart_prob), "a number from 0 to 1");
+  }
+  if (!(settings.temperature > 0.0) || std::isinf(settings.temperature)) {
+    refuse("TEMPERATURE", text(settings.temperature), "a number above 0");
+  }
+}
+
+Walker::Walker(const Graph& graph, const WalkSettings& settings)
+    : graph_(graph),
+      settings_(settings),
+      generator_(settings.seed),
+      visits_(graph.size()),
+      weights_(graph.size()),
+      cumulative_(graph.size()) {
+  check_walk_settings(settings);
+  constexpr std::int64_t kLongest = 1LL << 31;
+  if (settings.max_length >= kLongest) refuse("MAX_LENGTH", fmt::format("{}", settings.max_length), "below 2^31");
+  // A window longer than a walk is one as long as a walk; so the clock cannot overflow.
+  settings_.no_repeat_window = std::min(settings.no_repeat_window, settings.max_length);
+  seen_.assign(graph.size(), -settings_.no_repeat_window - 1);
+  std::size_t most = 0;
+  for (std::size_t node = 0; node < graph.size(); ++node) most = std::max(most, graph.neighbours_of(node).size());
+  free_.resize(most + 1);
+  walk_.resize(static_cast<std::size_t>(settings.max_length));
+}
+
+void Walker::weigh_starts() {
+  const std::size_t nodes = visits_.size();
+  const double mean = static_cast<double>(steps_) / static_cast<double>(nodes);
+  for (std::size_t i = 0; i < nodes; ++i) {
+    const double lacking = mean - visits_[i];
+    weights_[i] = (lacking > 0.0 ? lacking : 0.0) + kLeastWeight;
+  }
+  raise(weights_, 1.0 / settings_.temperature);
+  const double sum = pairwise_sum(weights_.data(), nodes);
+  if (!std::isfinite(sum)) {
+    throw Error(
+        fmt::format("TEMPERATURE {} makes the weights of starts too large to compute with", settings_.temperature),
+        {.file = {}, .place = {}, .advice = "Set TEMPERATURE higher; 1 is the usual one."});
+  }
+  const bool none = sum <= 0.0;  // all too small to be told from 0: any node
+  double total = 0.0;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    total += none ? 1.0 / static_cast<double>(nodes) : weights_[i] / sum;
+    cumulative_[i] = total;
+  }
+}
+
+std::int32_t Walker::step_from(std::int32_t node) {
+  const std::span<const std::int32_t> neighbours = graph_.neighbours_of(static_cast<std::size_t>(node));
+  if (neighbours.empty()) return start();
+  if (settings_.no_repeat_window > 0) {
+    const std::int64_t oldest = clock_ - settings_.no_repeat_window;
+    std::uint32_t count = 0;
+    for (const std::int32_t neighbour : neighbours) {  // no branch: which are free is a matter of chance
+      free_[count] = neighbour;
+      count += seen_[static_cast<std::size_t>(neighbour)] < oldest ? 1U : 0U;
+    }
+    if (count > 0) return free_[generator_.integer(count)];
+  }
+  return neighbours[generator_.integer(static_cast<std::uint32_t>(neighbours.size()))];
+}
+
+std::span<const std::int32_t> Walker::next() {
+  weigh_starts();
+  clock_ += settings_.no_repeat_window + 1;  // what walks before have seen is out of the window
+  std::int32_t node = start();
+  walk_[0] = node;
+  seen_[static_cast<std::size_t>(node)] = clock_;
+  for (std::size_t i = 1; i < walk_.size(); ++i) {
+    ++clock_;
+    node = generator_.random() < settings_.restart_prob ? start() : step_from(node);
+    walk_[i] = node;
+    seen_[static_cast<std::size_t>(node)] = clock_;
+  }
+  for (const std::int32_t visited : walk_) visits_[static_cast<std::size_t>(visited)] += 1.0;
+  steps_ += static_cast<std::int64_t>(walk_.size());
+  return walk_;
+}
+
+bool Walker::visited_enough() const {
+  const auto enough = static_cast<double>(settings_.min_visits_per_node);
+  if (enough <= 0.0 || static_cast<double>(steps_) < enough * static_cast<double>(visits_.size())) return false;
+  return *std::min_element(visits_.begin(), visits_.end()) >= enough;
+}
+
+}  // namespace strider

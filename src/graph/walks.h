@@ -1,0 +1,77 @@
+#pragma once
+// Random walks on a graph, the same ones for the same seed as LLM-Topo's stage 01b makes with numpy's Generator.
+// A walk starts at node i with probability proportional to
+//   (max(0, mean visits - visits of i) + 1e-8) ^ (1 / temperature)
+// and steps to a neighbour, uniformly among those that are not one of its last no_repeat_window nodes (the current one
+// included), among all of them where none is left. Before each step it restarts, by the rule of the start, with
+// probability restart_prob; a node without neighbours does so too. Visits are those of the walks before.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/random/pcg64.h"
+#include "graph/graph.h"
+#include "graph/walk_rule.h"
+
+namespace strider {
+
+/// Throws Error that names the setting and what it may be.
+void check_walk_settings(const WalkSettings& settings);
+
+/// Makes one walk after the other.
+class Walker {
+ public:
+  /// Keeps a reference to `graph`, which has a node. Throws Error as check_walk_settings.
+  Walker(const Graph& graph, const WalkSettings& settings);
+
+  /// The node indices of the next walk; they stay until the next call. Throws Error when the temperature leaves no
+  /// number to draw a start with.
+  std::span<const std::int32_t> next();
+
+  /// Whether every node has been visited min_visits_per_node times.
+  bool visited_enough() const;
+
+  std::int64_t steps() const { return steps_; }               // nodes of all walks so far
+  std::span<const double> visits() const { return visits_; }  // whole numbers, of each node
+
+ private:
+  void weigh_starts();
+  std::int32_t start() { return static_cast<std::int32_t>(generator_.choice(cumulative_)); }
+  std::int32_t step_from(std::int32_t node);
+
+  const Graph& graph_;
+  WalkSettings settings_;
+  NumpyGenerator generator_;
+  std::vector<double> visits_;
+  std::vector<double> weights_;     // of each node as a start
+  std::vector<double> cumulative_;  // their shares, added up
+  std::vector<std::int64_t> seen_;  // of each node: the clock when a walk was last there
+  std::vector<std::int32_t> free_;  // neighbours that may be stepped to
+  std::vector<std::int32_t> walk_;
+  std::int64_t clock_ = 0;
+  std::int64_t steps_ = 0;
+};
+
+struct WalkFiles {
+  std::filesystem::path walks;   // CSV: walk_id,length,sequence_labels; lines end in CR LF
+  std::filesystem::path counts;  // CSV: node_id,visit_count,visit_fraction; lines end in LF
+};
+
+struct WalkSummary {
+  std::int64_t walks = 0;
+  std::int64_t steps = 0;
+  std::int64_t least_visits = 0;
+  std::int64_t most_visits = 0;
+  double mean_visits = 0.0;
+  bool visited_enough = false;  // it stopped for min_visits_per_node
+  std::uint64_t walks_bytes = 0;
+};
+
+/// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is
+/// told now and then how many walks there are. Throws Error as Walker and AtomicFile, or when two files are one.
+WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const WalkSettings& settings,
+                        const WalkFiles& files, const std::function<void(std::int64_t)>& progress);
+
+}  // namespace strider
