@@ -1,0 +1,162 @@
+#include "report/training_report.h"
+
+#include <fmt/format.h>
+
+#include "report/figures.h"
+
+namespace strider {
+namespace {
+
+const std::string kRule(60, '=');
+
+std::string plural(std::int64_t count, const std::string& what) {
+  return fmt::format("{} {}{}", with_commas(count), what, count == 1 ? "" : "s");
+}
+
+void show_model(Screen& screen, const TrainingSummary& s) {
+  const std::string groups =
+      s.key_value_heads == s.heads ? "" : fmt::format(" ({} for keys and values)", s.key_value_heads);
+  screen.line(fmt::format("Model: {}", s.config));
+  screen.line(fmt::format("  {}, hidden size {}, {}{}, intermediate size {}, vocabulary {}", plural(s.layers, "layer"),
+                          s.hidden_size, plural(s.heads, "head"), groups, s.intermediate_size,
+                          with_commas(s.vocab_size)));
+  const auto total = static_cast<double>(s.parameters);
+  const std::int64_t rest = s.parameters - s.embedding_parameters;
+  screen.line(fmt::format("  Parameters: {} ({} embedding, {} non-embedding, {:.1f}%)", with_commas(s.parameters),
+                          with_commas(s.embedding_parameters), with_commas(rest),
+                          100.0 * static_cast<double>(rest) / total));
+}
+
+void show_data(Screen& screen, const TrainingSummary& s) {
+  screen.line(fmt::format("Data: {}", s.dataset_dir));
+  screen.line(fmt::format("  {} to train on, {} tokens (cut at {} each)", plural(s.train_walks, "walk"),
+                          with_commas(s.tokens_per_epoch), s.max_length));
+  screen.line(s.validation_walks > 0 ? fmt::format("  {} to validate on, every {}", plural(s.validation_walks, "walk"),
+                                                   plural(s.eval_steps, "step"))
+                                     : "  no validation split: the last weights become the final model");
+  if (s.best_loss)
+    screen.line(fmt::format("  Best loss that any model can reach: {:.4f} a predicted token", *s.best_loss));
+}
+
+void show_run(Screen& screen, const TrainingSummary& s) {
+  const double epochs = static_cast<double>(s.max_steps) / static_cast<double>(s.steps_per_epoch);
+  screen.line(fmt::format("Run: {}", s.output_dir));
+  screen.line(fmt::format("  {} of {} ({:.4g} epoch{})", plural(s.max_steps, "step"), plural(s.walks_per_step, "walk"),
+                          epochs, epochs == 1.0 ? "" : "s"));
+  screen.line(fmt::format("  Learning rate: {}", s.schedule));
+  screen.line(fmt::format("  Loss: the sum over a step, divided by its {}", s.loss_denominator));
+  if (!s.resumed_from.empty()) {
+    screen.line(fmt::format("  Going on after step {}, from {}", with_commas(s.first_step), s.resumed_from));
+  }
+}
+
+void show_machine(Screen& screen, const TrainingSummary& s) {
+  if (!s.device.empty()) screen.line(s.device);
+  screen.line(fmt::format("Machine: {}, {}, {}", s.processor, s.vectors, plural(s.threads, "thread")));
+  screen.line(fmt::format("  Memory: {} of {}", short_bytes(s.memory_bytes), short_bytes(s.memory_limit)));
+  const double steps = static_cast<double>(s.max_steps - s.first_step);
+  const double flops = s.flops_per_epoch * steps / static_cast<double>(s.steps_per_epoch);
+  screen.line(fmt::format("  Time: {} at the least, were all of it arithmetic at this machine's peak of {}",
+                          short_duration(flops / s.peak_flops), short_flops(s.peak_flops)));
+}
+
+}  // namespace
+
+void TrainingReport::start(const TrainingSummary& summary) {
+  summary_ = summary;
+  step_ = summary.first_step;
+  show_model(screen_, summary);
+  show_data(screen_, summary);
+  show_run(screen_, summary);
+  show_machine(screen_, summary);
+  screen_.line("");
+}
+
+std::optional<double> TrainingReport::excess(double loss_per_prediction) const {
+  if (!summary_.best_loss) return std::nullopt;
+  return loss_per_prediction - *summary_.best_loss;
+}
+
+double TrainingReport::seconds_left() const {
+  const double steps = static_cast<double>(summary_.max_steps - step_) * speed_.seconds_a_step();
+  if (summary_.validation_walks == 0 || summary_.eval_steps == 0) return steps;
+  double each = evaluation_seconds_;
+  if (each == 0.0 && speed_.tokens_a_second() > 0.0) {
+    // Until one was seen: evaluation is the forward third of training on as many tokens.
+    const double walk_tokens =
+        static_cast<double>(summary_.tokens_per_epoch) / static_cast<double>(summary_.train_walks);
+    each = static_cast<double>(summary_.validation_walks) * walk_tokens / speed_.tokens_a_second() / 3.0;
+  }
+  const std::int64_t left = summary_.max_steps / summary_.eval_steps - step_ / summary_.eval_steps;
+  return steps + static_cast<double>(left) * each;
+}
+
+ProgressFigures TrainingReport::figures(double loss, double loss_per_prediction) const {
+  ProgressFigures figures;
+  figures.step = step_;
+  figures.max_steps = summary_.max_steps;
+  figures.loss = loss;
+  figures.excess = excess(loss_per_prediction);
+  figures.tokens_a_second = speed_.tokens_a_second();
+  figures.share_of_peak = summary_.peak_flops > 0.0 ? speed_.flops_a_second() / summary_.peak_flops : 0.0;
+  figures.seconds_left = seconds_left();
+  return figures;
+}
+
+void TrainingReport::step(const StepFigures& step, Clock::time_point now) {
+  step_ = step.step;
+  speed_.add(step.tokens, step.flops, 1.0, step.seconds);
+  per_prediction_since_log_ += step.loss_per_prediction;
+  steps_since_log_ += 1;
+  last_event_ = now;
+  if (screen_.wants_status(now)) {
+    screen_.status(progress_bar(figures(step.loss, step.loss_per_prediction), screen_.columns()), now);
+  }
+}
+
+void TrainingReport::log(double loss, double learning_rate, double grad_norm) {
+  const double per_prediction =
+      steps_since_log_ > 0 ? per_prediction_since_log_ / static_cast<double>(steps_since_log_) : loss;
+  per_prediction_since_log_ = 0.0;
+  steps_since_log_ = 0;
+  if (!screen_.is_terminal()) screen_.line(progress_line(figures(loss, per_prediction), learning_rate, grad_norm));
+}
+
+void TrainingReport::evaluation(std::int64_t step, double loss, double loss_per_prediction, Clock::time_point now) {
+  if (last_event_) evaluation_seconds_ = std::chrono::duration<double>(now - *last_event_).count();
+  last_event_ = now;
+  std::string text = fmt::format("Step {}: evaluation loss {:.4f}", with_commas(step), loss);
+  if (const auto over = excess(loss_per_prediction)) text += fmt::format(", {:+.4f} over the best possible", *over);
+  screen_.line(text + fmt::format(" ({})", short_duration(evaluation_seconds_)));
+}
+
+void TrainingReport::checkpoint(const std::string& folder, Clock::time_point now) {
+  last_event_ = now;
+  screen_.line(fmt::format("Step {}: checkpoint in {}", with_commas(step_), folder));
+}
+
+void TrainingReport::notice(const std::string& text) {
+  screen_.line(text);
+}
+
+void TrainingReport::end(const TrainingEnd& end) {
+  screen_.line("");
+  screen_.line(kRule);
+  screen_.line("Training complete!");
+  screen_.line(kRule);
+  screen_.line(fmt::format("{} in {}", plural(end.steps, "step"), short_duration(end.seconds)));
+  if (end.eval_loss) {
+    std::string text = fmt::format("Evaluation loss of the final model: {:.4f}", *end.eval_loss);
+    if (end.best_loss && end.eval_per_prediction) {
+      text += fmt::format(" (best possible {:.4f}, {:+.4f} over it)", *end.best_loss,
+                          *end.eval_per_prediction - *end.best_loss);
+    }
+    screen_.line(text);
+  }
+  if (!end.best_checkpoint.empty()) screen_.line("  its weights are those of " + end.best_checkpoint);
+  screen_.line("");
+  screen_.line("Model saved to: " + end.final_model);
+  screen_.line("Log: " + end.output_dir + "/trainer_state.json");
+}
+
+}  // namespace strider

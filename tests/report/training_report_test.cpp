@@ -1,0 +1,226 @@
+// What a terminal and a file get to see of a run.
+#include "report/training_report.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+
+namespace strider {
+namespace {
+
+using Clock = Screen::Clock;
+using std::chrono::milliseconds;
+
+/// A file in memory, and what was written to it.
+class Paper {
+ public:
+  Paper() : file_(open_memstream(&text_, &size_)) {}
+  ~Paper() {
+    std::fclose(file_);
+    std::free(text_);
+  }
+  Paper(const Paper&) = delete;
+  Paper& operator=(const Paper&) = delete;
+  std::FILE* file() { return file_; }
+  std::string text() {
+    std::fflush(file_);
+    return {text_, size_};
+  }
+
+ private:
+  char* text_ = nullptr;
+  std::size_t size_ = 0;
+  std::FILE* file_;
+};
+
+/// What stands on a terminal after `text`: lines that stay, and the one that the cursor is in.
+std::vector<std::string> shown(const std::string& text) {
+  std::vector<std::string> lines(1);
+  std::size_t column = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      lines.emplace_back();
+      column = 0;
+    } else if (text[i] == '\r') {
+      column = 0;
+    } else if (text.compare(i, 3, "\x1b[K") == 0) {
+      lines.back().resize(column);
+      i += 2;
+    } else {
+      if (column == lines.back().size()) lines.back().push_back(' ');
+      lines.back()[column++] = text[i];
+    }
+  }
+  return lines;
+}
+
+ProgressFigures some_figures() {
+  return {.step = 1234,
+          .max_steps = 2280,
+          .loss = 2.1034,
+          .excess = 0.3934,
+          .tokens_a_second = 12345,
+          .share_of_peak = 0.61,
+          .seconds_left = 200};
+}
+
+TEST(Progress, SaysEverythingWhereThereIsRoom) {
+  const std::string bar = progress_bar(some_figures(), 140);
+  EXPECT_EQ(bar,
+            "[################..............] 1,234/2,280  loss 2.103 (+0.393 over the best)  12.3k tokens/s  "
+            "61% of peak  3 min 20 s left");
+}
+
+TEST(Progress, NeverWiderThanTheWindow) {
+  const ProgressFigures figures = some_figures();
+  for (int columns = 0; columns < 160; ++columns) {
+    EXPECT_LE(progress_bar(figures, columns).size(), static_cast<std::size_t>(columns)) << columns;
+  }
+  EXPECT_EQ(progress_bar(figures, 24), "1,234/2,280  loss 2.103");
+  EXPECT_EQ(progress_bar(figures, 4), "1,23");
+}
+
+TEST(Progress, BarIsFullAtTheEndAndEmptyAtTheStart) {
+  ProgressFigures figures = some_figures();
+  figures.step = 0;
+  EXPECT_EQ(progress_bar(figures, 140).substr(0, 33), "[..............................] ");
+  figures.step = figures.max_steps;
+  EXPECT_EQ(progress_bar(figures, 140).substr(0, 33), "[##############################] ");
+}
+
+TEST(Progress, RecentWorkCountsMost) {
+  SpeedMeter meter;
+  EXPECT_EQ(meter.tokens_a_second(), 0.0);
+  for (int i = 0; i < 100; ++i) meter.add(1000, 1e9, 1, 1.0);
+  EXPECT_NEAR(meter.tokens_a_second(), 1000, 1e-6);
+  for (int i = 0; i < 60; ++i) meter.add(1000, 1e9, 1, 0.5);
+  EXPECT_NEAR(meter.tokens_a_second(), 2000, 60);
+  EXPECT_NEAR(meter.seconds_a_step(), 0.5, 0.02);
+}
+
+TEST(ScreenTest, ATerminalShowsTheLastStatusBelowTheLines) {
+  Paper paper;
+  const Clock::time_point start{};
+  {
+    Screen screen(paper.file(), true, 80);
+    EXPECT_EQ(screen.columns(), 79);
+    screen.status("a long status line", start);
+    screen.status("too soon", start + milliseconds(99));
+    EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"a long status line"}));
+    screen.status("short", start + milliseconds(100));
+    EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"short"}));
+    screen.line("stays");
+    screen.status("next", start + milliseconds(101));
+    EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"stays", "next"}));
+  }
+  EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"stays", ""}));
+}
+
+TEST(ScreenTest, AFileGetsPlainLinesOnly) {
+  Paper paper;
+  {
+    Screen screen(paper.file(), false);
+    screen.status("a status", Clock::time_point{});
+    screen.line("stays");
+    screen.clear_status();
+  }
+  EXPECT_EQ(paper.text(), "stays\n");
+}
+
+TrainingSummary some_run() {
+  TrainingSummary s;
+  s.config = "configs/config_2M_llama.json";
+  s.hidden_size = 128;
+  s.layers = 8;
+  s.heads = s.key_value_heads = 8;
+  s.intermediate_size = 512;
+  s.vocab_size = 1200;
+  s.parameters = 2406528;
+  s.embedding_parameters = 307200;
+  s.train_walks = 114000;
+  s.validation_walks = 6000;
+  s.tokens_per_epoch = 14592000;
+  s.max_length = 128;
+  s.max_steps = s.steps_per_epoch = 2280;
+  s.walks_per_step = 50;
+  s.eval_steps = 200;
+  s.best_loss = 1.71;
+  s.peak_flops = 200e9;
+  s.flops_per_epoch = 2e14;
+  s.loss_denominator = "labels";
+  return s;
+}
+
+TEST(TrainingReportTest, SummaryHasTheCountsThatAPaperNeeds) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingReport(screen).start(some_run());
+  const std::string text = paper.text();
+  EXPECT_NE(text.find("2,406,528 (307,200 embedding, 2,099,328 non-embedding, 87.2%)"), std::string::npos) << text;
+  EXPECT_NE(text.find("2,280 steps of 50 walks (1 epoch)"), std::string::npos) << text;
+  EXPECT_NE(text.find("114,000 walks to train on, 14,592,000 tokens"), std::string::npos) << text;
+  EXPECT_NE(text.find("16 min 40 s at the least"), std::string::npos) << text;
+  EXPECT_NE(text.find("1.7100 a predicted token"), std::string::npos) << text;
+}
+
+TEST(TrainingReportTest, ExcessIsPerPredictedTokenWhateverTheLossIs) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingReport report(screen);
+  report.start(some_run());
+  const std::size_t before = paper.text().size();
+  const Clock::time_point start{};
+  report.step({.step = 1, .loss = 2.0, .loss_per_prediction = 2.2, .tokens = 6400, .flops = 1e11, .seconds = 1.0},
+              start);
+  report.step({.step = 2, .loss = 1.8, .loss_per_prediction = 2.0, .tokens = 6400, .flops = 1e11, .seconds = 1.0},
+              start);
+  report.log(1.9, 1e-5, 0.5);
+  report.evaluation(2, 1.8, 1.81, start + std::chrono::seconds(20));
+  const std::string text = paper.text().substr(before);
+  EXPECT_NE(text.find("step 2/2,280  loss 1.9000  +0.3900 over the best  learning rate 1.000e-05  gradient norm 0.500  "
+                      "6,400 tokens/s  50% of peak"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("Step 2: evaluation loss 1.8000, +0.1000 over the best possible (20 s)\n"), std::string::npos)
+      << text;
+}
+
+TEST(TrainingReportTest, TimeLeftCountsTheEvaluationsToCome) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingReport report(screen);
+  TrainingSummary run = some_run();
+  run.max_steps = 400;
+  report.start(run);
+  const Clock::time_point start{};
+  report.step({.step = 200, .loss = 2.0, .loss_per_prediction = 2.0, .tokens = 6400, .flops = 1e11, .seconds = 1.0},
+              start);
+  report.evaluation(200, 2.0, 2.0, start + std::chrono::seconds(40));
+  report.log(2.0, 1e-4, 0.5);
+  EXPECT_NE(paper.text().find("4 min 00 s left"), std::string::npos) << paper.text();  // 200 steps and one evaluation
+}
+
+TEST(TrainingReportTest, ATerminalKeepsEvaluationsAndNotSteps) {
+  Paper paper;
+  {
+    Screen screen(paper.file(), true, 200);
+    TrainingReport report(screen);
+    report.start(some_run());
+    const std::size_t before = shown(paper.text()).size();
+    const Clock::time_point start{};
+    for (int step = 1; step <= 20; ++step) {
+      report.step({.step = step, .loss = 2.0, .loss_per_prediction = 2.0, .tokens = 1, .flops = 1, .seconds = 0.02},
+                  start + milliseconds(20 * step));
+      report.log(2.0, 1e-5, 0.5);
+    }
+    EXPECT_EQ(shown(paper.text()).size(), before);
+    report.evaluation(20, 1.9, 1.9, start + milliseconds(500));
+    report.checkpoint("out/checkpoint-20", start + milliseconds(600));
+    EXPECT_EQ(shown(paper.text()).size(), before + 2);
+  }
+  EXPECT_EQ(shown(paper.text()).back(), "");
+}
+
+}  // namespace
+}  // namespace strider
