@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
   try {
     program.parse(argc, argv);
     return 0;
+  } catch (const CLI::RuntimeError& ended) {  // a command that ends with a code of its own
+    return ended.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : kWrongUsage;
   } catch (const strider::Error& error) {

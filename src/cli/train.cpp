@@ -1,0 +1,338 @@
+// strider train: a Llama is trained on the walks of a dataset folder.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <memory>
+
+#include "base/error.h"
+#include "base/machine.h"
+#include "base/thread_team.h"
+#include "cli/commands.h"
+#include "report/training_report.h"
+#include "train/trainer.h"
+
+namespace strider::cli {
+namespace {
+
+constexpr const char* kRule = "============================================================";
+
+// A handler can reach nothing but what is global.
+std::atomic<TrainingSignals*> g_signals{nullptr};
+
+extern "C" void on_signal(int number) {
+  TrainingSignals* signals = g_signals.load();
+  if (signals == nullptr) return;
+  if (number == SIGUSR1) {
+    signals->checkpoint.store(true);
+    return;
+  }
+  int none = 0;
+  if (signals->stop.compare_exchange_strong(none, number)) return;
+  std::signal(number, SIG_DFL);  // the second one ends the program as soon as this handler returns
+  std::raise(number);
+}
+
+/// While it lives, SIGINT and SIGTERM ask for a stop after the current step, SIGUSR1 for a checkpoint.
+class SignalScope {
+ public:
+  explicit SignalScope(TrainingSignals& signals) {
+    g_signals.store(&signals);
+    for (const int number : kNumbers) std::signal(number, on_signal);
+  }
+  ~SignalScope() {
+    for (const int number : kNumbers) std::signal(number, SIG_DFL);
+    g_signals.store(nullptr);
+  }
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  static constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGUSR1};
+};
+
+struct Options {
+  TrainingSettings settings;
+  bool no_cuda = false;
+  std::string logging_dir;  // for logs of other tools; training itself writes none
+};
+
+// Tells the report what the run tells.
+class ReportingObserver : public TrainingObserver {
+ public:
+  ReportingObserver(const Options& options, Screen& screen) : options_(options), report_(screen) {}
+
+  void on_start(const RunFacts& facts) override { report_.start(summary(facts)); }
+  void on_step(const StepFacts& facts) override {
+    report_.step({.step = facts.step,
+                  .loss = facts.loss,
+                  .loss_per_prediction = facts.loss_per_prediction,
+                  .tokens = static_cast<double>(facts.tokens),
+                  .flops = facts.flops,
+                  .seconds = facts.seconds},
+                 TrainingReport::Clock::now());
+  }
+  void on_log(const LogEntry& entry) override {
+    report_.log(value_of(entry, "loss"), value_of(entry, "learning_rate"), value_of(entry, "grad_norm"));
+  }
+  void on_evaluation(std::int64_t step, double loss, double loss_per_prediction) override {
+    report_.evaluation(step, loss, loss_per_prediction, TrainingReport::Clock::now());
+  }
+  void on_checkpoint(const std::filesystem::path& folder) override {
+    report_.checkpoint(folder.string(), TrainingReport::Clock::now());
+  }
+  void on_notice(const std::string& text) override { report_.notice(text); }
+  void on_end(const TrainingOutcome& outcome) {
+    report_.end({.final_model = outcome.final_model.string(),
+                 .output_dir = options_.settings.output_dir.string(),
+                 .best_checkpoint = outcome.best_checkpoint,
+                 .steps = outcome.steps,
+                 .seconds = outcome.seconds,
+                 .eval_loss = outcome.final_eval_loss,
+                 .eval_per_prediction = outcome.final_eval_per_prediction,
+                 .best_loss = outcome.best_loss});
+  }
+
+ private:
+  static double value_of(const LogEntry& entry, const std::string& name) {
+    for (const auto& [key, value] : entry.values) {
+      if (key == name) return value;
+    }
+    throw Error("a log entry has no " + name);
+  }
+
+  TrainingSummary summary(const RunFacts& facts) const {
+    const TrainingSettings& settings = options_.settings;
+    TrainingSummary s;
+    s.config = settings.config.string();
+    s.dataset_dir = settings.dataset_dir.string();
+    s.output_dir = settings.output_dir.string();
+    s.hidden_size = facts.config.hidden_size;
+    s.layers = facts.config.num_hidden_layers;
+    s.heads = facts.config.num_attention_heads;
+    s.key_value_heads = facts.config.num_key_value_heads;
+    s.intermediate_size = facts.config.intermediate_size;
+    s.vocab_size = facts.config.vocab_size;
+    s.parameters = facts.parameters;
+    s.embedding_parameters = facts.embedding_parameters;
+    s.train_walks = facts.plan.walks;
+    s.validation_walks = facts.validation_walks;
+    s.tokens_per_epoch = facts.tokens_per_epoch;
+    s.max_length = settings.max_length;
+    s.max_steps = facts.plan.max_steps;
+    s.steps_per_epoch = facts.plan.steps_per_epoch;
+    s.walks_per_step = settings.batch_size * settings.gradient_accumulation_steps;
+    s.eval_steps = settings.eval_steps;
+    s.schedule = fmt::format("{}, peak {}, {} steps of warmup", name_of(settings.lr_scheduler), settings.learning_rate,
+                             settings.lr_scheduler == LrScheduler::kConstant ? 0 : settings.warmup_steps);
+    s.loss_denominator = name_of(settings.loss_denominator);
+    s.best_loss = facts.best_loss;
+    s.memory_bytes = facts.memory_bytes;
+    s.memory_limit = facts.memory_limit;
+    if (!options_.no_cuda) s.device = "USE_CPU=false: this build has no GPU support, so it trains on the CPU";
+    s.processor = processor_name();
+    s.vectors = vector_instructions();
+    s.threads = settings.threads;
+    s.peak_flops = measure_peak_flops(settings.threads);
+    const double mean_length = static_cast<double>(facts.tokens_per_epoch) / static_cast<double>(facts.plan.walks);
+    s.flops_per_epoch = static_cast<double>(facts.plan.walks) *
+                        Engine::training_flops(facts.config, static_cast<std::int64_t>(mean_length + 0.5));
+    s.first_step = facts.first_step;
+    s.resumed_from = facts.resumed_from;
+    return s;
+  }
+
+  const Options& options_;
+  TrainingReport report_;
+};
+
+void print_next_step(const TrainingOutcome& outcome) {
+  fmt::print(
+      "\nNext step: Extract representations with\n  ./02b_representation_extraction.sh\nor\n"
+      "  strider extract --model_dir {} --output_dir {}\n",
+      outcome.final_model.string(), (outcome.final_model.parent_path() / "token_representations").string());
+}
+
+void run_train(const Options& options) {
+  fmt::print("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
+  std::fflush(stdout);
+  Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
+  ReportingObserver observer(options, screen);
+  TrainingSignals signals;
+  TrainingOutcome outcome;
+  {
+    const SignalScope scope(signals);
+    outcome = train(options.settings, observer, signals);
+  }
+  screen.clear_status();
+  if (outcome.already_finished) {
+    fmt::print("This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
+               outcome.steps, outcome.final_model.string());
+    print_next_step(outcome);
+    return;
+  }
+  if (outcome.stopped_by != 0) {
+    fmt::print("\nStopped after step {} by signal {}; a checkpoint is written. The same command goes on from there.\n",
+               outcome.steps, outcome.stopped_by);
+    constexpr int kSignalled = 128;
+    throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
+  }
+  observer.on_end(outcome);
+  print_next_step(outcome);
+}
+
+// Options whose values the scripts pass on from their variables, so that errors name both.
+class SettingOptions {
+ public:
+  explicit SettingOptions(CLI::App& command) : command_(command) {}
+
+  template <typename T>
+  void number(const std::string& option, const std::string& variable, T& place, const std::string& help) {
+    text(option, help, fmt::format("{}", place),
+         [option, variable, &place](const std::string& value) { place = parse<T>(option, variable, value); });
+  }
+
+  /// A number, or a word that stands for one.
+  template <typename T>
+  void number_or(const std::string& word, T meaning, const std::string& option, const std::string& variable, T& place,
+                 const std::string& help) {
+    text(option, help, place == meaning ? word : fmt::format("{}", place), [=, &place](const std::string& value) {
+      place = value == word ? meaning : parse<T>(option, variable, value);
+    });
+  }
+
+  template <typename T>
+  void choice(const std::string& option, const std::string& variable, const std::vector<std::pair<std::string, T>>& all,
+              T& place, const std::string& help) {
+    std::string usual, names;
+    for (const auto& [name, meaning] : all) {
+      if (meaning == place && usual.empty()) usual = name;
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    text(option, help, usual, [=, &place](const std::string& value) {
+      for (const auto& [name, meaning] : all) {
+        if (name == value) {
+          place = meaning;
+          return;
+        }
+      }
+      throw Error(fmt::format("--{} ({}) is \"{}\", it must be one of {}", option, variable, value, names));
+    });
+  }
+
+  /// Without a value: true.
+  void flag(const std::string& option, const std::string& variable, bool& place, const std::string& help) {
+    command_
+        .add_option_function<std::string>(
+            names(option),
+            [=, &place](const std::string& value) {
+              if (value != "true" && value != "false" && !value.empty()) {
+                throw Error(fmt::format("--{} ({}) is \"{}\", it must be true or false", option, variable, value));
+              }
+              place = value != "false";
+            },
+            help)
+        ->expected(0, 1)
+        ->type_name("[true|false]");
+  }
+
+  static std::string names(const std::string& option) {
+    std::string dashed = option;
+    std::replace(dashed.begin(), dashed.end(), '_', '-');
+    return dashed == option ? "--" + option : "--" + option + ",--" + dashed;
+  }
+
+ private:
+  template <typename T>
+  static T parse(const std::string& option, const std::string& variable, const std::string& text) {
+    T value{};
+    const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(begin, end, value);
+    if (parsed.ec != std::errc() || parsed.ptr != end) {
+      throw Error(fmt::format("--{} ({}) is \"{}\", it must be {}", option, variable, text,
+                              std::is_floating_point_v<T> ? "a number"
+                              : std::is_unsigned_v<T>     ? "a whole number of at least 0"
+                                                          : "a whole number"));
+    }
+    return value;
+  }
+
+  template <typename Store>
+  void text(const std::string& option, const std::string& help, const std::string& usual, Store store) {
+    command_.add_option_function<std::string>(names(option), store, help)->default_str(usual)->type_name("");
+  }
+
+  CLI::App& command_;
+};
+
+void add_files(CLI::App& command, Options& options) {
+  TrainingSettings& s = options.settings;
+  auto path = [&](const std::string& option, std::filesystem::path& place, const std::string& help) {
+    return command.add_option(SettingOptions::names(option), place, help)->type_name("PATH");
+  };
+  path("dataset_dir", s.dataset_dir, "Dataset folder, as strider dataset writes it")->required();
+  path("config", s.config, "Model configuration (a Llama config.json); the dataset gives the vocabulary")->required();
+  path("output_dir", s.output_dir, "Folder for checkpoints and final_model")->default_val("output");
+  command.add_option_function<std::string>(
+      "--init_from,--init-from",
+      [&s](const std::string& folder) {
+        if (!folder.empty()) s.init_from = folder;
+      },
+      "Model folder whose weights to start from; without it they are drawn from the seed");
+  command.add_option("--logging_dir,--logging-dir", options.logging_dir,
+                     "Folder for the logs of other tools; the whole log is in OUTPUT_DIR/trainer_state.json");
+}
+
+void add_settings(CLI::App& command, Options& options) {
+  SettingOptions add(command);
+  TrainingSettings& s = options.settings;
+  add.number("epochs", "EPOCHS", s.epochs, "Passes over the training walks");
+  add.number("batch_size", "BATCH_SIZE", s.batch_size, "Walks a micro-batch");
+  add.number("gradient_accumulation_steps", "GRAD_ACCUM", s.gradient_accumulation_steps, "Micro-batches a step");
+  add.number("learning_rate", "LEARNING_RATE", s.learning_rate, "Peak learning rate");
+  add.number("max_length", "MAX_LENGTH", s.max_length, "Tokens a walk; longer walks are cut");
+  add.number("save_steps", "SAVE_STEPS", s.save_steps, "Steps between checkpoints");
+  add.number("eval_steps", "EVAL_STEPS", s.eval_steps, "Steps between evaluations");
+  add.number("logging_steps", "LOGGING_STEPS", s.logging_steps, "Steps between log entries");
+  add.number("seed", "SEED", s.seed, "Seed of the weights and of the order of walks");
+  add.number("max_steps", "MAX_STEPS", s.max_steps, "Steps of the run and its schedule; 0: all epochs");
+  add.number("warmup_steps", "WARMUP_STEPS", s.warmup_steps, "Steps in which the learning rate rises from 0");
+  add.number("weight_decay", "WEIGHT_DECAY", s.weight_decay, "AdamW's weight decay, on matrices and embeddings");
+  add.number("max_grad_norm", "MAX_GRAD_NORM", s.max_grad_norm, "Gradients are clipped to this norm; 0: not");
+  add.choice<LrScheduler>(
+      "lr_scheduler", "LR_SCHEDULER",
+      {{"linear", LrScheduler::kLinear}, {"cosine", LrScheduler::kCosine}, {"constant", LrScheduler::kConstant}},
+      s.lr_scheduler, "linear, cosine, or constant (which has no warmup)");
+  add.number_or<std::int64_t>("all", 0, "save_total_limit", "SAVE_TOTAL_LIMIT", s.save_total_limit,
+                              "Checkpoints to keep, the newest and the best among them; or all");
+  add.choice<LossDenominator>(
+      "loss_denominator", "LOSS_DENOMINATOR",
+      {{"predictions", LossDenominator::kPredictions}, {"labels", LossDenominator::kLabels}}, s.loss_denominator,
+      "What the sum of losses is divided by: predictions (a mean), or labels (as transformers does)");
+  add.number_or<int>("all", available_processors(), "threads", "THREADS", s.threads, "Threads; or all");
+  add.choice<bool>("resume", "RESUME", {{"auto", true}, {"never", false}}, s.resume,
+                   "auto: go on with an interrupted run of the same settings; or never");
+  add.flag("overwrite", "OVERWRITE", s.overwrite, "Start anew where a run of Strider stands already");
+  add.flag("no_cuda", "USE_CPU", options.no_cuda, "Do not look for a GPU");
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("train", "Train a Llama on a dataset of walks");
+  auto options = std::make_shared<Options>();
+  options->settings.threads = available_processors();
+  add_files(*command, *options);
+  add_settings(*command, *options);
+  command->footer(
+      "Ctrl-C (SIGINT) or SIGTERM: the step is finished, a checkpoint written, and the same command goes on later.\n"
+      "SIGUSR1: a checkpoint is written at the next step.\n\n"
+      "Example: strider train --dataset_dir results/torus_30x40/dataset --config configs/config_2M_llama.json \\\n"
+      "           --output_dir results/torus_30x40/2M_llama");
+  command->callback([options] { run_train(*options); });
+}
+
+}  // namespace strider::cli
