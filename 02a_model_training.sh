@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Trains a Llama on the dataset that 01c_dataset_preparation.sh made. The README explains every variable.
+set -euo pipefail
+
+SCRIPT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$SCRIPT_DIR/00_config_env.sh"
+source "$SCRIPT_DIR/scripts/front_door.sh"
+
+CONFIG="${CONFIG:-configs/config_${RUN_NAME}.json}"
+DATASET_DIR="${DATASET_DIR:-./${DATA_DIR}/dataset}"
+OUTPUT_DIR="${OUTPUT_DIR:-./${WORK_DIR}}"
+EPOCHS="${EPOCHS:-1}"
+BATCH_SIZE="${BATCH_SIZE:-50}"
+GRAD_ACCUM="${GRAD_ACCUM:-1}"
+LEARNING_RATE="${LEARNING_RATE:-5e-4}"
+MAX_LENGTH="${MAX_LENGTH:-128}"
+SAVE_STEPS="${SAVE_STEPS:-200}"
+EVAL_STEPS="${EVAL_STEPS:-200}"
+LOGGING_STEPS="${LOGGING_STEPS:-10}"
+LOG_DIR="${LOG_DIR:-${OUTPUT_DIR}}"
+USE_CPU="${USE_CPU:-false}"
+
+# What the reference fixes or does not have.
+SEED="${SEED:-42}"
+INIT_FROM="${INIT_FROM:-}"
+MAX_STEPS="${MAX_STEPS:-0}"
+WARMUP_STEPS="${WARMUP_STEPS:-50}"
+WEIGHT_DECAY="${WEIGHT_DECAY:-0.01}"
+MAX_GRAD_NORM="${MAX_GRAD_NORM:-1.0}"
+LR_SCHEDULER="${LR_SCHEDULER:-linear}"
+SAVE_TOTAL_LIMIT="${SAVE_TOTAL_LIMIT:-2}"
+LOSS_DENOMINATOR="${LOSS_DENOMINATOR:-predictions}"
+THREADS="${THREADS:-all}"
+OVERWRITE="${OVERWRITE:-false}"
+RESUME="${RESUME:-auto}"
+
+# The presets stand beside this script, the user's own configurations where the script is called.
+if [[ $CONFIG != /* && ! -e $CONFIG && -e $SCRIPT_DIR/$CONFIG ]]; then
+  CONFIG=$SCRIPT_DIR/$CONFIG
+fi
+device="GPU (the CPU where there is none)"
+if [ "$USE_CPU" = true ]; then device=CPU; fi
+
+heading "Model Training"
+echo
+echo "Configuration:"
+echo "  Model config: $CONFIG"
+echo "  Dataset dir: $DATASET_DIR"
+echo "  Output dir: $OUTPUT_DIR"
+echo "  Epochs: $EPOCHS"
+echo "  Batch size: $BATCH_SIZE"
+echo "  Gradient accumulation: $GRAD_ACCUM"
+echo "  Learning rate: $LEARNING_RATE"
+echo "  Max length: $MAX_LENGTH"
+echo "  Save steps: $SAVE_STEPS"
+echo "  Eval steps: $EVAL_STEPS"
+echo "  Logging steps: $LOGGING_STEPS"
+echo "  Logging dir: $LOG_DIR"
+echo "  Device: $device"
+echo "  Seed: $SEED"
+if [ -n "$INIT_FROM" ]; then echo "  Start from: $INIT_FROM"; fi
+if [ "$MAX_STEPS" != 0 ]; then echo "  Max steps: $MAX_STEPS"; fi
+echo "  Schedule: $LR_SCHEDULER, $WARMUP_STEPS steps of warmup"
+echo "  Weight decay: $WEIGHT_DECAY"
+echo "  Max gradient norm: $MAX_GRAD_NORM"
+echo "  Checkpoints kept: $SAVE_TOTAL_LIMIT"
+echo "  Loss denominator: $LOSS_DENOMINATOR"
+echo "  Threads: $THREADS"
+echo
+
+if [ ! -d "$DATASET_DIR" ]; then
+  echo "Error: Dataset directory $DATASET_DIR not found!" >&2
+  echo "Please run ./01c_dataset_preparation.sh first" >&2
+  exit 1
+fi
+
+find_strider
+options=(
+  --dataset_dir="$DATASET_DIR" --config="$CONFIG" --output_dir="$OUTPUT_DIR"
+  --epochs="$EPOCHS" --batch_size="$BATCH_SIZE" --gradient_accumulation_steps="$GRAD_ACCUM"
+  --learning_rate="$LEARNING_RATE" --max_length="$MAX_LENGTH"
+  --save_steps="$SAVE_STEPS" --eval_steps="$EVAL_STEPS" --logging_steps="$LOGGING_STEPS" --logging_dir="$LOG_DIR"
+  --seed="$SEED" --max_steps="$MAX_STEPS" --warmup_steps="$WARMUP_STEPS" --weight_decay="$WEIGHT_DECAY"
+  --max_grad_norm="$MAX_GRAD_NORM" --lr_scheduler="$LR_SCHEDULER" --save_total_limit="$SAVE_TOTAL_LIMIT"
+  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --overwrite="$OVERWRITE" --resume="$RESUME"
+  --no_cuda="$USE_CPU"
+)
+if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi
+echo "Training model..."
+"$STRIDER" train "${options[@]}"
+
+echo
+heading "Training complete!"
+echo
+echo "Model saved to: $OUTPUT_DIR/final_model"
+echo
+echo "Next step: Extract representations with"
+echo "  ./02b_representation_extraction.sh"
+echo

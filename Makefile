@@ -1,0 +1,36 @@
+# The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
+.PHONY: help run build test bench format lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run     set up, build, then a small default run: dataset, model, representations"
+	@echo "make build   set up and build the program build/strider"
+	@echo "make test    set up, build, run every test"
+	@echo "make bench   set up, build, run the benchmarks"
+	@echo "make format  format the C++ files"
+	@echo "make lint    clang-format, clang-tidy and shellcheck, as checks"
+	@echo "make clean   remove build/ (results/ stays)"
+
+run: build
+	@scripts/default_run.sh
+
+build:
+	@scripts/build.sh program
+
+test:
+	@scripts/build.sh tests
+	@ctest --test-dir build --output-on-failure --parallel $$(nproc)
+
+bench:
+	@scripts/build.sh bench
+	@scripts/bench.sh
+
+format:
+	@scripts/system_packages.sh lint
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+lint:
+	@scripts/lint.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sets up what building needs and builds into build/.
+# Usage: build.sh program     build/strider alone
+#        build.sh tests       the program and every test
+#        build.sh bench       the program and the benchmarks
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+jobs=$(nproc)
+case ${1:-} in
+  program)
+    scripts/system_packages.sh build
+    scripts/python_env.sh build/python scripts/requirements-build.txt
+    options=()
+    # A tree that has its tests configured keeps them: only the target is smaller.
+    if [ ! -f build/CMakeCache.txt ]; then options=(-DSTRIDER_TESTS=OFF); fi
+    target=strider
+    ;;
+  tests)
+    scripts/system_packages.sh build test
+    scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-test.txt
+    options=(-DSTRIDER_TESTS=ON)
+    target=all
+    ;;
+  bench)
+    scripts/system_packages.sh build bench
+    scripts/python_env.sh build/python scripts/requirements-build.txt
+    options=(-DSTRIDER_BENCH=ON)
+    if [ ! -f build/CMakeCache.txt ]; then options+=(-DSTRIDER_TESTS=OFF); fi
+    target=all
+    ;;
+  *)
+    echo "usage: build.sh program|tests|bench" >&2
+    exit 2
+    ;;
+esac
+
+cmake -S . -B build -G Ninja "${options[@]}" >build/configure.log || {
+  cat build/configure.log
+  exit 1
+}
+cmake --build build --parallel "$jobs" --target "$target"
