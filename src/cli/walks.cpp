@@ -73,6 +73,11 @@ void run_walks(WalksCommand command) {
   print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
+// The conversion to an unsigned number takes -5 for 2^64 - 5.
+std::string not_negative(const std::string& text) {
+  return text.starts_with('-') ? text + " is negative" : std::string();
+}
+
 void add_walk_options(CLI::App& command, WalkSettings& settings) {
   command.add_option("--max_length,--max-length", settings.max_length, "Nodes of a walk")->capture_default_str();
   command.add_option("--max_seqs,--max-seqs", settings.max_seqs, "Walks")->capture_default_str();
@@ -90,7 +95,9 @@ void add_walk_options(CLI::App& command, WalkSettings& settings) {
       .add_option("--temperature", settings.temperature,
                   "How strongly starts prefer nodes with few visits; lower is stronger")
       ->capture_default_str();
-  command.add_option("--seed", settings.seed, "Seed: the same one gives the same bytes")->capture_default_str();
+  command.add_option("--seed", settings.seed, "Seed: the same one gives the same bytes")
+      ->check(not_negative, "")
+      ->capture_default_str();
 }
 
 }  // namespace

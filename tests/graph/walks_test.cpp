@@ -70,7 +70,8 @@ std::vector<std::vector<std::int32_t>> read_walks(const fs::path& file) {
   return walks;
 }
 
-// The default walks, and the best loss of their validation split, which the mission gives as 1.710.
+// The default walks, and the best loss of their validation split, as a literal count in Python gives it (1.710 to three
+// digits is that of all 120,000 walks).
 TEST(Walks, TheDefaultIsTheReferencesAndItsBestLossIsKnown) {
   const nlohmann::json expected = test::golden_json("walks/default.json");
   const Grid grid = grid_of(expected["settings"]);
@@ -88,7 +89,7 @@ TEST(Walks, TheDefaultIsTheReferencesAndItsBestLossIsKnown) {
   BestLoss best(*ruled);
   const std::vector<std::int64_t> order = NumpyGenerator(42).permutation(120000);
   for (std::size_t i = 0; i < 6000; ++i) best.add(walks[static_cast<std::size_t>(order[i])]);
-  EXPECT_NEAR(best.mean().value(), 1.710, 0.002);
+  EXPECT_NEAR(best.mean().value(), 1.70884236, 1e-8);
 }
 
 // A slow, literal count of what the rule allows.
