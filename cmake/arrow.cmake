@@ -2,11 +2,18 @@
 # and the library that the pinned pyarrow wheel carries.
 set(STRIDER_PYTHON "" CACHE FILEPATH "A Python whose pyarrow is used when there is no system Arrow")
 
+# The first version whose headers have all that src/data uses.
+set(STRIDER_OLDEST_ARROW 14)
+
 add_library(strider_arrow INTERFACE)
 find_package(Arrow CONFIG QUIET)
+if(Arrow_FOUND AND Arrow_VERSION VERSION_LESS STRIDER_OLDEST_ARROW)
+  message(STATUS "Arrow ${Arrow_VERSION} of the system is older than ${STRIDER_OLDEST_ARROW}: passed over")
+  set(Arrow_FOUND FALSE)
+endif()
 if(Arrow_FOUND)
   message(STATUS "Arrow ${Arrow_VERSION} of the system")
-  target_link_libraries(strider_arrow INTERFACE Arrow::arrow_shared)
+  target_link_libraries(strider_arrow INTERFACE $<IF:$<TARGET_EXISTS:Arrow::arrow_shared>,Arrow::arrow_shared,Arrow::arrow_static>)
 else()
   set(python ${STRIDER_PYTHON})
   if(NOT python AND EXISTS ${CMAKE_SOURCE_DIR}/build/python/bin/python)
@@ -26,7 +33,7 @@ else()
   list(POP_FRONT found include)
   unset(library)
   foreach(folder ${found})
-    file(GLOB candidates ${folder}/libarrow.so.*)  # the wheel has the versioned name only
+    file(GLOB candidates ${folder}/libarrow.so.* ${folder}/libarrow.so)  # the wheel has the versioned name only
     if(candidates)
       list(GET candidates 0 library)
       break()

@@ -5,18 +5,20 @@ set -euo pipefail
 
 folder=${1:?usage: python_env.sh FOLDER REQUIREMENTS...}
 shift
-wanted=$(cat "$@" | sha256sum | cut -d' ' -f1)
-stamp=$folder/.strider-pins
+# One stamp a set of requirements: the set that builds and the one that also tests share an environment.
+stamp=$folder/.pins
+for file in "$@"; do stamp+=-$(basename "$file" .txt); done
+wanted=$({ python3 --version; cat "$@"; } | sha256sum | cut -d' ' -f1)
 
-if [ -f "$stamp" ] && grep -qx "$wanted" "$stamp"; then
+if [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
-if [ ! -x "$folder/bin/python" ]; then
+# Also when an environment was left half made, or was made by another Python.
+if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
   echo "Making the private Python environment $folder"
   python3 -m venv "$folder"
 fi
 arguments=()
 for file in "$@"; do arguments+=(-r "$file"); done
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}"
-# One line a set of pins that is installed: a set that only builds and one that also tests stand side by side.
-echo "$wanted" >> "$stamp"
+echo "$wanted" > "$stamp"
