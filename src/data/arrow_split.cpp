@@ -104,7 +104,7 @@ WalkChunk make_chunk(const std::shared_ptr<arrow::RecordBatch>& batch, const Pla
     if (!arrow::util::CheckAlignment(*column, kIpcAlignment)) refuse_batch(at, "the numbers are not aligned");
   }
   const arrow::Status status = batch->ValidateFull();
-  if (!status.ok()) refuse_batch(at, fmt::format("damaged: {}", status.message()));
+  if (!status.ok()) refuse_batch(at, fmt::format("damaged: {}", arrow_reason(status)));
   WalkChunk chunk;
   chunk.first_walk = first_walk;
   chunk.walks = batch->num_rows();
@@ -229,7 +229,8 @@ void read_shard(const fs::path& file, const std::string& split, std::int64_t voc
   for (Place at{.file = file, .split = split};; ++at.batch) {
     std::shared_ptr<arrow::RecordBatch> batch;
     const arrow::Status status = reader->ReadNext(&batch);
-    if (!status.ok()) refuse_batch(at, fmt::format("the Arrow stream is damaged or cut short: {}", status.message()));
+    if (!status.ok())
+      refuse_batch(at, fmt::format("the Arrow stream is damaged or cut short: {}", arrow_reason(status)));
     if (batch == nullptr) break;
     if (batch->num_rows() == 0) continue;
     WalkChunk chunk = make_chunk(batch, at, storage.walks);

@@ -12,10 +12,17 @@
 
 namespace strider {
 
+/// The reason, with the system's where there is one ("[errno 28] No space left on device").
+inline std::string arrow_reason(const arrow::Status& status) {
+  return status.detail() == nullptr ? status.message()
+                                    : fmt::format("{}: {}", status.message(), status.detail()->ToString());
+}
+
 inline void check_arrow(const arrow::Status& status, const char* what, const std::filesystem::path& file,
                         const char* advice) {
   if (status.ok()) return;
-  throw Error(fmt::format("{}: {}", what, status.message()), {.file = file.string(), .place = {}, .advice = advice});
+  throw Error(fmt::format("{}: {}", what, arrow_reason(status)),
+              {.file = file.string(), .place = {}, .advice = advice});
 }
 
 template <typename T>

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "data/arrow_status.h"
+#include "data/file_errors.h"
 #include "io/atomic_file.h"
 
 namespace strider {
@@ -173,9 +174,7 @@ bool is_split_file(const fs::directory_entry& entry) {
               {.file = folder.string(), .place = {}, .advice = "Choose another DATASET_DIR, or move it away."});
 }
 
-}  // namespace
-
-void check_dataset_folder_replaceable(const fs::path& folder) {
+void check_replaceable(const fs::path& folder) {
   if (!fs::exists(fs::symlink_status(folder))) return;
   if (!fs::is_directory(folder)) refuse_to_replace(folder, "this is no folder");
   if (fs::is_empty(folder)) return;
@@ -189,6 +188,12 @@ void check_dataset_folder_replaceable(const fs::path& folder) {
                           std::all_of(fs::directory_iterator(entry), fs::directory_iterator(), is_split_file);
     if (!is_split) refuse_to_replace(folder, fmt::format("\"{}\" is no part of a dataset", name.string()));
   }
+}
+
+}  // namespace
+
+void check_dataset_folder_replaceable(const fs::path& folder) {
+  with_file_errors([&] { check_replaceable(folder); });
 }
 
 void write_dataset(const fs::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,

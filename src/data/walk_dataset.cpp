@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/arrow_split.h"
+#include "data/file_errors.h"
 #include "io/json.h"
 
 namespace strider {
@@ -59,6 +60,24 @@ std::vector<std::string> read_splits(const fs::path& file) {
   return names;
 }
 
+WalkDataset open_checked(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw Error(fmt::format("Dataset directory {} not found!", folder.string()),
+                {.file = {}, .place = {}, .advice = "Please run ./01c_dataset_preparation.sh first"});
+  }
+  const VocabInfo vocab = read_vocab_info(folder);
+  const fs::path splits_file = folder / "dataset_dict.json";
+  if (!fs::exists(splits_file)) return {vocab, open_split(folder, "train", vocab.vocab_size), std::nullopt};
+  const std::vector<std::string> splits = read_splits(splits_file);
+  const auto has = [&](const char* name) { return std::find(splits.begin(), splits.end(), name) != splits.end(); };
+  if (!has("train")) {
+    throw Error("the dataset has no split \"train\"", {.file = splits_file.string(), .place = {}, .advice = {}});
+  }
+  WalkDataset dataset{vocab, open_split(folder / "train", "train", vocab.vocab_size), std::nullopt};
+  if (has("validation")) dataset.validation = open_split(folder / "validation", "validation", vocab.vocab_size);
+  return dataset;
+}
+
 }  // namespace
 
 std::int64_t WalkSplit::size() const {
@@ -105,21 +124,7 @@ std::int64_t WalkSplit::tokens(std::int64_t max_length) const {
 }
 
 WalkDataset open_dataset(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
-    throw Error(fmt::format("Dataset directory {} not found!", folder.string()),
-                {.file = {}, .place = {}, .advice = "Please run ./01c_dataset_preparation.sh first"});
-  }
-  const VocabInfo vocab = read_vocab_info(folder);
-  const fs::path splits_file = folder / "dataset_dict.json";
-  if (!fs::exists(splits_file)) return {vocab, open_split(folder, "train", vocab.vocab_size), std::nullopt};
-  const std::vector<std::string> splits = read_splits(splits_file);
-  const auto has = [&](const char* name) { return std::find(splits.begin(), splits.end(), name) != splits.end(); };
-  if (!has("train")) {
-    throw Error("the dataset has no split \"train\"", {.file = splits_file.string(), .place = {}, .advice = {}});
-  }
-  WalkDataset dataset{vocab, open_split(folder / "train", "train", vocab.vocab_size), std::nullopt};
-  if (has("validation")) dataset.validation = open_split(folder / "validation", "validation", vocab.vocab_size);
-  return dataset;
+  return with_file_errors([&] { return open_checked(folder); });
 }
 
 }  // namespace strider

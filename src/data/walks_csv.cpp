@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "data/arrow_status.h"
 #include "data/csv_records.h"
+#include "data/file_errors.h"
 
 namespace strider {
 namespace {
@@ -81,6 +82,19 @@ bool next_id(const char** at, const char* end, std::int64_t* id) {
        .advice = "Number the tokens from 0. Ids should be dense: the vocabulary goes up to the largest of them."});
 }
 
+void check_is_file(const fs::path& file) {
+  if (!fs::exists(file)) {
+    throw Error(fmt::format("Input CSV file not found: {}", file.string()),
+                {.file = {}, .place = {}, .advice = "Please run ./01b_sequence_generation.sh first"});
+  }
+  if (!fs::is_regular_file(file)) {
+    throw Error("this is no file", {.file = file.string(), .place = {}, .advice = "Name a CSV file of walks."});
+  }
+  if (fs::file_size(file) == 0) {
+    throw Error("the file is empty", {.file = file.string(), .place = {}, .advice = kColumns});
+  }
+}
+
 }  // namespace
 
 struct WalksCsv::Columns {
@@ -107,14 +121,7 @@ WalksCsv::WalksCsv(const fs::path& file) : file_(file), min_id_(kLargestId) {
 }
 
 void WalksCsv::map_file() {
-  if (!fs::exists(file_)) {
-    throw Error(fmt::format("Input CSV file not found: {}", file_.string()),
-                {.file = {}, .place = {}, .advice = "Please run ./01b_sequence_generation.sh first"});
-  }
-  if (!fs::is_regular_file(file_)) throw Error("this is no file", {.file = file_.string(), .place = {}, .advice = {}});
-  if (fs::file_size(file_) == 0) {
-    throw Error("the file is empty", {.file = file_.string(), .place = {}, .advice = kColumns});
-  }
+  with_file_errors([&] { check_is_file(file_); });
   constexpr const char* kWhat = "cannot read the file";
   constexpr const char* kAdvice = "Check its permissions.";
   const auto mapped =

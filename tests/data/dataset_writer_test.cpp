@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <numeric>
 
 #include "data/train_split.h"
@@ -193,6 +195,27 @@ TEST_F(DatasetWriterReplaces, NoFile) {
   const fs::path file = scratch_.write("dataset", "a file");
   expect_refused();
   EXPECT_EQ(test::read_text(file), "a file");
+}
+
+// A limit on the size of files stands for a full disk: small files fit, the walks do not.
+TEST(DatasetWriter, NothingIsLeftWhereTheDiskIsFull) {
+  constexpr rlim_t kMostBytes = 20000;
+  const ScratchFolder scratch;
+  const WalksCsv csv(write_csv(scratch, Walks(5000, {1, 2, 3})));
+  const auto rows = rows_from_to(0, csv.size());
+  const std::vector<SplitToWrite> splits{{"train", rows}};
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = kMostBytes, .rlim_max = before.rlim_max};
+  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::string message;
+  const ErrorDetails details = error_of([&] { write_dataset(scratch / "dataset", csv, splits, {}); }, &message);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_action);
+  EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+  EXPECT_NE(details.file.find("data-00000-of-00001.arrow"), std::string::npos) << details.file;
+  EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path()), fs::directory_iterator()), 1);  // walks.csv
 }
 
 TEST_F(DatasetWriterReplaces, NothingWhenTheNewOneFails) {
