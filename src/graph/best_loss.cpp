@@ -28,7 +28,10 @@ BestLoss::BestLoss(const RuledGraph& ruled) : ruled_(ruled) {
     most = std::max(most, graph.neighbours_of(i).size());
   }
   choices_.resize(most + 1);
-  clock_ = ruled.rule.settings.no_repeat_window;
+  // A window longer than any walk is one as long; so the clock cannot overflow.
+  constexpr std::int64_t kLongestWalk = 1LL << 31;
+  window_ = std::min(ruled.rule.settings.no_repeat_window, kLongestWalk);
+  clock_ = window_;
   seen_.assign(graph.size(), -1);
 }
 
@@ -40,22 +43,21 @@ std::int32_t BestLoss::node_of(std::int32_t id, std::size_t position) const {
 
 void BestLoss::add(std::span<const std::int32_t> ids) {
   if (ids.empty() || ruled_.rule.settings.restart_prob > 0.0) return;
-  const std::int64_t window = ruled_.rule.settings.no_repeat_window;
-  clock_ += window + 1;
+  clock_ += window_ + 1;
   std::int32_t node = node_of(ids[0], 0);
   seen_[static_cast<std::size_t>(node)] = clock_;
   for (std::size_t i = 1; i < ids.size(); ++i) {
     ++clock_;
     const std::int32_t next = node_of(ids[i], i);
     const std::span<const std::int32_t> all = ruled_.graph.neighbours_of(static_cast<std::size_t>(node));
-    const auto is_free = [&](std::int32_t n) { return seen_[static_cast<std::size_t>(n)] < clock_ - window; };
+    const auto is_free = [&](std::int32_t n) { return seen_[static_cast<std::size_t>(n)] < clock_ - window_; };
     const auto free = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_free));
     if (all.empty()) {
       jumped_ = true;
     } else if (!std::binary_search(all.begin(), all.end(), next)) {
       fail(fmt::format("the graph has no edge from {} to {}", ids[i - 1], ids[i]), walks_, i);
     } else if (free > 0 && !is_free(next)) {
-      fail(fmt::format("{} was among the last {} nodes, and others were free", ids[i], window), walks_, i);
+      fail(fmt::format("{} was among the last {} nodes, and others were free", ids[i], window_), walks_, i);
     } else {
       ++choices_[free > 0 ? free : all.size()];
     }

@@ -41,6 +41,7 @@ class BestLoss {
   std::unordered_map<std::int32_t, std::int32_t> nodes_;  // by token id
   std::vector<std::int64_t> seen_;                        // of each node: the clock when a walk was last there
   std::vector<std::uint64_t> choices_;                    // [k]: steps that had k nodes to choose from
+  std::int64_t window_ = 0;
   std::int64_t clock_ = 0;
   std::int64_t walks_ = 0;
   bool jumped_ = false;

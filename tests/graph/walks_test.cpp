@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
 #include "base/error.h"
 #include "golden.h"
@@ -149,6 +150,18 @@ TEST(BestLoss, IsNotKnownWithRestartsOrJumpsOrWithoutSteps) {
   BestLoss with_jumps(lonely);
   with_jumps.add(std::vector<std::int32_t>{0, 1});
   EXPECT_FALSE(with_jumps.mean().has_value());
+}
+
+TEST(BestLoss, AWindowWithoutEndIsOneAsLongAsTheWalk) {
+  const RuledGraph torus = small_torus(std::numeric_limits<std::int64_t>::max());
+  const RuledGraph same = small_torus(4);
+  BestLoss best(torus);
+  BestLoss expected(same);
+  for (int i = 0; i < 10; ++i) {
+    best.add(std::vector<std::int32_t>{0, 1, 7, 6});
+    expected.add(std::vector<std::int32_t>{0, 1, 7, 6});
+  }
+  EXPECT_EQ(best.mean().value(), expected.mean().value());
 }
 
 TEST(BestLoss, WalksOfAnotherRuleAreRefused) {
