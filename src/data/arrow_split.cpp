@@ -144,7 +144,7 @@ void check_ids(const WalkChunk& chunk, const Place& at, std::int64_t vocab_size)
   if (all_inside(values + begin, chunk.offset(chunk.walks) - begin, vocab_size)) return;
   for (std::int64_t walk = 0; walk < chunk.walks; ++walk) {
     for (std::int64_t i = chunk.offset(walk); i < chunk.offset(walk + 1); ++i) {
-      const auto id = static_cast<std::int64_t>(values[i]);
+      const auto id = static_cast<std::int64_t>(values[i]);  // NOLINT(bugprone-signed-char-misuse): int8 is a number
       if (id >= 0 && id < vocab_size) continue;
       throw Error(
           fmt::format("the id {} is outside the vocabulary of {} (ids 0 to {})", id, vocab_size, vocab_size - 1),

@@ -15,9 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kAdvice = "Make the dataset again with ./01c_dataset_preparation.sh, or copy it again.";
+
 template <typename T>
 void narrow(const void* values, std::int64_t begin, std::size_t count, std::int32_t* out) {
   const T* from = static_cast<const T*>(values) + begin;
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 is a number
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::int32_t>(from[i]);
 }
 
@@ -50,11 +53,11 @@ std::vector<std::string> read_splits(const fs::path& file) {
   const nlohmann::json object = read_json(file);
   std::vector<std::string> names;
   if (!object.is_object() || !object.contains("splits") || !object["splits"].is_array()) {
-    throw Error("the list \"splits\" is missing", {.file = file.string(), .place = {}, .advice = {}});
+    throw Error("the list \"splits\" is missing", {.file = file.string(), .place = {}, .advice = kAdvice});
   }
   for (const nlohmann::json& name : object["splits"]) {
     if (!name.is_string())
-      throw Error("a split's name is no string", {.file = file.string(), .place = {}, .advice = {}});
+      throw Error("a split's name is no string", {.file = file.string(), .place = "splits", .advice = kAdvice});
     names.push_back(name.get<std::string>());
   }
   return names;
@@ -71,7 +74,8 @@ WalkDataset open_checked(const fs::path& folder) {
   const std::vector<std::string> splits = read_splits(splits_file);
   const auto has = [&](const char* name) { return std::find(splits.begin(), splits.end(), name) != splits.end(); };
   if (!has("train")) {
-    throw Error("the dataset has no split \"train\"", {.file = splits_file.string(), .place = {}, .advice = {}});
+    throw Error("the dataset has no split \"train\"",
+                {.file = splits_file.string(), .place = "splits", .advice = "Name the split of walks to train on so."});
   }
   WalkDataset dataset{vocab, open_split(folder / "train", "train", vocab.vocab_size), std::nullopt};
   if (has("validation")) dataset.validation = open_split(folder / "validation", "validation", vocab.vocab_size);
