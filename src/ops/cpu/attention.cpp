@@ -67,6 +67,39 @@ HWY_BEFORE_NAMESPACE();
 namespace strider {
 namespace HWY_NAMESPACE {
 
+// columns [head_dim, count] from rows [count, head_dim], in squares of four: one store moves four values. `count` is a
+// multiple of four.
+void transpose(std::int64_t count, std::int64_t head_dim, const float* rows, float* columns) {
+  std::int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 4> d;
+  const hn::CappedTag<double, 2> pairs;
+  if (hn::Lanes(d) == 4) {
+    for (; i + 4 <= head_dim; i += 4) {
+      for (std::int64_t t = 0; t < count; t += 4) {
+        const float* in = rows + t * head_dim + i;
+        const auto a = hn::LoadU(d, in);
+        const auto b = hn::LoadU(d, in + head_dim);
+        const auto c = hn::LoadU(d, in + 2 * head_dim);
+        const auto e = hn::LoadU(d, in + 3 * head_dim);
+        const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+        const auto ab_high = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+        const auto ce_low = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
+        const auto ce_high = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
+        float* out = columns + i * count + t;
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_low, ce_low)), d, out);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_low, ce_low)), d, out + count);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_high, ce_high)), d, out + 2 * count);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high)), d, out + 3 * count);
+      }
+    }
+  }
+#endif
+  for (; i < head_dim; ++i) {
+    for (std::int64_t t = 0; t < count; ++t) columns[i * count + t] = rows[t * head_dim + i];
+  }
+}
+
 // Rotates rows of one head into `rows` (and, transposed, into `columns` where given), times `scale`.
 void rotate_in(const RopeTable& rope, std::int64_t length, std::int64_t head_dim, ConstRows x, float scale, float* rows,
                float* columns) {
@@ -86,15 +119,9 @@ void rotate_in(const RopeTable& rope, std::int64_t length, std::int64_t head_dim
       hn::StoreU(hn::Mul(factor, hn::NegMulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
       hn::StoreU(hn::Mul(factor, hn::MulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
     });
-    if (columns != nullptr) {
-      for (std::int64_t i = 0; i < head_dim; ++i) columns[i * pitch + t] = out[i];
-    }
   }
   std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns != nullptr) {
-    for (std::int64_t i = 0; i < head_dim; ++i)
-      std::fill(columns + i * pitch + length, columns + (i + 1) * pitch, 0.0F);
-  }
+  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
 }
 
 // Rotates gradients of one head back and writes them to their rows, times `scale`.
@@ -122,16 +149,11 @@ void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* row
   const std::int64_t pitch = padded(length);
   for (std::int64_t t = 0; t < length; ++t) {
     const float* in = x.row(t);
-    std::copy_n(in, head_dim, rows + t * head_dim);
-    if (columns != nullptr) {
-      for (std::int64_t i = 0; i < head_dim; ++i) columns[i * pitch + t] = in[i];
-    }
+    float* out = rows + t * head_dim;
+    for_vectors(head_dim, [&](auto d, std::int64_t i) { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
   }
   std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns != nullptr) {
-    for (std::int64_t i = 0; i < head_dim; ++i)
-      std::fill(columns + i * pitch + length, columns + (i + 1) * pitch, 0.0F);
-  }
+  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
 }
 
 // The products of a head, each as kernels for 1, 2, ... tiles of keys. Found once a walk, since finding one costs about
@@ -196,38 +218,49 @@ void add_weighted_queries(const HeadKernels& kernels, std::int64_t head_dim, std
 }
 
 // Softmax down the keys of a score tile whose first query is `first`: scores become exp(s - max), zero above the
-// diagonal. Returns their sums and the log-sum-exps.
+// diagonal. Returns their sums and the log-sum-exps. Two vectors of queries go side by side, since each is one chain of
+// dependent steps.
 void softmax_tile(std::int64_t first, float* scores, float* sums, float* log_sum_exp) {
-  const hn::CappedTag<float, kQueryTile> d;
+  const hn::CappedTag<float, kQueryTile / 2> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t keys = first + kQueryTile;
-  for (std::int64_t lane = 0; lane < kQueryTile; lane += lanes) {
-    const auto query = hn::Iota(d, static_cast<float>(lane));
-    auto largest = hn::Set(d, -3.0e38F);
+  for (std::int64_t lane = 0; lane < kQueryTile; lane += 2 * lanes) {
+    const auto query0 = hn::Iota(d, static_cast<float>(lane));
+    const auto query1 = hn::Iota(d, static_cast<float>(lane + lanes));
+    float* const column = scores + lane;
+    auto most0 = hn::Set(d, -3.0e38F);
+    auto most1 = most0;
     for (std::int64_t key = 0; key < first; ++key) {
-      largest = hn::Max(largest, hn::LoadU(d, scores + key * kQueryTile + lane));
+      most0 = hn::Max(most0, hn::LoadU(d, column + key * kQueryTile));
+      most1 = hn::Max(most1, hn::LoadU(d, column + key * kQueryTile + lanes));
     }
     for (std::int64_t key = first; key < keys; ++key) {
-      const auto seen = hn::Ge(query, hn::Set(d, static_cast<float>(key - first)));
-      const auto s = hn::LoadU(d, scores + key * kQueryTile + lane);
-      largest = hn::Max(largest, hn::IfThenElse(seen, s, largest));
+      const auto own = hn::Set(d, static_cast<float>(key - first));
+      const auto s0 = hn::LoadU(d, column + key * kQueryTile);
+      const auto s1 = hn::LoadU(d, column + key * kQueryTile + lanes);
+      most0 = hn::Max(most0, hn::IfThenElse(hn::Ge(query0, own), s0, most0));
+      most1 = hn::Max(most1, hn::IfThenElse(hn::Ge(query1, own), s1, most1));
     }
-    auto total = hn::Zero(d);
-    for (std::int64_t key = 0; key < first; ++key) {
-      float* at = scores + key * kQueryTile + lane;
-      const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, at), largest));
-      total = hn::Add(total, e);
-      hn::StoreU(e, d, at);
+    auto total0 = hn::Zero(d);
+    auto total1 = hn::Zero(d);
+    for (std::int64_t key = 0; key < keys; ++key) {
+      float* const at = column + key * kQueryTile;
+      auto e0 = fast_exp(d, hn::Sub(hn::LoadU(d, at), most0));
+      auto e1 = fast_exp(d, hn::Sub(hn::LoadU(d, at + lanes), most1));
+      if (key >= first) {
+        const auto own = hn::Set(d, static_cast<float>(key - first));
+        e0 = hn::IfThenElseZero(hn::Ge(query0, own), e0);
+        e1 = hn::IfThenElseZero(hn::Ge(query1, own), e1);
+      }
+      total0 = hn::Add(total0, e0);
+      total1 = hn::Add(total1, e1);
+      hn::StoreU(e0, d, at);
+      hn::StoreU(e1, d, at + lanes);
     }
-    for (std::int64_t key = first; key < keys; ++key) {
-      float* at = scores + key * kQueryTile + lane;
-      const auto seen = hn::Ge(query, hn::Set(d, static_cast<float>(key - first)));
-      const auto e = hn::IfThenElseZero(seen, fast_exp(d, hn::Sub(hn::LoadU(d, at), largest)));
-      total = hn::Add(total, e);
-      hn::StoreU(e, d, at);
-    }
-    hn::StoreU(total, d, sums + lane);
-    hn::StoreU(hn::Add(largest, hn::Log(d, total)), d, log_sum_exp + lane);
+    hn::StoreU(total0, d, sums + lane);
+    hn::StoreU(total1, d, sums + lane + lanes);
+    hn::StoreU(hn::Add(most0, hn::Log(d, total0)), d, log_sum_exp + lane);
+    hn::StoreU(hn::Add(most1, hn::Log(d, total1)), d, log_sum_exp + lane + lanes);
   }
 }
 

@@ -95,24 +95,25 @@ void linear_backward_input(const PackedLinear& weight, std::int64_t rows, ConstR
   linear_backward_input(weight, {0, weight.shape.out_features}, rows, dy, dx, write);
 }
 
+// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not.
 void linear_backward_weight(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
                             Write write) {
   const std::int64_t in = shape.in_features;
   if (rows == 0 && write == Write::kReplace) std::fill_n(dweight, in * shape.out_features, 0.0F);
-  for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
-    GemmShape gemm{.m = 0,
-                   .n = 0,
-                   .k = std::min(kGemmDepth, rows - row),
-                   .lda = x.stride,
-                   .ldb = dy.stride,
-                   .ldc = in,
-                   .b_transposed = true,
-                   .add = write == Write::kAdd || row > 0};
-    for (std::int64_t i = 0; i < in; i += kPanel) {
-      gemm.m = std::min(kPanel, in - i);
-      for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
-        gemm.n = std::min(kGemmRows, shape.out_features - o);
+  for (std::int64_t i = 0; i < in; i += kPanel) {
+    for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
+      GemmShape gemm{.m = std::min(kPanel, in - i),
+                     .n = std::min(kGemmRows, shape.out_features - o),
+                     .k = 0,
+                     .lda = x.stride,
+                     .ldb = dy.stride,
+                     .ldc = in,
+                     .b_transposed = true,
+                     .add = write == Write::kAdd};
+      for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
+        gemm.k = std::min(kGemmDepth, rows - row);
         GemmKernel{gemm}(x.row(row) + i, dy.row(row) + o, dweight + o * in + i);
+        gemm.add = true;
       }
     }
   }
