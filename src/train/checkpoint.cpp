@@ -115,6 +115,10 @@ json checkpoint_settings(const fs::path& folder) {
   return read_state_file(folder)["settings"];
 }
 
+void check_checkpoint(const fs::path& folder) {
+  check_files(folder, read_state_file(folder)["files"]);
+}
+
 Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout) {
   const json own = read_state_file(folder);
   check_files(folder, own["files"]);
@@ -137,14 +141,45 @@ Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout
   return checkpoint;
 }
 
-void rotate_checkpoints(const fs::path& output_dir, std::int64_t limit, const std::string& best) {
-  if (limit == 0) return;
-  std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
-  auto left = static_cast<std::int64_t>(places.size());
-  for (std::size_t i = 0; i + 1 < places.size() && left > limit; ++i) {
-    if (places[i].folder.filename() == best) continue;
-    fs::remove_all(places[i].folder);
+std::vector<std::int64_t> checkpoints_to_remove(const std::vector<std::int64_t>& steps, std::int64_t newest,
+                                                std::int64_t best, const RotationRule& rule) {
+  std::vector<std::int64_t> removed;
+  if (rule.limit == 0) return removed;
+  const auto scheduled = [&](std::int64_t step) { return step % rule.save_steps == 0 || step == rule.max_steps; };
+  std::vector<std::int64_t> kept;
+  for (const std::int64_t step : steps) {
+    if (step > newest) continue;
+    if (scheduled(step)) {
+      kept.push_back(step);
+    } else if (step != newest) {
+      removed.push_back(step);
+    }
+  }
+  auto left = static_cast<std::int64_t>(kept.size());
+  for (const std::int64_t step : kept) {
+    if (left <= rule.limit) break;
+    if (step == newest || step == best) continue;
+    removed.push_back(step);
     --left;
+  }
+  return removed;
+}
+
+void rotate_checkpoints(const fs::path& output_dir, const TrainerState& state, const RotationRule& rule) {
+  std::vector<std::int64_t> steps;
+  std::int64_t best = 0;
+  for (const CheckpointPlace& place : list_checkpoints(output_dir)) {
+    steps.push_back(place.step);
+    if (state.best_checkpoint && checkpoint_name(place.step) == state.best_checkpoint->name) best = place.step;
+  }
+  for (const std::int64_t step : checkpoints_to_remove(steps, state.global_step, best, rule)) {
+    const fs::path folder = output_dir / checkpoint_name(step);
+    std::error_code status;
+    fs::remove_all(folder, status);
+    if (status) {
+      throw system_error("cannot remove an old checkpoint", status.value(),
+                         {.file = folder.string(), .place = {}, .advice = "The run is saved in a newer one."});
+    }
   }
 }
 

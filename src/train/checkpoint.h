@@ -40,10 +40,26 @@ struct Checkpoint {
 /// The settings that a checkpoint was made with. Throws Error when strider_state.json is damaged.
 nlohmann::json checkpoint_settings(const std::filesystem::path& folder);
 
+/// Checks every file of a checkpoint against its size and checksum. Throws Error that names the first bad one.
+void check_checkpoint(const std::filesystem::path& folder);
+
 /// Reads a checkpoint and checks every file against its size and checksum. Throws Error that names the first bad one.
 Checkpoint read_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout);
 
-/// Removes the oldest of Strider's own checkpoints until `limit` are left (0: all stay), never the newest nor `best`.
-void rotate_checkpoints(const std::filesystem::path& output_dir, std::int64_t limit, const std::string& best);
+/// How many checkpoints stay, and which ones the settings ask for: those at multiples of save_steps and at max_steps.
+/// Others were asked for by a signal.
+struct RotationRule {
+  std::int64_t limit = 0;  // 0: all stay
+  std::int64_t save_steps = 1;
+  std::int64_t max_steps = 0;
+};
+
+/// Which of Strider's own checkpoints, at `steps` (ascending), go after the one at step `newest` was written: those
+/// that a signal asked for, then the oldest until `limit` are left; never the newest nor `best` (0: none). What is
+/// later than `newest` is damaged, was passed over, and stays.
+std::vector<std::int64_t> checkpoints_to_remove(const std::vector<std::int64_t>& steps, std::int64_t newest,
+                                                std::int64_t best, const RotationRule& rule);
+
+void rotate_checkpoints(const std::filesystem::path& output_dir, const TrainerState& state, const RotationRule& rule);
 
 }  // namespace strider

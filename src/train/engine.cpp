@@ -15,9 +15,10 @@
 namespace strider {
 namespace {
 
-// Rows that a worker takes at once: weights are read, and their gradients touched, once for all of them, while a
-// layer's activations still fit a core's second-level cache.
-constexpr std::int64_t kBlockRows = 128;
+// Rows that a worker takes at once: weights are read, and their gradients touched, once for all of them.
+constexpr std::int64_t kBlockRows = 256;
+// The last walks of a call go one by one, so that no thread is left with a large block when the others are done.
+constexpr std::size_t kSingleWalks = 8;
 // Floats that one thread updates at once.
 constexpr std::int64_t kUpdateFloats = 65536;
 
@@ -142,13 +143,14 @@ struct Engine::State {
     blocks.reserve(static_cast<std::size_t>(settings.walks_per_step));
   }
 
-  // Whole walks in their order, as many as make no more than block_rows.
+  // Whole walks in their order, as many as make no more than block_rows; the same blocks for any number of threads.
   void plan(std::span<const WalkView> walks, std::int64_t dropped) {
     blocks.clear();
     BlockPlan block;
     for (std::size_t i = 0; i < walks.size(); ++i) {
       const std::int64_t rows = static_cast<std::int64_t>(walks[i].size()) - dropped;
-      if (block.last > block.first && block.rows + rows > block_rows(settings)) {
+      const bool full = block.rows + rows > block_rows(settings) || i + kSingleWalks >= walks.size();
+      if (block.last > block.first && full) {
         blocks.push_back(block);
         block = {block.last, block.last, 0};
       }

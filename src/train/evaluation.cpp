@@ -2,21 +2,24 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+
+#include "base/error.h"
 
 namespace strider {
 
 // Several batches at once, so that all threads have work until the end.
-std::int64_t Evaluator::walks_at_once(const TrainingSettings& settings) {
+std::int64_t Evaluator::walks_at_once(const WalkSplit& split, const TrainingSettings& settings) {
   constexpr std::int64_t kWalks = 1000;
-  return (kWalks + settings.batch_size - 1) / settings.batch_size * settings.batch_size;
+  return std::min(split.size(), (kWalks + settings.batch_size - 1) / settings.batch_size * settings.batch_size);
 }
 
 Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings)
     : split_(split),
       batch_size_(settings.batch_size),
       denominator_(settings.loss_denominator),
-      batch_(std::min(split.size(), walks_at_once(settings)), settings.max_length),
-      losses_(static_cast<std::size_t>(std::min(split.size(), walks_at_once(settings)))) {}
+      batch_(walks_at_once(split, settings), settings.max_length),
+      losses_(static_cast<std::size_t>(walks_at_once(split, settings))) {}
 
 Evaluation Evaluator::run(Engine& engine) {
   const auto began = std::chrono::steady_clock::now();
@@ -42,6 +45,13 @@ Evaluation Evaluator::run(Engine& engine) {
       if (denominator > 0.0) sum += loss / denominator * static_cast<double>(batch.size());
       result.batches += 1;
     }
+  }
+  if (!std::isfinite(sum)) {
+    throw Error("the evaluation loss is not a finite number",
+                {.file = {},
+                 .place = {},
+                 .advice = "The checkpoints before it are kept. Lower LEARNING_RATE or raise WARMUP_STEPS, and start "
+                           "anew."});
   }
   result.loss = sum / static_cast<double>(split_.size());
   result.loss_per_prediction = predictions > 0.0 ? all_losses / predictions : 0.0;

@@ -17,7 +17,7 @@ class Evaluator {
   Evaluator(const WalkSplit& split, const TrainingSettings& settings);
   Evaluation run(Engine& engine);
   /// Most walks that it gives the engine at once.
-  static std::int64_t walks_at_once(const TrainingSettings& settings);
+  static std::int64_t walks_at_once(const WalkSplit& split, const TrainingSettings& settings);
 
  private:
   WalkSplit split_;

@@ -1,10 +1,15 @@
 #include "train/run_folder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "io/atomic_file.h"
 #include "io/checksum.h"
 #include "io/json.h"
 
@@ -13,6 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr const char* kRunFile = "strider_run.json";
+constexpr const char* kLogFile = "trainer_state.json";
+constexpr const char* kFinalModel = "final_model";
 
 // Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
 json fingerprint(const WalkSplit& split, std::int64_t max_length) {
@@ -36,18 +45,83 @@ std::string differences(const json& earlier, const json& now) {
   return text;
 }
 
-void refuse_foreign_checkpoints(const fs::path& output_dir) {
+bool stands(const fs::path& path) {
+  std::error_code status;
+  return fs::exists(path, status);
+}
+
+[[noreturn]] void refuse_foreign(const fs::path& output_dir, const std::string& name) {
+  throw Error(fmt::format("{} was not written by Strider", name),
+              {.file = output_dir.string(),
+               .place = {},
+               .advice = "Choose another OUTPUT_DIR or RUN_NAME, or move that folder away."});
+}
+
+void refuse_foreign_folders(const fs::path& output_dir) {
   if (!fs::is_directory(output_dir)) return;
+  bool own = stands(output_dir / kRunFile);
   for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || !name.starts_with("checkpoint-") || fs::exists(entry.path() / "strider_state.json")) {
-      continue;
-    }
-    throw Error(fmt::format("{} was not written by Strider", name),
-                {.file = output_dir.string(),
-                 .place = {},
-                 .advice = "Choose another OUTPUT_DIR or RUN_NAME, or move that folder away."});
+    if (!entry.is_directory() || !name.starts_with("checkpoint-")) continue;
+    if (!stands(entry.path() / "strider_state.json")) refuse_foreign(output_dir, name);
+    own = true;
   }
+  if (!own && stands(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
+}
+
+void refuse_other_settings(const json& earlier, const json& shaping, const fs::path& output_dir,
+                           const std::string& place) {
+  const std::string differing = differences(earlier, shaping);
+  if (differing.empty()) return;
+  throw Error(
+      fmt::format("a run with other settings stands in the output folder: {}", differing),
+      {.file = output_dir.string(),
+       .place = place,
+       .advice = "Use its settings to go on, another OUTPUT_DIR or RUN_NAME for a new run, or OVERWRITE=true to "
+                 "replace it."});
+}
+
+std::optional<FinishedRun> read_finished_run(const fs::path& output_dir, const json& shaping) {
+  const fs::path file = output_dir / kRunFile;
+  if (!stands(file) || !stands(output_dir / kFinalModel / "model.safetensors")) return std::nullopt;
+  const json object = read_json(file);
+  for (const char* field : {"settings", "result"}) {
+    if (!object.is_object() || !object.contains(field) || !object[field].is_object()) {
+      throw Error(fmt::format("the field \"{}\" is missing", field),
+                  {.file = file.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
+    }
+  }
+  refuse_other_settings(object["settings"], shaping, output_dir, kRunFile);
+  const json& result = object["result"];
+  FinishedRun run{json_integer(result, "steps", file), json_number(result, "seconds", file), std::nullopt};
+  if (result.contains("best_checkpoint")) {
+    run.best = BestCheckpoint{json_string(result, "best_checkpoint", file), json_number(result, "eval_loss", file),
+                              json_number(result, "eval_loss_per_prediction", file)};
+  }
+  return run;
+}
+
+// The weights that final_model will be made of must be whole before more steps are spent on the run.
+void check_best(const fs::path& output_dir, const TrainerState& state) {
+  if (!state.best_checkpoint) return;
+  try {
+    check_checkpoint(output_dir / state.best_checkpoint->name);
+  } catch (const Error& error) {
+    throw Error(fmt::format("the checkpoint with the lowest evaluation loss is damaged; {}", error.message()),
+                {.file = error.details().file,
+                 .place = error.details().place,
+                 .advice = "OVERWRITE=true starts the run anew."});
+  }
+}
+
+// What a process that was killed left of AtomicFile and AtomicFolder: ".{name}.partial-{process id}".
+bool is_leftover(const std::string& name) {
+  const std::size_t mark = name.rfind(".partial-");
+  if (!name.starts_with('.') || mark == std::string::npos) return false;
+  const std::string_view id = std::string_view(name).substr(mark + 9);
+  const std::string place = name.substr(1, mark - 1);
+  const bool own = place.starts_with("checkpoint-") || place == kFinalModel || place == kLogFile || place == kRunFile;
+  return own && !id.empty() && id.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace
@@ -79,54 +153,85 @@ json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, cons
   return object;
 }
 
-EarlierRun find_earlier_run(const TrainingSettings& settings, const ParameterLayout& layout, const StepPlan& plan,
-                            const json& shaping) {
-  refuse_foreign_checkpoints(settings.output_dir);
+EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout, const json& shaping) {
+  refuse_foreign_folders(output_dir);
   EarlierRun run;
-  std::vector<CheckpointPlace> places = list_checkpoints(settings.output_dir);
-  for (auto place = places.rbegin(); place != places.rend(); ++place) {
-    json earlier;
-    try {
-      earlier = checkpoint_settings(place->folder);
-    } catch (const Error& error) {
-      run.passed_over.push_back(
-          fmt::format("{} is damaged and passed over: {}", place->folder.filename().string(), error.what()));
-      continue;
-    }
-    const std::string differing = differences(earlier, shaping);
-    if (!differing.empty()) {
-      throw Error(
-          fmt::format("a run with other settings stands in the output folder: {}", differing),
-          {.file = settings.output_dir.string(),
-           .place = place->folder.filename().string(),
-           .advice = "Use its settings to go on, another OUTPUT_DIR or RUN_NAME for a new run, or OVERWRITE=true to "
-                     "replace it."});
-    }
-    try {
-      run.checkpoint = read_checkpoint(place->folder, layout);
-    } catch (const Error& error) {
-      run.passed_over.push_back(
-          fmt::format("{} is damaged and passed over: {}", place->folder.filename().string(), error.what()));
-      continue;
-    }
+  run.finished = read_finished_run(output_dir, shaping);
+  if (run.finished) return run;
+  const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
+  for (auto place = places.rbegin(); place != places.rend() && !run.checkpoint; ++place) {
     run.name = place->folder.filename().string();
-    break;
+    const auto passes = [&](const auto& read) {
+      try {
+        read();
+        return true;
+      } catch (const Error& error) {
+        run.passed_over.push_back(fmt::format("{} is damaged and passed over: {}", run.name, error.what()));
+        return false;
+      }
+    };
+    json earlier;
+    if (!passes([&] { earlier = checkpoint_settings(place->folder); })) continue;
+    refuse_other_settings(earlier, shaping, output_dir, run.name);
+    passes([&] { run.checkpoint = read_checkpoint(place->folder, layout); });
   }
   if (!places.empty() && !run.checkpoint) {
     throw Error(fmt::format("no checkpoint can be read; {}", run.passed_over.back()),
-                {.file = settings.output_dir.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
+                {.file = output_dir.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
   }
-  run.finished = run.checkpoint && run.checkpoint->state.global_step >= plan.max_steps &&
-                 fs::exists(settings.output_dir / "final_model" / "model.safetensors") &&
-                 fs::exists(settings.output_dir / "trainer_state.json");
+  if (run.checkpoint) check_best(output_dir, run.checkpoint->state);
   return run;
 }
 
 void remove_earlier_run(const fs::path& output_dir) {
-  refuse_foreign_checkpoints(output_dir);
-  for (const CheckpointPlace& place : list_checkpoints(output_dir)) fs::remove_all(place.folder);
-  fs::remove_all(output_dir / "final_model");
-  fs::remove(output_dir / "trainer_state.json");
+  refuse_foreign_folders(output_dir);
+  std::vector<fs::path> own = {output_dir / kRunFile, output_dir / kLogFile, output_dir / kFinalModel};
+  for (const CheckpointPlace& place : list_checkpoints(output_dir)) own.push_back(place.folder);
+  for (const fs::path& path : own) {
+    std::error_code status;
+    fs::remove_all(path, status);
+    if (status) {
+      throw system_error("cannot remove what an earlier run left", status.value(),
+                         {.file = path.string(), .place = {}, .advice = "Choose another OUTPUT_DIR or RUN_NAME."});
+    }
+  }
+}
+
+void write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& shaping) {
+  json result = {{"steps", run.steps}, {"seconds", run.seconds}};
+  if (run.best) {
+    result["best_checkpoint"] = run.best->name;
+    result["eval_loss"] = run.best->loss;
+    result["eval_loss_per_prediction"] = run.best->loss_per_prediction;
+  }
+  const json object = {{"version", 1}, {"settings", shaping}, {"result", result}};
+  write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
+}
+
+RunFolderLock::RunFolderLock(const fs::path& output_dir) {
+  const ErrorDetails details{
+      .file = output_dir.string(), .place = {}, .advice = "Choose an OUTPUT_DIR that you may write to."};
+  std::error_code status;
+  fs::create_directories(output_dir, status);
+  if (status) throw system_error("cannot make the output folder", status.value(), details);
+  if (access(output_dir.c_str(), W_OK | X_OK) != 0) {
+    throw system_error("the output folder cannot be written to", errno, details);
+  }
+  descriptor_ = open(output_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor_ < 0) throw system_error("cannot open the output folder", errno, details);
+  // A filesystem without locks (some network ones) says so with another error; there the user must take care.
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(descriptor_);
+    throw Error("another process trains into the output folder",
+                {.file = output_dir.string(), .place = {}, .advice = "Wait for it, or choose another OUTPUT_DIR."});
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(output_dir, status)) {
+    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), status);
+  }
+}
+
+RunFolderLock::~RunFolderLock() {
+  close(descriptor_);
 }
 
 }  // namespace strider

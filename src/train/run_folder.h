@@ -1,9 +1,16 @@
 #pragma once
-// OUTPUT_DIR: what stands there from an earlier sitting, and what may be done with it.
+// OUTPUT_DIR: what stands there from an earlier sitting, and what may be done with it. Strider's own in it are
+// checkpoint-{step}/ folders with a strider_state.json, final_model/, trainer_state.json (the whole log) and
+// strider_run.json, which is written last and says that the run is finished:
+//   version   1
+//   settings  everything that shapes the result, by name
+//   result    steps, seconds, and the best checkpoint's name and losses
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "data/walk_dataset.h"
 #include "train/checkpoint.h"
@@ -15,19 +22,41 @@ namespace strider {
 nlohmann::json shaping_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
                                 std::span<const float> initial);
 
+struct FinishedRun {
+  std::int64_t steps = 0;
+  double seconds = 0.0;  // trained, over all sittings
+  std::optional<BestCheckpoint> best;
+};
+
 struct EarlierRun {
-  bool finished = false;                 // its final_model stands
-  std::optional<Checkpoint> checkpoint;  // the newest good one
+  std::optional<FinishedRun> finished;
+  std::optional<Checkpoint> checkpoint;  // the newest good one of a run that is not finished
   std::string name;                      // of that checkpoint
   std::vector<std::string> passed_over;  // damaged ones that are newer, with what is wrong
 };
 
 /// Looks for a run with the same settings in output_dir. Throws Error when one with other settings stands there (naming
-/// those that differ), when all its checkpoints are damaged, or when checkpoints of another program stand there.
-EarlierRun find_earlier_run(const TrainingSettings& settings, const ParameterLayout& layout, const StepPlan& plan,
+/// those that differ), when all its checkpoints or the best one are damaged, or when checkpoints or a final_model of
+/// another program stand there.
+EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
                             const nlohmann::json& shaping);
 
-/// Removes what an earlier run of Strider left in output_dir: its checkpoints, final_model and trainer_state.json.
+/// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's.
 void remove_earlier_run(const std::filesystem::path& output_dir);
+
+void write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run, const nlohmann::json& shaping);
+
+/// Makes output_dir and holds it while it lives, so that two runs never write to one folder. Throws Error when another
+/// process holds it or it cannot be written to. Removes half-written files of processes that were killed.
+class RunFolderLock {
+ public:
+  explicit RunFolderLock(const std::filesystem::path& output_dir);
+  ~RunFolderLock();
+  RunFolderLock(const RunFolderLock&) = delete;
+  RunFolderLock& operator=(const RunFolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
 
 }  // namespace strider

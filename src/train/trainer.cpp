@@ -9,12 +9,14 @@
 
 #include "base/error.h"
 #include "base/machine.h"
-#include "data/epoch_order.h"
 #include "io/atomic_file.h"
 #include "model/folder.h"
+#include "train/batches.h"
 #include "train/evaluation.h"
+#include "train/log.h"
+#include "train/memory.h"
 #include "train/run_folder.h"
-#include "train/walk_batch.h"
+#include "train/start.h"
 
 namespace strider {
 namespace {
@@ -26,78 +28,22 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
-// A float32 result as Python shows it: torch gives its figures in single precision.
-double as_float(double value) {
-  return static_cast<double>(static_cast<float>(value));
-}
-
-double rounded(double value, int digits) {
-  const double scale = std::pow(10.0, digits);
-  return std::nearbyint(value * scale) / scale;
-}
-
-EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset) {
-  std::int64_t most = settings.batch_size * settings.gradient_accumulation_steps;
-  if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(settings));
-  return {settings.threads, settings.max_length, most};
-}
-
-void check_save_steps(const TrainingSettings& settings, const WalkDataset& dataset) {
-  if (!dataset.validation || settings.save_steps % settings.eval_steps == 0) return;
-  throw Error(fmt::format("--save_steps (SAVE_STEPS) is {}, it must be a multiple of --eval_steps (EVAL_STEPS), {}",
-                          settings.save_steps, settings.eval_steps),
-              {.file = {},
-               .place = {},
-               .advice = "Otherwise the weights with the lowest evaluation loss may not be among the saved ones."});
-}
-
-std::uint64_t memory_needed(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset) {
-  const EngineSettings engine = engine_settings(settings, dataset);
-  const auto ids = static_cast<std::uint64_t>(engine.walks_per_step * settings.max_length) * sizeof(std::int32_t);
-  const auto order = static_cast<std::uint64_t>(dataset.train.size()) * sizeof(std::int64_t);
-  const ParameterLayout layout(config);
-  const auto initial = static_cast<std::uint64_t>(layout.total()) * sizeof(float);
-  return Engine::memory_bytes(config, engine) + 2 * ids + order + initial;
-}
-
-void check_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
-                  std::uint64_t needed, std::uint64_t available) {
-  if (needed <= available) return;
-  TrainingSettings smaller = settings;
-  while (smaller.threads > 1 && memory_needed(smaller, config, dataset) > available) smaller.threads -= 1;
-  const bool fits = memory_needed(smaller, config, dataset) <= available;
-  throw Error(fmt::format("the run needs {} MB of memory, {} MB can be had", needed >> 20, available >> 20),
-              {.file = {},
-               .place = {},
-               .advice = fits ? fmt::format("It fits with THREADS={}.", smaller.threads)
-                              : std::string("Use a smaller model, a shorter MAX_LENGTH or a smaller BATCH_SIZE (with "
-                                            "GRAD_ACCUM to keep the step), or a machine with more memory.")});
-}
-
-std::vector<float> initial_weights(const TrainingSettings& settings, const LlamaConfig& config,
-                                   const ParameterLayout& layout) {
-  std::vector<float> values(static_cast<std::size_t>(layout.total()));
-  if (settings.init_from) {
-    read_weights(*settings.init_from, layout, values);
-  } else {
-    initialize_parameters(config, layout, settings.seed, values);
-  }
-  return values;
-}
-
-// One run: the state that the steps share.
+// One run: each step takes the next walks, goes forward and backward over them and updates the weights; every few
+// steps it logs, evaluates and saves; at the end the best saved weights become the final model.
 class Run {
  public:
   Run(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config, const StepPlan& plan,
-      nlohmann::json shaping, TrainingObserver& observer)
+      const nlohmann::json& shaping, TrainingObserver& observer)
       : settings_(settings),
-        dataset_(dataset),
         plan_(plan),
-        shaping_(std::move(shaping)),
+        shaping_(shaping),
         observer_(observer),
         engine_(config, engine_settings(settings, dataset)),
-        batch_(settings.batch_size * settings.gradient_accumulation_steps, settings.max_length),
-        losses_(static_cast<std::size_t>(settings.batch_size * settings.gradient_accumulation_steps)) {
+        batches_(dataset.train, settings, plan) {
+    const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings, dataset.train));
+    losses_.resize(most);
+    micro_batch_losses_.reserve(most);
+    flops_.resize(static_cast<std::size_t>(settings.max_length) + 1);
     if (dataset.validation) evaluator_.emplace(*dataset.validation, settings);
   }
 
@@ -110,200 +56,184 @@ class Run {
     saved_step_ = state_.global_step;
   }
 
-  const TrainerState& state() const { return state_; }
-  double seconds() const { return state_.seconds + seconds_since(began_); }
-
-  // Steps until the end or a signal; returns the signal's number or 0.
+  /// Steps until the end or a signal; returns the signal's number or 0.
   int run(TrainingSignals& signals) {
     while (state_.global_step < plan_.max_steps) {
       step();
-      const bool last = state_.global_step == plan_.max_steps;
+      evaluation_.reset();
+      if (state_.global_step % settings_.logging_steps == 0) observer_.on_log(log_training(state_, norm_, rate_));
       if (evaluator_ && state_.global_step % settings_.eval_steps == 0) evaluate();
+      const bool last = state_.global_step == plan_.max_steps;
+      const bool scheduled = last || state_.global_step % settings_.save_steps == 0;
       const int stop = signals.stop.load();
-      if (last || stop != 0 || signals.checkpoint.exchange(false) || state_.global_step % settings_.save_steps == 0)
-        save();
+      if (scheduled) keep_if_best();
+      if (scheduled || signals.checkpoint.exchange(false) || stop != 0) save();
       if (stop != 0 && !last) return stop;
     }
-    if (saved_step_ != state_.global_step) save();
     return 0;
   }
 
-  // Writes final_model with the best weights, and the whole log.
-  fs::path finish() {
-    const ParameterLayout& layout = engine_.layout();
-    std::vector<float> best(engine_.parameters().begin(), engine_.parameters().end());
-    if (!state_.best_model_checkpoint.empty()) {
-      read_weights(settings_.output_dir / state_.best_model_checkpoint, layout, best);
-    }
-    const fs::path place = settings_.output_dir / "final_model";
-    AtomicFolder folder(place);
-    write_model(folder.path(), engine_.config(), layout, best);
-    write_tokenizer(folder.path(), engine_.config().vocab_size);
-    folder.commit();
-    log_end();
+  /// Writes final_model with the best weights, the whole log, and that the run is finished.
+  FinishedRun finish() {
+    const FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
+    write_final_model();
+    log_end(state_, plan_, settings_, finished.seconds);
     write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_));
-    return place;
+    write_finished_run(settings_.output_dir, finished, shaping_);
+    return finished;
   }
+
+  const TrainerState& state() const { return state_; }
+  double seconds() const { return state_.seconds + seconds_since(began_); }
 
  private:
-  // Forward, backward, update of one optimizer step over all its micro-batches, and what is told of it.
   void step() {
     const auto began = Clock::now();
-    const StepPlace place = place_of_step(plan_, settings_, state_.global_step);
-    load(place);
-    const std::span<const WalkView> walks = batch_.walks();
+    batches_.load(state_.global_step);
+    const std::span<const WalkView> walks = batches_.walks();
+    // A step without a single predicted token has nothing to be divided.
     const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
-    engine_.forward_backward(walks, denominator, losses_);
-    double sum = 0.0;
-    for (std::size_t i = 0; i < walks.size(); ++i) sum += losses_[i];
-    const double norm = engine_.gradient_norm();
-    if (!std::isfinite(sum) || !std::isfinite(norm)) stop_on_broken_numbers();
-    const double rate = learning_rate_at(settings_, plan_.max_steps, state_.global_step);
-    engine_.update(rate, settings_.max_grad_norm, {.weight_decay = settings_.weight_decay});
-
-    state_.loss_since_log += micro_batch_losses(denominator);
+    const std::span<double> losses = std::span(losses_).first(walks.size());
+    engine_.forward_backward(walks, denominator, losses);
+    norm_ = engine_.gradient_norm();
+    rate_ = learning_rate_at(settings_, plan_.max_steps, state_.global_step);
+    refuse_broken_numbers(losses);
+    engine_.update(rate_, settings_.max_grad_norm, {.weight_decay = settings_.weight_decay});
     state_.global_step += 1;
-    state_.epoch = place.epoch_after;
-    const ParameterLayout& layout = engine_.layout();
-    const auto padded = static_cast<double>(walks.size()) * static_cast<double>(settings_.max_length);
-    state_.total_flos += 6.0 * padded * static_cast<double>(layout.total() - layout.tensors().front().size);
-    tell_step(sum, denominator, seconds_since(began));
-    if (state_.global_step % settings_.logging_steps == 0) log(norm, rate);
+    state_.epoch = batches_.place().epoch_after;
+    state_.total_flos += padded_flops();
+    add_up(losses, denominator);
+    tell(losses, denominator, seconds_since(began));
   }
 
-  void load(const StepPlace& place) {
-    if (order_epoch_ != place.epoch) {
-      order_ = epoch_order(plan_.walks, settings_.seed, place.epoch);
-      order_epoch_ = place.epoch;
-    }
-    batch_.clear();
-    const std::int64_t last = std::min(plan_.walks, place.last_batch * settings_.batch_size);
-    for (std::int64_t i = place.first_batch * settings_.batch_size; i < last; ++i) {
-      batch_.add(dataset_.train, order_[static_cast<std::size_t>(i)]);
-    }
-  }
-
-  // The step's loss as torch adds it up: each micro-batch's in float32.
-  float micro_batch_losses(double denominator) const {
-    float total = 0.0F;
-    const std::size_t walks = batch_.walks().size();
-    const auto size = static_cast<std::size_t>(settings_.batch_size);
-    for (std::size_t begin = 0; begin < walks; begin += size) {
+  // As torch adds up: each micro-batch's loss is a float32, and so is their sum since the last log entry.
+  void add_up(std::span<const double> losses, double denominator) {
+    micro_batch_losses_.clear();
+    for (std::size_t begin = 0; begin < losses.size(); begin += static_cast<std::size_t>(settings_.batch_size)) {
+      const std::size_t end = std::min(losses.size(), begin + static_cast<std::size_t>(settings_.batch_size));
       double sum = 0.0;
-      for (std::size_t i = begin; i < std::min(walks, begin + size); ++i) sum += losses_[i];
-      total += static_cast<float>(sum / denominator);
+      for (std::size_t i = begin; i < end; ++i) sum += losses[i];
+      micro_batch_losses_.push_back(static_cast<float>(sum / denominator));
+      state_.loss_since_log += micro_batch_losses_.back();
     }
-    return total;
   }
 
-  void tell_step(double sum, double denominator, double seconds) const {
+  // transformers' estimate (floating_point_ops): six operations a token and parameter but the embedding's, where walks
+  // are padded to the length that they are cut at.
+  double padded_flops() const {
+    const ParameterInfo& embedding = engine_.layout().tensors().front();
+    const auto tokens = static_cast<double>(batches_.walks().size()) * static_cast<double>(settings_.max_length);
+    return 6.0 * tokens * static_cast<double>(engine_.layout().total() - embedding.size);
+  }
+
+  void tell(std::span<const double> losses, double denominator, double seconds) {
     StepFacts facts;
+    double sum = 0.0;
+    for (const double loss : losses) sum += loss;
+    for (const WalkView walk : batches_.walks()) {
+      facts.tokens += static_cast<std::int64_t>(walk.size());
+      facts.flops += flops_of(walk.size());
+    }
     facts.step = state_.global_step;
     facts.loss = sum / denominator;
-    facts.loss_per_prediction = sum / std::max(1.0, denominator_of(batch_.walks(), LossDenominator::kPredictions));
-    for (const WalkView walk : batch_.walks()) {
-      facts.tokens += static_cast<std::int64_t>(walk.size());
-      facts.flops += Engine::training_flops(engine_.config(), static_cast<std::int64_t>(walk.size()));
-    }
+    facts.loss_per_prediction = sum / std::max(1.0, denominator_of(batches_.walks(), LossDenominator::kPredictions));
     facts.seconds = seconds;
+    facts.micro_batch_losses = micro_batch_losses_;
+    facts.walk_ids = batches_.walk_ids();
     observer_.on_step(facts);
   }
 
-  void log(double norm, double rate) {
-    const auto steps = static_cast<double>(state_.global_step - state_.last_logged_step);
-    const auto loss = static_cast<double>(state_.loss_since_log);
-    LogEntry entry;
-    entry.step = state_.global_step;
-    entry.values = {{"loss", rounded(loss / steps, 4)},
-                    {"grad_norm", as_float(norm)},
-                    {"learning_rate", rate},
-                    {"epoch", state_.epoch}};
-    state_.loss_total += loss;
-    state_.loss_since_log = 0.0F;
-    state_.last_logged_step = state_.global_step;
-    state_.log_history.push_back(entry);
-    observer_.on_log(entry);
+  double flops_of(std::size_t length) {
+    if (flops_[length] == 0.0) {
+      flops_[length] = Engine::training_flops(engine_.config(), static_cast<std::int64_t>(length));
+    }
+    return flops_[length];
   }
 
   void evaluate() {
-    const Evaluation result = evaluator_->run(engine_);
-    const double loss = as_float(result.loss);
-    LogEntry entry;
-    entry.step = state_.global_step;
-    entry.values = {{"eval_loss", loss},
-                    {"eval_runtime", rounded(result.seconds, 4)},
-                    {"eval_samples_per_second", rounded(static_cast<double>(result.walks) / result.seconds, 3)},
-                    {"eval_steps_per_second", rounded(static_cast<double>(result.batches) / result.seconds, 3)},
-                    {"epoch", state_.epoch}};
-    state_.log_history.push_back(entry);
-    if (!state_.best_metric || loss < *state_.best_metric) {
-      state_.best_metric = loss;
-      state_.best_global_step = state_.global_step;
-    }
-    observer_.on_evaluation(state_.global_step, loss, result.loss_per_prediction);
+    evaluation_ = evaluator_->run(engine_);
+    log_evaluation(state_, *evaluation_);
+    observer_.on_evaluation(state_.global_step, evaluation_->loss, evaluation_->loss_per_prediction);
+  }
+
+  // Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.
+  void keep_if_best() {
+    if (!evaluation_ || (state_.best_checkpoint && evaluation_->loss >= state_.best_checkpoint->loss)) return;
+    state_.best_checkpoint = {checkpoint_name(state_.global_step), evaluation_->loss, evaluation_->loss_per_prediction};
   }
 
   void save() {
-    // The best evaluation is one of a step that is saved too; until its folder stands there, the one before it counts.
-    const std::string name = checkpoint_name(state_.global_step);
-    if (state_.best_metric && state_.best_global_step == state_.global_step) state_.best_model_checkpoint = name;
     TrainerState saved = state_;
     saved.seconds = seconds();
     write_checkpoint(settings_.output_dir, engine_, saved, settings_, plan_, shaping_);
     saved_step_ = state_.global_step;
-    rotate_checkpoints(settings_.output_dir, settings_.save_total_limit, state_.best_model_checkpoint);
-    observer_.on_checkpoint(settings_.output_dir / name);
+    rotate_checkpoints(settings_.output_dir, state_,
+                       {settings_.save_total_limit, settings_.save_steps, plan_.max_steps});
+    observer_.on_checkpoint(settings_.output_dir / checkpoint_name(saved_step_));
   }
 
-  void log_end() {
-    const double runtime = seconds();
-    const auto samples = static_cast<double>(plan_.max_steps) / static_cast<double>(plan_.steps_per_epoch) *
-                         static_cast<double>(plan_.walks);
-    const double total = state_.loss_total + static_cast<double>(state_.loss_since_log);
-    LogEntry entry;
-    entry.step = state_.global_step;
-    entry.values = {{"train_runtime", rounded(runtime, 4)},
-                    {"train_samples_per_second", rounded(samples / runtime, 3)},
-                    {"train_steps_per_second", rounded(static_cast<double>(plan_.max_steps) / runtime, 3)},
-                    {"total_flos", state_.total_flos},
-                    {"train_loss", total / static_cast<double>(state_.global_step)},
-                    {"epoch", state_.epoch}};
-    state_.log_history.push_back(entry);
-  }
-
-  [[noreturn]] void stop_on_broken_numbers() const {
-    std::string ids;
-    for (std::size_t i = 0; i < batch_.walks().size(); ++i) {
-      const std::int64_t id = dataset_.train.walk_id(batch_.row(i));
-      const bool broken = !std::isfinite(losses_[i]);
-      if (i < 20 || broken) ids += fmt::format("{}{}{}", ids.empty() ? "" : " ", id, broken ? "!" : "");
+  void write_final_model() {
+    std::vector<float> best(engine_.parameters().begin(), engine_.parameters().end());
+    if (state_.best_checkpoint) {
+      const fs::path folder = settings_.output_dir / state_.best_checkpoint->name;
+      check_checkpoint(folder);
+      read_weights(folder, engine_.layout(), best);
     }
-    const std::string kept = saved_step_ > 0 ? fmt::format("checkpoint-{} is kept.", saved_step_)
-                                             : std::string("No checkpoint was written yet.");
+    AtomicFolder folder(settings_.output_dir / "final_model");
+    write_model(folder.path(), engine_.config(), engine_.layout(), best);
+    write_tokenizer(folder.path(), engine_.config().vocab_size);
+    folder.commit();
+  }
+
+  void refuse_broken_numbers(std::span<const double> losses) const {
+    const auto broken = [](double value) { return !std::isfinite(value); };
+    if (std::none_of(losses.begin(), losses.end(), broken) && std::isfinite(norm_)) return;
+    std::string ids;
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      ids += fmt::format("{}{}{}", i == 0 ? "" : " ", batches_.walk_ids()[i], broken(losses[i]) ? "!" : "");
+    }
+    const std::string kept = saved_step_ > 0
+                                 ? fmt::format("The last good checkpoint is {}.", checkpoint_name(saved_step_))
+                                 : std::string("No checkpoint was written yet.");
     throw Error(fmt::format("the loss or the gradient of step {} is not a finite number", state_.global_step + 1),
                 {.file = settings_.output_dir.string(),
-                 .place = fmt::format("walk_id of its walks: {} (! where the loss itself is broken)", ids),
-                 .advice = kept + " Lower LEARNING_RATE, raise WARMUP_STEPS, or lower MAX_GRAD_NORM, and start anew."});
+                 .place = fmt::format("walk_id of its walks (! where the loss itself is broken): {}", ids),
+                 .advice = kept + " Lower LEARNING_RATE or MAX_GRAD_NORM, or raise WARMUP_STEPS, and start anew."});
   }
 
   const TrainingSettings& settings_;
-  const WalkDataset& dataset_;
   StepPlan plan_;
-  nlohmann::json shaping_;
+  const nlohmann::json& shaping_;
   TrainingObserver& observer_;
   Engine engine_;
   TrainerState state_;
-  WalkBatch batch_;
-  std::vector<double> losses_;
+  StepBatches batches_;
   std::optional<Evaluator> evaluator_;
-  std::vector<std::int64_t> order_;
-  std::int64_t order_epoch_ = -1;
+  std::optional<Evaluation> evaluation_;  // after the current step
+  std::vector<double> losses_;            // of each walk of the current step
+  std::vector<float> micro_batch_losses_;
+  double norm_ = 0.0, rate_ = 0.0;  // gradient norm and learning rate of the current step
+  std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
   std::int64_t saved_step_ = 0;
   Clock::time_point began_ = Clock::now();
 };
 
-RunFacts facts_of(const LlamaConfig& config, const StepPlan& plan, const TrainingSettings& settings,
-                  const WalkDataset& dataset) {
+TrainingOutcome outcome_of(const FinishedRun& run, const TrainingSettings& settings, const WalkDataset& dataset) {
+  TrainingOutcome outcome;
+  outcome.steps = run.steps;
+  outcome.seconds = run.seconds;
+  outcome.final_model = settings.output_dir / "final_model";
+  outcome.best_loss = dataset.vocab.best_loss;
+  if (run.best) {
+    outcome.best_checkpoint = run.best->name;
+    outcome.final_eval_loss = run.best->loss;
+    outcome.final_eval_per_prediction = run.best->loss_per_prediction;
+  }
+  return outcome;
+}
+
+RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, const StepPlan& plan,
+                  const WalkDataset& dataset, const EarlierRun& earlier) {
   const ParameterLayout layout(config);
   RunFacts facts;
   facts.config = config;
@@ -313,8 +243,12 @@ RunFacts facts_of(const LlamaConfig& config, const StepPlan& plan, const Trainin
   facts.validation_walks = dataset.validation ? dataset.validation->size() : 0;
   facts.tokens_per_epoch = dataset.train.tokens(settings.max_length);
   facts.best_loss = dataset.vocab.best_loss;
-  facts.memory_bytes = memory_needed(settings, config, dataset);
+  facts.memory_bytes = training_memory_bytes(settings, config, dataset);
   facts.memory_limit = memory_limit_bytes();
+  if (earlier.checkpoint) {
+    facts.first_step = earlier.checkpoint->state.global_step;
+    facts.resumed_from = earlier.name;
+  }
   return facts;
 }
 
@@ -323,56 +257,40 @@ RunFacts facts_of(const LlamaConfig& config, const StepPlan& plan, const Trainin
 TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observer, TrainingSignals& signals) {
   check_settings(settings);
   const WalkDataset dataset = open_dataset(settings.dataset_dir);
+  const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
   check_save_steps(settings, dataset);
-  const LlamaConfig config = read_config(settings.config, dataset.vocab.vocab_size);
+  check_training_memory(settings, config, dataset, memory_limit_bytes());
   const ParameterLayout layout(config);
   const StepPlan plan = plan_steps(dataset.train.size(), settings);
-  RunFacts facts = facts_of(config, plan, settings, dataset);
-  check_memory(settings, config, dataset, facts.memory_bytes, facts.memory_limit);
-  const std::vector<float> weights = initial_weights(settings, config, layout);
+  std::vector<float> weights = initial_weights(settings, config, layout);
   const nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
 
-  EarlierRun earlier;
-  if (settings.overwrite) {
-    remove_earlier_run(settings.output_dir);
-  } else {
-    earlier = find_earlier_run(settings, layout, plan, shaping);
-  }
+  const RunFolderLock lock(settings.output_dir);
+  if (settings.overwrite) remove_earlier_run(settings.output_dir);
+  EarlierRun earlier = find_earlier_run(settings.output_dir, layout, shaping);
   for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);
-  if (earlier.checkpoint && !settings.resume && !earlier.finished) {
-    throw Error("a run that was interrupted stands in the output folder",
-                {.file = settings.output_dir.string(),
-                 .place = earlier.name,
-                 .advice = "RESUME=auto goes on with it, OVERWRITE=true replaces it."});
-  }
-  TrainingOutcome outcome;
-  outcome.best_loss = dataset.vocab.best_loss;
-  outcome.final_model = settings.output_dir / "final_model";
   if (earlier.finished) {
+    TrainingOutcome outcome = outcome_of(*earlier.finished, settings, dataset);
     outcome.already_finished = true;
-    outcome.steps = earlier.checkpoint->state.global_step;
-    outcome.final_eval_loss = earlier.checkpoint->state.best_metric;
-    outcome.best_checkpoint = earlier.checkpoint->state.best_model_checkpoint;
     return outcome;
   }
+  if (earlier.checkpoint && !settings.resume) refuse_to_resume(settings.output_dir, earlier.name);
 
   Run run(settings, dataset, config, plan, shaping, observer);
+  observer.on_start(facts_of(settings, config, plan, dataset, earlier));
   if (earlier.checkpoint) {
     run.resume(*earlier.checkpoint);
-    facts.first_step = earlier.checkpoint->state.global_step;
-    facts.resumed_from = earlier.name;
-    earlier.checkpoint.reset();
   } else {
     run.start(weights);
   }
-  observer.on_start(facts);
-  outcome.stopped_by = run.run(signals);
-  if (outcome.stopped_by == 0) outcome.final_model = run.finish();
-  outcome.steps = run.state().global_step;
-  outcome.final_eval_loss = run.state().best_metric;
-  outcome.best_checkpoint = run.state().best_model_checkpoint;
-  outcome.seconds = run.seconds();
-  return outcome;
+  earlier.checkpoint.reset();
+  weights = {};
+  if (const int stopped_by = run.run(signals); stopped_by != 0) {
+    TrainingOutcome outcome = outcome_of({run.state().global_step, run.seconds(), std::nullopt}, settings, dataset);
+    outcome.stopped_by = stopped_by;
+    return outcome;
+  }
+  return outcome_of(run.finish(), settings, dataset);
 }
 
 }  // namespace strider

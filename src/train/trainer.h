@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "data/walk_dataset.h"
@@ -34,6 +35,8 @@ struct StepFacts {
   std::int64_t tokens = 0;
   double flops = 0.0;  // by the field's formula
   double seconds = 0.0;
+  std::span<const float> micro_batch_losses;  // their sum is the loss; valid during the call
+  std::span<const std::int64_t> walk_ids;     // in the order in which they were taken; valid during the call
 };
 
 /// Who wants to know how a run goes. Called from the thread that trains.
@@ -62,8 +65,8 @@ struct TrainingOutcome {
   std::optional<double> final_eval_per_prediction;
   std::optional<double> best_loss;
   std::filesystem::path final_model;
-  std::string best_checkpoint;
-  double seconds = 0.0;  // trained, over all sittings
+  std::string best_checkpoint;  // whose weights final_model has; empty: those of the last step
+  double seconds = 0.0;         // trained, over all sittings
 };
 
 /// Trains as TrainingSettings say. Throws Error on bad input, before anything is written, and when a loss or gradient

@@ -40,13 +40,11 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
                           {"should_save", true},
                           {"should_training_stop", finished}}},
                         {"attributes", json::object()}};
-  const std::string best = state.best_model_checkpoint.empty()
-                               ? std::string()
-                               : (settings.output_dir / state.best_model_checkpoint).string();
+  const json best = state.best_checkpoint ? json((settings.output_dir / state.best_checkpoint->name).string()) : json();
   const json object = {
       {"best_global_step", state.best_metric ? json(state.best_global_step) : json(nullptr)},
       {"best_metric", state.best_metric ? json(*state.best_metric) : json(nullptr)},
-      {"best_model_checkpoint", best.empty() ? json(nullptr) : json(best)},
+      {"best_model_checkpoint", best},
       {"epoch", state.epoch},
       {"eval_steps", settings.eval_steps},
       {"global_step", state.global_step},
@@ -69,9 +67,15 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
 }
 
 nlohmann::json exact_state(const TrainerState& state) {
+  json best;
+  if (state.best_checkpoint) {
+    best = {{"name", state.best_checkpoint->name},
+            {"loss", state.best_checkpoint->loss},
+            {"loss_per_prediction", state.best_checkpoint->loss_per_prediction}};
+  }
   return {
       {"global_step", state.global_step},
-      {"best_model_checkpoint", state.best_model_checkpoint},
+      {"best_checkpoint", best},
       {"loss_since_log_bits", std::bit_cast<std::uint32_t>(state.loss_since_log)},
       {"loss_total_bits", std::bit_cast<std::uint64_t>(state.loss_total)},
       {"last_logged_step", state.last_logged_step},
@@ -98,7 +102,12 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
     state.best_global_step = json_integer(told, "best_global_step", trainer_state_file);
   }
   state.total_flos = json_number(told, "total_flos", trainer_state_file);
-  state.best_model_checkpoint = json_string(exact, "best_model_checkpoint", exact_state_file);
+  if (exact.contains("best_checkpoint") && !exact["best_checkpoint"].is_null()) {
+    const json& best = exact["best_checkpoint"];
+    state.best_checkpoint =
+        BestCheckpoint{json_string(best, "name", exact_state_file), json_number(best, "loss", exact_state_file),
+                       json_number(best, "loss_per_prediction", exact_state_file)};
+  }
   state.loss_since_log =
       std::bit_cast<float>(static_cast<std::uint32_t>(json_integer(exact, "loss_since_log_bits", exact_state_file)));
   state.loss_total =

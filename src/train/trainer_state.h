@@ -18,13 +18,19 @@ struct LogEntry {
   std::int64_t step = 0;
 };
 
+/// The saved checkpoint with the lowest evaluation loss.
+struct BestCheckpoint {
+  std::string name;  // of its folder
+  double loss = 0.0, loss_per_prediction = 0.0;
+};
+
 struct TrainerState {
   std::int64_t global_step = 0;
   double epoch = 0.0;
   std::vector<LogEntry> log_history;
   std::optional<double> best_metric;  // lowest evaluation loss
   std::int64_t best_global_step = 0;
-  std::string best_model_checkpoint;  // the folder's name; empty while there is none
+  std::optional<BestCheckpoint> best_checkpoint;
   double total_flos = 0.0;
 
   // Since the last log entry, in float32 as torch adds them up, and over the whole run.

@@ -1,0 +1,58 @@
+#include "train/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "train/evaluation.h"
+
+namespace strider {
+namespace {
+
+// What would fit, with as little given up as possible: threads first, which change no result, then tokens.
+std::optional<std::string> smaller_settings(TrainingSettings settings, const LlamaConfig& config,
+                                            const WalkDataset& dataset, std::uint64_t available) {
+  const auto fits = [&] { return training_memory_bytes(settings, config, dataset) <= available; };
+  while (settings.threads > 1 && !fits()) settings.threads -= 1;
+  if (fits()) return fmt::format("It fits with THREADS={}.", settings.threads);
+  while (settings.max_length > 2 && !fits()) settings.max_length = std::max<std::int64_t>(2, settings.max_length / 2);
+  if (fits()) return fmt::format("It fits with THREADS={} and MAX_LENGTH={}.", settings.threads, settings.max_length);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSplit& split) {
+  return std::min(split.size(), settings.batch_size * settings.gradient_accumulation_steps);
+}
+
+EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset) {
+  std::int64_t most = most_walks_of_a_step(settings, dataset.train);
+  if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(*dataset.validation, settings));
+  return {settings.threads, settings.max_length, most};
+}
+
+std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
+                                    const WalkDataset& dataset) {
+  const EngineSettings engine = engine_settings(settings, dataset);
+  const auto ids = static_cast<std::uint64_t>(engine.walks_per_step * settings.max_length) * sizeof(std::int32_t);
+  const auto order = static_cast<std::uint64_t>(dataset.train.size()) * sizeof(std::int64_t);
+  const auto copies = 3 * static_cast<std::uint64_t>(ParameterLayout(config).total()) * sizeof(float);
+  return Engine::memory_bytes(config, engine) + 2 * ids + order + copies;
+}
+
+void check_training_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
+                           std::uint64_t available) {
+  const std::uint64_t needed = training_memory_bytes(settings, config, dataset);
+  if (needed <= available) return;
+  const std::string otherwise =
+      "Use a smaller model or a smaller BATCH_SIZE (with GRAD_ACCUM to keep the step), or a machine with more memory.";
+  throw Error(
+      fmt::format("the run needs {} MB of memory, {} MB can be had", needed >> 20, available >> 20),
+      {.file = {}, .place = {}, .advice = smaller_settings(settings, config, dataset, available).value_or(otherwise)});
+}
+
+}  // namespace strider

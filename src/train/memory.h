@@ -1,0 +1,26 @@
+#pragma once
+// What a run takes of the machine's memory. The walks are in mapped files, which the system gives back when it must,
+// and do not count.
+#include <cstdint>
+
+#include "data/walk_dataset.h"
+#include "train/engine.h"
+#include "train/settings.h"
+
+namespace strider {
+
+/// Walks of a step at the most: no more than the split has.
+std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSplit& split);
+
+EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset);
+
+/// Bytes at the most: the engine, the walks of a step, the order of an epoch, and the copies of weights and moments
+/// that reading a checkpoint takes.
+std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
+                                    const WalkDataset& dataset);
+
+/// Throws Error when a run needs more than `available` bytes, with the settings that would fit.
+void check_training_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
+                           std::uint64_t available);
+
+}  // namespace strider

@@ -1,0 +1,254 @@
+// Interrupted runs go on as if they had not stopped; what stands in an output folder is never lost by mistake.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/checksum.h"
+#include "runs.h"
+#include "train/run_folder.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+void damage(const fs::path& file) {
+  std::string bytes = test::read_text(file);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+class Resume : public testing::Test {
+ protected:
+  static TrainingSettings settings_in(const fs::path& output, const std::string& name = "run") {
+    TrainingSettings made = test::golden_settings(name, output);
+    made.eval_steps = made.save_steps = 10;
+    made.max_steps = 60;
+    return made;
+  }
+  test::ScratchFolder scratch;
+  TrainingSettings settings = settings_in(scratch / "out");
+};
+
+class StoppedRun : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Golden, StoppedRun, testing::Values("run", "run_accumulate"));
+
+TEST_P(StoppedRun, IsTheSameRun) {
+  const test::ScratchFolder scratch;
+  TrainingSettings whole = test::golden_settings(GetParam(), scratch / "whole");
+  whole.save_total_limit = 3;
+  whole.logging_steps = 7;  // so that it stops between two entries
+  whole.eval_steps = 5;     // and at evaluations that no checkpoint is asked for
+  whole.save_steps = 20;
+  test::run(whole);
+  TrainingSettings pieces = whole;
+  pieces.output_dir = scratch / "pieces";
+  for (const std::int64_t stop : {3, 25, 40, 41, 77, 0}) {
+    pieces.threads = stop % 2 == 0 ? 1 : 3;  // the number of threads changes nothing
+    EXPECT_EQ(test::run(pieces, stop).stopped_by, stop == 0 ? 0 : SIGTERM);
+  }
+  EXPECT_EQ(test::read_text(pieces.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+  EXPECT_EQ(test::without_times(test::log_of(pieces.output_dir)), test::without_times(test::log_of(whole.output_dir)));
+  EXPECT_EQ(test::checkpoints_of(pieces.output_dir), test::checkpoints_of(whole.output_dir));
+  const std::string last = test::checkpoints_of(whole.output_dir).back();
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
+    EXPECT_EQ(test::read_text(pieces.output_dir / last / file), test::read_text(whole.output_dir / last / file));
+  }
+}
+
+TEST_F(Resume, AFinishedRunSaysSoEvenWithoutItsCheckpoints) {
+  const TrainingOutcome first = test::run(settings);
+  for (const CheckpointPlace& place : list_checkpoints(settings.output_dir)) fs::remove_all(place.folder);
+  test::Recorder recorder;
+  const TrainingOutcome again = test::run(settings, recorder);
+  EXPECT_TRUE(again.already_finished);
+  EXPECT_TRUE(recorder.steps.empty());
+  EXPECT_EQ(again.steps, 60);
+  EXPECT_EQ(again.best_checkpoint, first.best_checkpoint);
+  EXPECT_EQ(again.final_eval_loss, first.final_eval_loss);
+  settings.learning_rate = 1e-3;
+  EXPECT_NE(test::refusal(settings).find("learning_rate was 0.0005, now 0.001"), std::string::npos);
+}
+
+TEST_F(Resume, OtherSettingsAreRefusedByName) {
+  test::run(settings, 5);
+  TrainingSettings other = settings;
+  other.learning_rate = 1e-3;
+  other.batch_size = 4;
+  const std::string text = test::refusal(other);
+  EXPECT_NE(text.find("learning_rate was 0.0005, now 0.001"), std::string::npos) << text;
+  EXPECT_NE(text.find("batch_size was 8, now 4"), std::string::npos) << text;
+  EXPECT_EQ(text.find("seed"), std::string::npos) << text;
+  EXPECT_NE(text.find("OVERWRITE=true"), std::string::npos) << text;
+  EXPECT_EQ(test::checkpoints_of(other.output_dir), (std::vector<std::string>{"checkpoint-5"}));
+  other.overwrite = true;
+  test::Recorder recorder;
+  test::run(other, recorder);
+  EXPECT_EQ(recorder.steps.front().step, 1);
+}
+
+TEST_F(Resume, OtherWalksAreOtherSettings) {
+  test::run(settings, 5);
+  settings.dataset_dir = test::golden("run_accumulate") / "dataset";
+  EXPECT_NE(test::refusal(settings).find("train_data"), std::string::npos) << test::refusal(settings);
+}
+
+TEST_F(Resume, NeverIsNever) {
+  test::run(settings, 5);
+  settings.resume = false;
+  EXPECT_NE(test::refusal(settings).find("RESUME"), std::string::npos) << test::refusal(settings);
+}
+
+TEST_F(Resume, ADamagedCheckpointIsNamedAndPassedOver) {
+  test::run(settings, 31);
+  ASSERT_EQ(test::checkpoints_of(settings.output_dir),
+            (std::vector<std::string>{"checkpoint-20", "checkpoint-30", "checkpoint-31"}));
+  damage(settings.output_dir / "checkpoint-31/model.safetensors");
+  std::ofstream(settings.output_dir / "checkpoint-30/strider_state.json") << "{\"version\":";
+  test::Recorder recorder;
+  recorder.stop_after = 24;
+  test::run(settings, recorder);
+  ASSERT_EQ(recorder.notices.size(), 2U);
+  EXPECT_NE(recorder.notices[0].find("checkpoint-31 is damaged"), std::string::npos) << recorder.notices[0];
+  EXPECT_NE(recorder.notices[0].find("model.safetensors"), std::string::npos) << recorder.notices[0];
+  EXPECT_NE(recorder.notices[1].find("checkpoint-30 is damaged"), std::string::npos) << recorder.notices[1];
+  EXPECT_EQ(recorder.steps.front().step, 21);
+
+  test::run(settings);
+  TrainingSettings whole = settings_in(scratch / "whole");
+  test::run(whole);
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+TEST_F(Resume, WithoutAnyGoodCheckpointNothingIsStartedAnewInSilence) {
+  test::run(settings, 5);
+  damage(settings.output_dir / "checkpoint-5/optimizer.safetensors");
+  const std::string text = test::refusal(settings);
+  EXPECT_NE(text.find("no checkpoint can be read"), std::string::npos) << text;
+  EXPECT_NE(text.find("optimizer.safetensors"), std::string::npos) << text;
+}
+
+TEST_F(Resume, ADamagedBestCheckpointIsFoundBeforeTheRunGoesOn) {
+  settings.save_total_limit = 0;
+  test::run(settings, 25);
+  damage(settings.output_dir / "checkpoint-20/model.safetensors");
+  const std::string text = test::refusal(settings);
+  EXPECT_NE(text.find("lowest evaluation loss is damaged"), std::string::npos) << text;
+}
+
+TEST_F(Resume, FoldersOfAnotherProgramStay) {
+  for (const char* name : {"checkpoint-7", "final_model"}) {
+    const test::ScratchFolder own;
+    settings.output_dir = own / "out";
+    fs::create_directories(settings.output_dir / name);
+    for (const bool overwrite : {false, true}) {
+      settings.overwrite = overwrite;
+      const std::string text = test::refusal(settings);
+      EXPECT_NE(text.find(std::string(name) + " was not written by Strider"), std::string::npos) << text;
+      EXPECT_TRUE(fs::exists(settings.output_dir / name));
+    }
+  }
+}
+
+TEST_F(Resume, OverwritingLeavesOtherFilesAlone) {
+  test::run(settings);
+  std::ofstream(settings.output_dir / "notes.txt") << "mine";
+  settings.overwrite = true;
+  test::Recorder recorder;
+  recorder.stop_after = 3;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.steps.size(), 3U);
+  EXPECT_EQ(test::checkpoints_of(settings.output_dir), (std::vector<std::string>{"checkpoint-3"}));
+  EXPECT_FALSE(fs::exists(settings.output_dir / "final_model"));
+  EXPECT_FALSE(fs::exists(settings.output_dir / "trainer_state.json"));
+  EXPECT_EQ(test::read_text(settings.output_dir / "notes.txt"), "mine");
+}
+
+TEST_F(Resume, TwoRunsNeverWriteToOneFolder) {
+  const RunFolderLock lock(settings.output_dir);
+  EXPECT_NE(test::refusal(settings).find("another process trains"), std::string::npos) << test::refusal(settings);
+}
+
+TEST_F(Resume, WhatAKilledRunLeftHalfWrittenIsRemoved) {
+  fs::create_directories(settings.output_dir / ".checkpoint-10.partial-4711");
+  fs::create_directories(settings.output_dir / ".mine.partial-4711");
+  test::run(settings, 1);
+  EXPECT_FALSE(fs::exists(settings.output_dir / ".checkpoint-10.partial-4711"));
+  EXPECT_TRUE(fs::exists(settings.output_dir / ".mine.partial-4711"));
+}
+
+// Killed at any moment, a run goes on to the same end.
+TEST_F(Resume, AKilledRunGoesOn) {
+  TrainingSettings whole = settings_in(scratch / "whole");
+  test::run(whole);
+  for (const std::int64_t die_after : {9, 10, 34, 60}) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      struct Dying : test::Recorder {
+        std::int64_t last = 0;
+        void on_step(const StepFacts& facts) override {
+          if (facts.step == last) _exit(0);
+        }
+      } observer;
+      observer.last = die_after;
+      test::run(settings, observer);
+      _exit(1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << die_after;
+  }
+  test::run(settings);
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+TEST_F(Resume, ACheckpointOnRequestChangesNothing) {
+  TrainingSettings whole = settings_in(scratch / "whole");
+  test::run(whole);
+  test::Recorder recorder;
+  recorder.checkpoint_after = 33;
+  test::run(settings, recorder);
+  EXPECT_NE(std::find(recorder.checkpoints.begin(), recorder.checkpoints.end(), "checkpoint-33"),
+            recorder.checkpoints.end());
+  EXPECT_EQ(test::checkpoints_of(settings.output_dir), test::checkpoints_of(whole.output_dir));
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+TEST(Rotation, KeepsTheNewestAndTheBest) {
+  using Steps = std::vector<std::int64_t>;
+  const RotationRule two{2, 10, 45};
+  EXPECT_EQ(checkpoints_to_remove({10, 20}, 20, 10, two), Steps{});
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 30, 30, two), Steps{10});
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 30, 10, two), Steps{20});
+  EXPECT_EQ(checkpoints_to_remove({10, 40, 45}, 45, 10, two), Steps{40});  // the last step is asked for by the settings
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 30, 0, {0, 10, 45}), Steps{});
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30}, 30, 10, {1, 10, 45}), Steps{20});
+}
+
+TEST(Rotation, WhatASignalAskedForGoesFirst) {
+  using Steps = std::vector<std::int64_t>;
+  const RotationRule two{2, 10, 45};
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 23}, 23, 10, two), Steps{});
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 23, 27}, 27, 10, two), Steps{23});
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 27, 30}, 30, 10, two), (Steps{27, 20}));
+}
+
+TEST(Rotation, DamagedOnesThatWerePassedOverStay) {
+  using Steps = std::vector<std::int64_t>;
+  EXPECT_EQ(checkpoints_to_remove({10, 20, 30, 40}, 20, 10, {2, 10, 45}), Steps{});
+}
+
+TEST(Checksum, IsCrc32) {
+  const std::string text = "123456789";  // the check value of the CRC catalogue
+  EXPECT_EQ(crc32_of(std::as_bytes(std::span(text))), 0xCBF43926U);
+  const std::uint32_t start = crc32_of(std::as_bytes(std::span(text).first(4)));
+  EXPECT_EQ(crc32_of(std::as_bytes(std::span(text).subspan(4)), start), 0xCBF43926U);
+}
+
+}  // namespace
+}  // namespace strider

@@ -1,0 +1,79 @@
+#include "train/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include "train/log.h"
+
+namespace strider {
+namespace {
+
+TrainingSettings with(LrScheduler scheduler, std::int64_t warmup) {
+  TrainingSettings settings;
+  settings.lr_scheduler = scheduler;
+  settings.warmup_steps = warmup;
+  return settings;
+}
+
+void expect_rates(const TrainingSettings& settings, const std::vector<double>& expected) {
+  for (std::size_t step = 0; step < expected.size(); ++step) {
+    EXPECT_EQ(learning_rate_at(settings, static_cast<std::int64_t>(expected.size()), static_cast<std::int64_t>(step)),
+              expected[step])
+        << step;
+  }
+}
+
+// What transformers 4.57.1's get_scheduler gives, every bit; for linear with warmup that is in the golden runs.
+TEST(Schedule, EqualsGetScheduler) {
+  expect_rates(with(LrScheduler::kCosine, 3), {0.0, 0.00016666666666666666, 0.0003333333333333333, 0.0005,
+                                               0.00047524221697560476, 0.0004058724504646834, 0.0003056302334890786,
+                                               0.00019436976651092142, 9.412754953531663e-05, 2.4757783024395242e-05});
+  expect_rates(with(LrScheduler::kConstant, 3), std::vector<double>(10, 5e-4));
+  expect_rates(with(LrScheduler::kLinear, 0),
+               {0.0005, 0.00042857142857142855, 0.00035714285714285714, 0.0002857142857142857, 0.00021428571428571427,
+                0.00014285714285714284, 7.142857142857142e-05});
+  expect_rates(with(LrScheduler::kLinear, 20),
+               {0.0, 2.5e-05, 5e-05, 7.5e-05, 0.0001, 0.000125, 0.00015, 0.000175, 0.0002, 0.00022500000000000002});
+}
+
+TEST(Schedule, ShortBatchesAndShortGroupsAreStepsToo) {
+  TrainingSettings settings;
+  settings.batch_size = 5;
+  settings.gradient_accumulation_steps = 3;
+  settings.epochs = 2;
+  const StepPlan plan = plan_steps(665, settings);  // golden/run_accumulate
+  EXPECT_EQ(plan.batches, 133);
+  EXPECT_EQ(plan.steps_per_epoch, 45);
+  EXPECT_EQ(plan.max_steps, 90);
+  EXPECT_EQ(plan.epochs, 2);
+  const StepPlace last = place_of_step(plan, settings, 44);
+  EXPECT_EQ(last.epoch, 0);
+  EXPECT_EQ(last.first_batch, 132);
+  EXPECT_EQ(last.last_batch, 133);
+  EXPECT_EQ(last.epoch_after, 1.0);
+  EXPECT_EQ(place_of_step(plan, settings, 45).first_batch, 0);
+  EXPECT_EQ(place_of_step(plan, settings, 45).epoch, 1);
+}
+
+TEST(Schedule, MaxStepsEndsTheRunAndCountsTheEpochsBegun) {
+  TrainingSettings settings;
+  settings.batch_size = 10;
+  settings.epochs = 1;
+  settings.max_steps = 25;
+  const StepPlan plan = plan_steps(95, settings);
+  EXPECT_EQ(plan.steps_per_epoch, 10);
+  EXPECT_EQ(plan.max_steps, 25);
+  EXPECT_EQ(plan.epochs, 3);
+}
+
+TEST(Log, RoundsAsPythonDoes) {
+  // Where scaling by 10^4 and rounding goes wrong.
+  EXPECT_EQ(round_decimals(4.34325, 4), 4.3433);
+  EXPECT_EQ(round_decimals(2.54555, 4), 2.5455);
+  EXPECT_EQ(round_decimals(1158.9204999, 3), 1158.92);
+  EXPECT_EQ(round_decimals(0.00005, 4), 0.0001);  // 5.00000000000000023960868011929E-5
+  EXPECT_EQ(round_decimals(0.125, 2), 0.12);
+  EXPECT_EQ(round_decimals(-0.375, 2), -0.38);
+}
+
+}  // namespace
+}  // namespace strider
