@@ -1,11 +1,7 @@
 #include "train/run_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -114,16 +110,6 @@ void check_best(const fs::path& output_dir, const TrainerState& state) {
   }
 }
 
-// What a process that was killed left of AtomicFile and AtomicFolder: ".{name}.partial-{process id}".
-bool is_leftover(const std::string& name) {
-  const std::size_t mark = name.rfind(".partial-");
-  if (!name.starts_with('.') || mark == std::string::npos) return false;
-  const std::string_view id = std::string_view(name).substr(mark + 9);
-  const std::string place = name.substr(1, mark - 1);
-  const bool own = place.starts_with("checkpoint-") || place == kFinalModel || place == kLogFile || place == kRunFile;
-  return own && !id.empty() && id.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 }  // namespace
 
 json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, const WalkDataset& dataset,
@@ -206,32 +192,6 @@ void write_finished_run(const fs::path& output_dir, const FinishedRun& run, cons
   }
   const json object = {{"version", 1}, {"settings", shaping}, {"result", result}};
   write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
-}
-
-RunFolderLock::RunFolderLock(const fs::path& output_dir) {
-  const ErrorDetails details{
-      .file = output_dir.string(), .place = {}, .advice = "Choose an OUTPUT_DIR that you may write to."};
-  std::error_code status;
-  fs::create_directories(output_dir, status);
-  if (status) throw system_error("cannot make the output folder", status.value(), details);
-  if (access(output_dir.c_str(), W_OK | X_OK) != 0) {
-    throw system_error("the output folder cannot be written to", errno, details);
-  }
-  descriptor_ = open(output_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor_ < 0) throw system_error("cannot open the output folder", errno, details);
-  // A filesystem without locks (some network ones) says so with another error; there the user must take care.
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(descriptor_);
-    throw Error("another process trains into the output folder",
-                {.file = output_dir.string(), .place = {}, .advice = "Wait for it, or choose another OUTPUT_DIR."});
-  }
-  for (const fs::directory_entry& entry : fs::directory_iterator(output_dir, status)) {
-    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), status);
-  }
-}
-
-RunFolderLock::~RunFolderLock() {
-  close(descriptor_);
 }
 
 }  // namespace strider

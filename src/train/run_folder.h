@@ -46,17 +46,4 @@ void remove_earlier_run(const std::filesystem::path& output_dir);
 
 void write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run, const nlohmann::json& shaping);
 
-/// Makes output_dir and holds it while it lives, so that two runs never write to one folder. Throws Error when another
-/// process holds it or it cannot be written to. Removes half-written files of processes that were killed.
-class RunFolderLock {
- public:
-  explicit RunFolderLock(const std::filesystem::path& output_dir);
-  ~RunFolderLock();
-  RunFolderLock(const RunFolderLock&) = delete;
-  RunFolderLock& operator=(const RunFolderLock&) = delete;
-
- private:
-  int descriptor_ = -1;
-};
-
 }  // namespace strider

@@ -16,6 +16,7 @@
 #include "train/log.h"
 #include "train/memory.h"
 #include "train/run_folder.h"
+#include "train/run_lock.h"
 #include "train/start.h"
 
 namespace strider {
@@ -265,7 +266,8 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
   std::vector<float> weights = initial_weights(settings, config, layout);
   const nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
 
-  const RunFolderLock lock(settings.output_dir);
+  const RunLock lock(settings.output_dir);
+  if (!lock.warning().empty()) observer.on_notice(lock.warning());
   if (settings.overwrite) remove_earlier_run(settings.output_dir);
   EarlierRun earlier = find_earlier_run(settings.output_dir, layout, shaping);
   for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);

@@ -4,7 +4,7 @@
 
 #include "io/checksum.h"
 #include "runs.h"
-#include "train/run_folder.h"
+#include "train/run_lock.h"
 
 namespace strider {
 namespace {
@@ -167,8 +167,8 @@ TEST_F(Resume, OverwritingLeavesOtherFilesAlone) {
 }
 
 TEST_F(Resume, TwoRunsNeverWriteToOneFolder) {
-  const RunFolderLock lock(settings.output_dir);
-  EXPECT_NE(test::refusal(settings).find("another process trains"), std::string::npos) << test::refusal(settings);
+  const RunLock lock(settings.output_dir);
+  EXPECT_NE(test::refusal(settings).find("another run writes"), std::string::npos) << test::refusal(settings);
 }
 
 TEST_F(Resume, WhatAKilledRunLeftHalfWrittenIsRemoved) {
