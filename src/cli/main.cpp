@@ -10,6 +10,12 @@
 namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+
+// What was printed before the error comes before it, also where both go to one file.
+void print_error(const char* text) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "Error: %s\n", text);
+}
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,11 +39,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : kWrongUsage;
   } catch (const strider::Error& error) {
-    std::fprintf(stderr, "Error: %s\n", error.what());
+    print_error(error.what());
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "Error: out of memory\n  Use a smaller BATCH_SIZE (with GRAD_ACCUM to keep the step) or fewer THREADS.\n");
+    print_error("out of memory\n  Use a smaller BATCH_SIZE (with GRAD_ACCUM to keep the step) or fewer THREADS.");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "Error: %s\n", error.what());
+    print_error(error.what());
   }
   return kFailed;
 }
