@@ -203,4 +203,18 @@ void AtomicFolder::commit() {
   flush_parent(folder_);
 }
 
+void remove_atomically(const fs::path& path) {
+  const fs::path place = path.has_filename() ? path : path.parent_path();
+  const fs::path partial = partial_name(place);
+  std::error_code status;
+  fs::remove_all(partial, status);
+  if (status) fail("cannot remove what an earlier writer left", status.value(), partial);
+  if (rename(place.c_str(), partial.c_str()) != 0) {
+    if (errno == ENOENT) return;
+    fail("cannot remove", errno, place);
+  }
+  fs::remove_all(partial, status);
+  if (status) fail("cannot remove", status.value(), partial);
+}
+
 }  // namespace strider

@@ -47,4 +47,8 @@ class AtomicFolder {
   bool committed_ = false;
 };
 
+/// Removes a file, or a folder with all in it, so that a kill leaves it whole or under the hidden name of a partial:
+/// never a folder in its place with half of its files. What does not exist is no error. Throws Error.
+void remove_atomically(const std::filesystem::path& path);
+
 }  // namespace strider

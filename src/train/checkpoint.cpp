@@ -173,13 +173,7 @@ void rotate_checkpoints(const fs::path& output_dir, const TrainerState& state, c
     if (state.best_checkpoint && checkpoint_name(place.step) == state.best_checkpoint->name) best = place.step;
   }
   for (const std::int64_t step : checkpoints_to_remove(steps, state.global_step, best, rule)) {
-    const fs::path folder = output_dir / checkpoint_name(step);
-    std::error_code status;
-    fs::remove_all(folder, status);
-    if (status) {
-      throw system_error("cannot remove an old checkpoint", status.value(),
-                         {.file = folder.string(), .place = {}, .advice = "The run is saved in a newer one."});
-    }
+    remove_atomically(output_dir / checkpoint_name(step));
   }
 }
 

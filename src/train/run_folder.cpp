@@ -171,16 +171,13 @@ EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& l
 
 void remove_earlier_run(const fs::path& output_dir) {
   refuse_foreign_folders(output_dir);
-  std::vector<fs::path> own = {output_dir / kRunFile, output_dir / kLogFile, output_dir / kFinalModel};
-  for (const CheckpointPlace& place : list_checkpoints(output_dir)) own.push_back(place.folder);
-  for (const fs::path& path : own) {
-    std::error_code status;
-    fs::remove_all(path, status);
-    if (status) {
-      throw system_error("cannot remove what an earlier run left", status.value(),
-                         {.file = path.string(), .place = {}, .advice = "Choose another OUTPUT_DIR or RUN_NAME."});
-    }
-  }
+  // What says that the rest is Strider's goes last.
+  for (const CheckpointPlace& place : list_checkpoints(output_dir)) remove_atomically(place.folder);
+  for (const char* name : {kFinalModel, kLogFile, kRunFile}) remove_atomically(output_dir / name);
+}
+
+void forget_finished_run(const fs::path& output_dir) {
+  remove_atomically(output_dir / kRunFile);
 }
 
 void write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& shaping) {

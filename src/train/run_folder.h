@@ -44,6 +44,9 @@ EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const Param
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's.
 void remove_earlier_run(const std::filesystem::path& output_dir);
 
+/// Before final_model is written: what said that an earlier one was finished would vouch for a half-finished end.
+void forget_finished_run(const std::filesystem::path& output_dir);
+
 void write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run, const nlohmann::json& shaping);
 
 }  // namespace strider

@@ -77,6 +77,7 @@ class Run {
   /// Writes final_model with the best weights, the whole log, and that the run is finished.
   FinishedRun finish() {
     const FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
+    forget_finished_run(settings_.output_dir);
     write_final_model();
     log_end(state_, plan_, settings_, finished.seconds);
     write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_));

@@ -137,6 +137,32 @@ TEST(AtomicFile, AFolderWithoutPermissionSaysWhatToDo) {
   EXPECT_EQ(status, 7);
 }
 
+TEST(RemoveAtomically, AKilledRemovalLeavesNothingHalfInItsPlace) {
+  for (int moment = 0; moment < 40; ++moment) {
+    const test::ScratchFolder scratch;
+    for (int i = 0; i < 50; ++i) scratch.write("folder/" + std::to_string(i), "x");
+    const pid_t child = fork();
+    if (child == 0) {
+      remove_atomically(scratch / "folder");
+      _exit(0);
+    }
+    usleep(static_cast<useconds_t>(moment * 40));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    if (!fs::exists(scratch / "folder")) continue;
+    const auto files = std::distance(fs::directory_iterator(scratch / "folder"), fs::directory_iterator());
+    EXPECT_EQ(files, 50) << "killed after " << moment * 40 << " microseconds";
+  }
+}
+
+TEST(RemoveAtomically, FilesFoldersAndWhatIsNotThere) {
+  const test::ScratchFolder scratch;
+  scratch.write("file", "x");
+  scratch.write("folder/inner/file", "x");
+  for (const char* name : {"file", "folder/", "nothing"}) remove_atomically(scratch / name);
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
 TEST(AtomicFolder, ReplacesAWholeFolder) {
   const test::ScratchFolder scratch;
   scratch.write("run/old.txt", "old");
