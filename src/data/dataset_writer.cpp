@@ -138,7 +138,11 @@ void write_split(const fs::path& folder, const WalksCsv& walks, const SplitToWri
   Json data_files = Json::array();
   Fingerprint fingerprint;
   std::vector<std::int32_t> ids;
-  fs::create_directory(folder);
+  std::error_code status;
+  fs::create_directory(folder, status);
+  if (status) {
+    throw system_error(kCannotWrite, status.value(), {.file = folder.string(), .place = {}, .advice = kWriteAdvice});
+  }
   for (std::size_t shard = 0; shard < shards; ++shard) {
     const std::string name = fmt::format("data-{:05}-of-{:05}.arrow", shard, shards);
     data_files.push_back({{"filename", name}});
