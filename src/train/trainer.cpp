@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -220,12 +221,19 @@ class Run {
   Clock::time_point began_ = Clock::now();
 };
 
+// Known of whole walks only: cut ones have other best losses.
+std::optional<double> best_loss_of(const WalkDataset& dataset, const TrainingSettings& settings) {
+  if (!dataset.validation) return std::nullopt;
+  const std::int64_t whole = dataset.validation->tokens(std::numeric_limits<std::int64_t>::max());
+  return dataset.validation->tokens(settings.max_length) == whole ? dataset.vocab.best_loss : std::nullopt;
+}
+
 TrainingOutcome outcome_of(const FinishedRun& run, const TrainingSettings& settings, const WalkDataset& dataset) {
   TrainingOutcome outcome;
   outcome.steps = run.steps;
   outcome.seconds = run.seconds;
   outcome.final_model = settings.output_dir / "final_model";
-  outcome.best_loss = dataset.vocab.best_loss;
+  outcome.best_loss = best_loss_of(dataset, settings);
   if (run.best) {
     outcome.best_checkpoint = run.best->name;
     outcome.final_eval_loss = run.best->loss;
@@ -244,7 +252,7 @@ RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, c
   facts.plan = plan;
   facts.validation_walks = dataset.validation ? dataset.validation->size() : 0;
   facts.tokens_per_epoch = dataset.train.tokens(settings.max_length);
-  facts.best_loss = dataset.vocab.best_loss;
+  facts.best_loss = best_loss_of(dataset, settings);
   facts.memory_bytes = training_memory_bytes(settings, config, dataset);
   facts.memory_limit = memory_limit_bytes();
   if (earlier.checkpoint) {
