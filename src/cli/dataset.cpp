@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/setting_options.h"
 #include "data/dataset_writer.h"
 #include "data/train_split.h"
 #include "data/walks_csv.h"
@@ -119,10 +120,8 @@ void add_dataset_command(CLI::App& program) {
   command
       ->add_option("--output_dir,--output-dir", settings->output_dir, "Folder of the dataset; an old one is replaced")
       ->capture_default_str();
-  command
-      ->add_option("--train_split,--train-split", settings->train_split,
-                   "Share of the walks that train; 1: no validation split")
-      ->capture_default_str();
+  SettingOptions(*command).number("train_split", "TRAIN_SPLIT", settings->train_split,
+                                  "Share of the walks that train; 1: no validation split");
   command->add_option("--rule", settings->rule,
                       "How the walks were made, for the best loss a model can reach (default: walk_rule_NAME.json\n"
                       "beside them)");

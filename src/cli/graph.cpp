@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/setting_options.h"
 #include "graph/graph_folder.h"
 #include "graph/surface.h"
 
@@ -68,13 +69,13 @@ std::string surfaces_help() {
 void add_graph_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("graph", "Make the graph of a surface: edges, coordinates, distances");
   auto settings = std::make_shared<GraphSettings>();
-  command->add_option("--H", settings->grid.height, "Rows of the grid")->required();
-  command->add_option("--W", settings->grid.width, "Columns of the grid")->required();
+  SettingOptions add(*command);
+  add.needed_number("H", "H", settings->grid.height, "Rows of the grid");
+  add.needed_number("W", "W", settings->grid.width, "Columns of the grid");
   command
       ->add_option("--topology", settings->topology, "Surface: a name, names with commas between, or all (see below)")
       ->required();
-  command->add_option("--neigh", settings->grid.neigh, "Neighbours of a cell: 4, or 8 with the diagonal ones")
-      ->capture_default_str();
+  add.number("neigh", "NEIGH", settings->grid.neigh, "Neighbours of a cell: 4, or 8 with the diagonal ones");
   command->add_option("--output_dir,--output-dir", settings->output_dir, "Folder for the graph's files")
       ->capture_default_str();
   command->footer(surfaces_help());

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <csignal>
 #include <memory>
 
@@ -11,6 +10,7 @@
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
+#include "cli/setting_options.h"
 #include "report/training_report.h"
 #include "train/trainer.h"
 
@@ -182,91 +182,6 @@ void run_train(const Options& options) {
   observer.on_end(outcome);
   print_next_step(outcome);
 }
-
-// Options whose values the scripts pass on from their variables, so that errors name both.
-class SettingOptions {
- public:
-  explicit SettingOptions(CLI::App& command) : command_(command) {}
-
-  template <typename T>
-  void number(const std::string& option, const std::string& variable, T& place, const std::string& help) {
-    text(option, help, fmt::format("{}", place),
-         [option, variable, &place](const std::string& value) { place = parse<T>(option, variable, value); });
-  }
-
-  /// A number, or a word that stands for one.
-  template <typename T>
-  void number_or(const std::string& word, T meaning, const std::string& option, const std::string& variable, T& place,
-                 const std::string& help) {
-    text(option, help, place == meaning ? word : fmt::format("{}", place), [=, &place](const std::string& value) {
-      place = value == word ? meaning : parse<T>(option, variable, value);
-    });
-  }
-
-  template <typename T>
-  void choice(const std::string& option, const std::string& variable, const std::vector<std::pair<std::string, T>>& all,
-              T& place, const std::string& help) {
-    std::string usual, names;
-    for (const auto& [name, meaning] : all) {
-      if (meaning == place && usual.empty()) usual = name;
-      names += (names.empty() ? "" : ", ") + name;
-    }
-    text(option, help, usual, [=, &place](const std::string& value) {
-      for (const auto& [name, meaning] : all) {
-        if (name == value) {
-          place = meaning;
-          return;
-        }
-      }
-      throw Error(fmt::format("--{} ({}) is \"{}\", it must be one of {}", option, variable, value, names));
-    });
-  }
-
-  /// Without a value: true.
-  void flag(const std::string& option, const std::string& variable, bool& place, const std::string& help) {
-    command_
-        .add_option_function<std::string>(
-            names(option),
-            [=, &place](const std::string& value) {
-              if (value != "true" && value != "false" && !value.empty()) {
-                throw Error(fmt::format("--{} ({}) is \"{}\", it must be true or false", option, variable, value));
-              }
-              place = value != "false";
-            },
-            help)
-        ->expected(0, 1)
-        ->type_name("[true|false]");
-  }
-
-  static std::string names(const std::string& option) {
-    std::string dashed = option;
-    std::replace(dashed.begin(), dashed.end(), '_', '-');
-    return dashed == option ? "--" + option : "--" + option + ",--" + dashed;
-  }
-
- private:
-  template <typename T>
-  static T parse(const std::string& option, const std::string& variable, const std::string& text) {
-    T value{};
-    const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
-    const char* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(begin, end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end) {
-      throw Error(fmt::format("--{} ({}) is \"{}\", it must be {}", option, variable, text,
-                              std::is_floating_point_v<T> ? "a number"
-                              : std::is_unsigned_v<T>     ? "a whole number of at least 0"
-                                                          : "a whole number"));
-    }
-    return value;
-  }
-
-  template <typename Store>
-  void text(const std::string& option, const std::string& help, const std::string& usual, Store store) {
-    command_.add_option_function<std::string>(names(option), store, help)->default_str(usual)->type_name("");
-  }
-
-  CLI::App& command_;
-};
 
 void add_files(CLI::App& command, Options& options) {
   TrainingSettings& s = options.settings;

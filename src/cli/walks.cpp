@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/setting_options.h"
 #include "graph/graph_folder.h"
 
 namespace strider::cli {
@@ -73,31 +74,18 @@ void run_walks(WalksCommand command) {
   print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-// The conversion to an unsigned number takes -5 for 2^64 - 5.
-std::string not_negative(const std::string& text) {
-  return text.starts_with('-') ? text + " is negative" : std::string();
-}
-
 void add_walk_options(CLI::App& command, WalkSettings& settings) {
-  command.add_option("--max_length,--max-length", settings.max_length, "Nodes of a walk")->capture_default_str();
-  command.add_option("--max_seqs,--max-seqs", settings.max_seqs, "Walks")->capture_default_str();
-  command
-      .add_option("--min_visits_per_node,--min-visits-per-node", settings.min_visits_per_node,
-                  "Stop once every node has so many visits; 0: never")
-      ->capture_default_str();
-  command
-      .add_option("--no_repeat_window,--no-repeat-window", settings.no_repeat_window,
-                  "Step to none of the last so many nodes while another one is left; 0: no such rule")
-      ->capture_default_str();
-  command.add_option("--restart_prob,--restart-prob", settings.restart_prob, "Probability to start anew before a step")
-      ->capture_default_str();
-  command
-      .add_option("--temperature", settings.temperature,
-                  "How strongly starts prefer nodes with few visits; lower is stronger")
-      ->capture_default_str();
-  command.add_option("--seed", settings.seed, "Seed: the same one gives the same bytes")
-      ->check(not_negative, "")
-      ->capture_default_str();
+  SettingOptions add(command);
+  add.number("max_length", "MAX_LENGTH", settings.max_length, "Nodes of a walk");
+  add.number("max_seqs", "MAX_SEQS", settings.max_seqs, "Walks");
+  add.number("min_visits_per_node", "MIN_VISITS_PER_NODE", settings.min_visits_per_node,
+             "Stop once every node has so many visits; 0: never");
+  add.number("no_repeat_window", "NO_REPEAT_WINDOW", settings.no_repeat_window,
+             "Step to none of the last so many nodes while another one is left; 0: no such rule");
+  add.number("restart_prob", "RESTART_PROB", settings.restart_prob, "Probability to start anew before a step");
+  add.number("temperature", "TEMPERATURE", settings.temperature,
+             "How strongly starts prefer nodes with few visits; lower is stronger");
+  add.number("seed", "SEED", settings.seed, "Seed: the same one gives the same bytes");
 }
 
 }  // namespace
@@ -108,8 +96,9 @@ void add_walks_command(CLI::App& program) {
   command->add_option("--graph_dir,--graph-dir", walks->graph_dir, "Folder with A_{topology}_{H}x{W}_labeled.csv")
       ->capture_default_str();
   command->add_option("--topology", walks->topology, "First part of the graph's name")->required();
-  command->add_option("--H", walks->height, "Second part: rows of the grid")->required();
-  command->add_option("--W", walks->width, "Third part: columns of the grid")->required();
+  SettingOptions add(*command);
+  add.needed_number("H", "H", walks->height, "Second part: rows of the grid");
+  add.needed_number("W", "W", walks->width, "Third part: columns of the grid");
   add_walk_options(*command, walks->settings);
   command->add_option("--out", walks->files.walks, "Walks file [sequences/walks_{topology}_{H}x{W}.csv]");
   command->add_option("--counts_out,--counts-out", walks->files.counts,

@@ -1,0 +1,50 @@
+"""What the front door tests share: a folder with spaces in its name, and the scripts run in it as a user would."""
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY_CONFIG = """{
+  "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+  "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rope_scaling": null
+}"""
+# A run of a second or two that gets near the best loss there is.
+TINY = dict(H=4, W=5, RUN_NAME="tiny", MAX_SEQS=2000, MAX_LENGTH=24, NO_REPEAT_WINDOW=4, EPOCHS=3, BATCH_SIZE=16,
+            LEARNING_RATE=1e-2, WARMUP_STEPS=10, EVAL_STEPS=60, SAVE_STEPS=60, THREADS=2)
+
+
+class Scene:
+    """A temporary working folder. Variables of the numbered scripts that the caller's shell has set do not count."""
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="strider front door ")
+        self.folder = Path(self._folder.name)
+        (self.folder / "configs").mkdir()
+        (self.folder / "configs" / "config_tiny.json").write_text(TINY_CONFIG)
+
+    def close(self):
+        self._folder.cleanup()
+
+    def environment(self, **variables):
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "STRIDER") if name in os.environ}
+        return kept | {name: str(value) for name, value in variables.items()}
+
+    def run(self, script, **variables):
+        return subprocess.run([ROOT / script], cwd=self.folder, env=self.environment(**variables), text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+
+    def must(self, script, **variables):
+        done = self.run(script, **variables)
+        if done.returncode != 0:
+            raise AssertionError(f"{script} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def make_dataset(self, **variables):
+        for script in ("01a_graph_generation.sh", "01b_sequence_generation.sh", "01c_dataset_preparation.sh"):
+            self.must(script, **(TINY | variables))
+
+    def files(self):
+        """Every file of the folder with its bytes: to see that nothing was left or touched."""
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes()
+                for path in self.folder.rglob("*") if path.is_file()}
