@@ -73,6 +73,12 @@ if [ ! -d "$DATASET_DIR" ]; then
   echo "Please run ./01c_dataset_preparation.sh first" >&2
   exit 1
 fi
+if [ ! -f "$CONFIG" ]; then
+  echo "Error: Model config $CONFIG not found, neither here nor beside this script!" >&2
+  echo "Please name one with CONFIG or RUN_NAME; the presets are" >&2
+  for preset in "$SCRIPT_DIR"/configs/config_*.json; do echo "  configs/${preset##*/}" >&2; done
+  exit 1
+fi
 
 find_strider
 options=(
@@ -87,13 +93,6 @@ options=(
 )
 if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi
 echo "Training model..."
-"$STRIDER" train "${options[@]}"
-
-echo
-heading "Training complete!"
-echo
-echo "Model saved to: $OUTPUT_DIR/final_model"
-echo
-echo "Next step: Extract representations with"
-echo "  ./02b_representation_extraction.sh"
-echo
+# In place of this shell, so that a signal to the script reaches the run, once: it finishes its step, keeps a checkpoint,
+# and says at its end where the model is.
+exec "$STRIDER" train "${options[@]}"

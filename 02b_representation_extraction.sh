@@ -26,7 +26,7 @@ if [ ! -d "$MODEL_DIR" ]; then
   exit 1
 fi
 
-options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR")
+options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR" --representations="$REPRESENTATIONS")
 if [ "$OVERWRITE" = true ]; then
   options+=(--overwrite)
 elif [ "$OVERWRITE" != false ]; then
@@ -47,9 +47,6 @@ elif [ -f "$REPRESENTATION_DIR/token_representations.npz" ]; then
   fi
   options+=(--overwrite)
 fi
-# Words are split at any blank, but * and ? in them stay what they are.
-read -r -d '' -a types <<<"$REPRESENTATIONS" || true
-for type in "${types[@]:-}"; do options+=(--representations="$type"); done
 if [ "${THREADS:-all}" != all ]; then options+=(--threads="$THREADS"); fi
 
 find_strider
