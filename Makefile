@@ -23,7 +23,7 @@ test:
 
 bench:
 	@scripts/build.sh bench
-	@scripts/bench.sh
+	@python3 bench/report.py build --write docs/performance.md
 
 format:
 	@scripts/system_packages.sh lint
