@@ -78,6 +78,7 @@ class Run {
   /// Writes final_model with the best weights, the whole log, and that the run is finished.
   FinishedRun finish() {
     const FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
+    rotate();  // a sitting that ended between the last checkpoint and this has left one too many
     forget_finished_run(settings_.output_dir);
     write_final_model();
     log_end(state_, plan_, settings_, finished.seconds);
@@ -170,9 +171,13 @@ class Run {
     saved.seconds = seconds();
     write_checkpoint(settings_.output_dir, engine_, saved, settings_, plan_, shaping_);
     saved_step_ = state_.global_step;
+    rotate();
+    observer_.on_checkpoint(settings_.output_dir / checkpoint_name(saved_step_));
+  }
+
+  void rotate() const {
     rotate_checkpoints(settings_.output_dir, state_,
                        {settings_.save_total_limit, settings_.save_steps, plan_.max_steps});
-    observer_.on_checkpoint(settings_.output_dir / checkpoint_name(saved_step_));
   }
 
   void write_final_model() {

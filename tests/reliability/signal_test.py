@@ -1,0 +1,119 @@
+"""Signals as a user or a scheduler sends them, and a second run in the folder of one that goes on.
+
+    signal_test.py PROGRAM
+"""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from small_run import HANG_SECONDS, SmallRun, check, check_same, result, scratch_folder
+
+STEPS = 1500  # a second or two
+SAVE_STEPS = 750
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent.parent / "configs"
+
+
+def read_until(process, pattern):
+    """Reads what the program prints up to the first line that matches."""
+    for line in process.stdout:
+        if re.search(pattern, line):
+            return
+    check(False, f"the program ended before it printed {pattern}")
+
+
+def first_steps(run, **options):
+    process = run.start(**options)
+    read_until(process, r"^step \d+/")
+    return process
+
+
+def checkpoints(run):
+    return [name for name in run.names() if name.startswith("checkpoint-")]
+
+
+def a_signal_ends_the_run_in_good_order(program, scratch, expected):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        run = SmallRun(program, scratch / number.name, SAVE_STEPS, STEPS)
+        process = first_steps(run)
+        process.send_signal(number)
+        text, _ = process.communicate(timeout=HANG_SECONDS)
+        check(process.returncode == 128 + number, f"{number.name}: exit code {process.returncode}\n{text}")
+        stopped = re.search(r"^Stopped after step (\d+) by signal", text, re.M)
+        check(stopped, f"{number.name}: nothing says where the run stopped\n{text}")
+        check(int(stopped[1]) < SAVE_STEPS and checkpoints(run) == [f"checkpoint-{stopped[1]}"],
+              f"{number.name}: stopped after step {stopped[1]}, but {checkpoints(run)} stand there")
+        text = run.finish(threads=2)
+        check(f"checkpoint-{stopped[1]}" in text, f"{number.name}: nothing says where the run goes on\n{text}")
+        check_same(run, expected, number.name)
+
+
+def a_second_signal_ends_it_at_once(program, scratch, _):
+    run = SmallRun(program, scratch / "second", SAVE_STEPS)
+    # A step of seconds: the larger model and all walks in one batch.
+    large = ["--config", str(CONFIGS / "config_2M_llama.json"), "--batch_size", "1100"]
+    for option, value in zip(large[::2], large[1::2]):
+        run.command[run.command.index(option) + 1] = value
+    process = run.start()
+    read_until(process, r"Machine:")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    check(process.poll() is None, "the first signal did not wait for the step's end")
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    process.wait(timeout=HANG_SECONDS)
+    seconds = time.monotonic() - began
+    process.stdout.close()
+    check(process.returncode == -signal.SIGTERM, f"after the second signal: exit code {process.returncode}")
+    check(seconds < 0.5, f"the second signal took {seconds:.2f} seconds")
+    check(not checkpoints(run), f"a checkpoint was written in between: {checkpoints(run)}")
+
+
+def a_checkpoint_on_request_changes_nothing(program, scratch, expected):
+    run = SmallRun(program, scratch / "SIGUSR1", SAVE_STEPS, STEPS)
+    process = first_steps(run)
+    process.send_signal(signal.SIGUSR1)
+    text, _ = process.communicate(timeout=HANG_SECONDS)
+    check(process.returncode == 0, f"SIGUSR1: exit code {process.returncode}\n{text}")
+    written = [int(step) for step in re.findall(r"^Step (\d+): checkpoint in", text, re.M)]
+    check(written and written[0] < SAVE_STEPS, f"SIGUSR1: checkpoints were written after steps {written}")
+    check_same(run, expected, "SIGUSR1")
+
+
+def a_second_run_is_refused(program, scratch, expected):
+    run = SmallRun(program, scratch / "two", SAVE_STEPS, STEPS)
+    process = first_steps(run)
+    for more in ([], ["--overwrite"], ["--resume", "never"]):
+        second = subprocess.run([*run.command, *more], cwd=run.folder, capture_output=True, text=True,
+                                timeout=HANG_SECONDS, check=False)
+        check(second.returncode == 1, f"the second run: exit code {second.returncode}\n{second.stdout}")
+        who = f"process {process.pid} on {socket.gethostname()}, started 20"
+        check(who in second.stderr, f"the second run is not told who the first is:\n{second.stderr}")
+    text, _ = process.communicate(timeout=HANG_SECONDS)
+    check(process.returncode == 0, f"the first run of two: exit code {process.returncode}\n{text}")
+    check_same(run, expected, "the first run of two")
+    check("finished" in run.finish(), "the lock of a run that came to its end is held")
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    with scratch_folder() as scratch:
+        scratch = pathlib.Path(scratch)
+        whole = SmallRun(program, scratch / "whole", SAVE_STEPS, STEPS)
+        whole.finish(threads=2)
+        expected = result(whole)
+        for test in (a_signal_ends_the_run_in_good_order, a_second_signal_ends_it_at_once,
+                     a_checkpoint_on_request_changes_nothing, a_second_run_is_refused):
+            began = time.monotonic()
+            test(program, scratch, expected)
+            print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
