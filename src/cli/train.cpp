@@ -137,8 +137,8 @@ class ReportingObserver : public TrainingObserver {
     s.threads = settings.threads;
     s.peak_flops = measure_peak_flops(settings.threads);
     const double mean_length = static_cast<double>(facts.tokens_per_epoch) / static_cast<double>(facts.plan.walks);
-    s.flops_per_epoch = static_cast<double>(facts.plan.walks) *
-                        Engine::training_flops(facts.config, static_cast<std::int64_t>(mean_length + 0.5));
+    s.flops_per_epoch =
+        static_cast<double>(facts.plan.walks) * Engine::training_flops(facts.config, std::lround(mean_length));
     s.first_step = facts.first_step;
     s.resumed_from = facts.resumed_from;
     return s;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <vector>
 
 #include "report/figures.h"
@@ -43,13 +44,19 @@ std::string progress_bar(const ProgressFigures& figures, int columns) {
   const std::string peak = fmt::format("  {:.0f}% of peak", 100.0 * figures.share_of_peak);
   const std::string left = fmt::format("  {} left", short_duration(figures.seconds_left));
   const auto room = static_cast<std::size_t>(std::max(0, columns));
-  const std::string whole = step + loss + excess + speed + peak + left;
+  const std::string whole = fmt::format("{}{}{}{}{}{}", step, loss, excess, speed, peak, left);
   if (whole.size() + kBrackets + kLeastCells <= room) {
     return bar_of(figures, std::min(kMostCells, room - whole.size() - kBrackets)) + whole;
   }
-  for (const std::string& line :
-       {whole, step + loss + short_excess + speed + peak + left, step + loss + short_excess + speed + left,
-        step + loss + short_excess + left, step + loss + left, step + loss, step}) {
+  // From what says most to what says least.
+  const std::vector<std::vector<std::string_view>> shorter = {{step, loss, excess, speed, peak, left},
+                                                              {step, loss, short_excess, speed, peak, left},
+                                                              {step, loss, short_excess, speed, left},
+                                                              {step, loss, short_excess, left},
+                                                              {step, loss, left},
+                                                              {step, loss}};
+  for (const auto& parts : shorter) {
+    const std::string line = fmt::format("{}", fmt::join(parts, ""));
     if (line.size() <= room) return line;
   }
   return step.substr(0, room);

@@ -77,7 +77,7 @@ class Run {
 
   /// Writes final_model with the best weights, the whole log, and that the run is finished.
   FinishedRun finish() {
-    const FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
+    FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
     rotate();  // a sitting that ended between the last checkpoint and this has left one too many
     forget_finished_run(settings_.output_dir);
     write_final_model();
