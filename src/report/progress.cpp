@@ -56,7 +56,7 @@ std::string progress_bar(const ProgressFigures& figures, int columns) {
                                                               {step, loss, left},
                                                               {step, loss}};
   for (const auto& parts : shorter) {
-    const std::string line = fmt::format("{}", fmt::join(parts, ""));
+    std::string line = fmt::format("{}", fmt::join(parts, ""));
     if (line.size() <= room) return line;
   }
   return step.substr(0, room);
