@@ -24,6 +24,12 @@ constexpr const char* kStateFile = "strider_state.json";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr int kVersion = 1;
 
+std::uint32_t checksum_of(json object) {
+  object.erase("crc32");
+  const std::string text = object.dump();
+  return crc32_of(std::as_bytes(std::span(text)));
+}
+
 json read_state_file(const fs::path& folder) {
   const fs::path file = folder / kStateFile;
   json object = read_json(file);
@@ -31,6 +37,10 @@ json read_state_file(const fs::path& folder) {
   if (version != kVersion) {
     throw Error(fmt::format("the checkpoint has version {}, this program reads version {}", version, kVersion),
                 {.file = file.string(), .place = {}, .advice = "Go on with the program that wrote it, or start anew."});
+  }
+  if (json_integer(object, "crc32", file) != checksum_of(object)) {
+    throw Error("a file of the checkpoint is damaged: its checksum is another",
+                {.file = file.string(), .place = {}, .advice = {}});
   }
   for (const char* field : {"settings", "state", "files"}) {
     if (!object.contains(field) || !object[field].is_object()) {
@@ -103,10 +113,11 @@ void write_checkpoint(const fs::path& output_dir, const Engine& engine, const Tr
                      {"second_moments", shape, engine.second_moments().data()}},
                     {{"format", "strider"}, {"updates", std::to_string(engine.updates())}});
   write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, settings, plan));
-  const json own = {{"version", kVersion},
-                    {"settings", shaping},
-                    {"state", exact_state(state)},
-                    {"files", describe_files(folder.path())}};
+  json own = {{"version", kVersion},
+              {"settings", shaping},
+              {"state", exact_state(state)},
+              {"files", describe_files(folder.path())}};
+  own["crc32"] = checksum_of(own);
   write_file_atomically(folder.path() / kStateFile, own.dump(2) + "\n");
   folder.commit();
 }

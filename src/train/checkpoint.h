@@ -5,6 +5,7 @@
 //   settings  everything that shapes the result, by name
 //   state     the exact sums of the run (trainer_state.h)
 //   files     each other file's size and CRC-32
+//   crc32     of this object without this field, as compact JSON with sorted keys
 // A folder appears whole or not at all.
 #include <cstdint>
 #include <filesystem>

@@ -27,6 +27,18 @@ LogEntry read_entry(const json& object, const std::filesystem::path& file) {
   return entry;
 }
 
+// The folder's name leads to weights, so it must not lead out of the run's own folder.
+BestCheckpoint read_best(const json& best, const std::filesystem::path& file) {
+  BestCheckpoint read{json_string(best, "name", file), json_number(best, "loss", file),
+                      json_number(best, "loss_per_prediction", file)};
+  const std::string_view name = read.name;
+  constexpr std::string_view kPrefix = "checkpoint-";
+  if (!name.starts_with(kPrefix) || name.find_first_not_of("0123456789", kPrefix.size()) != std::string_view::npos) {
+    throw Error("the best checkpoint's name is none", {.file = file.string(), .place = read.name, .advice = {}});
+  }
+  return read;
+}
+
 }  // namespace
 
 std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan) {
@@ -63,7 +75,8 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
       {"trial_name", nullptr},
       {"trial_params", nullptr},
   };
-  return object.dump(2) + "\n";
+  // A path may hold bytes that are no UTF-8, JSON may not.
+  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 nlohmann::json exact_state(const TrainerState& state) {
@@ -103,16 +116,17 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
   }
   state.total_flos = json_number(told, "total_flos", trainer_state_file);
   if (exact.contains("best_checkpoint") && !exact["best_checkpoint"].is_null()) {
-    const json& best = exact["best_checkpoint"];
-    state.best_checkpoint =
-        BestCheckpoint{json_string(best, "name", exact_state_file), json_number(best, "loss", exact_state_file),
-                       json_number(best, "loss_per_prediction", exact_state_file)};
+    state.best_checkpoint = read_best(exact["best_checkpoint"], exact_state_file);
   }
   state.loss_since_log =
       std::bit_cast<float>(static_cast<std::uint32_t>(json_integer(exact, "loss_since_log_bits", exact_state_file)));
   state.loss_total =
       std::bit_cast<double>(static_cast<std::uint64_t>(json_integer(exact, "loss_total_bits", exact_state_file)));
   state.last_logged_step = json_integer(exact, "last_logged_step", exact_state_file);
+  if (state.last_logged_step < 0 || state.last_logged_step > state.global_step) {
+    throw Error("the last log entry is not of one of the steps before the checkpoint",
+                {.file = exact_state_file.string(), .place = "last_logged_step", .advice = {}});
+  }
   state.seconds = json_number(exact, "seconds", exact_state_file);
   return state;
 }

@@ -1,6 +1,6 @@
 """Every write, flush, rename and the like of a command fails once, one after the other; and from each one on, the disk is full.
 
-    fault_test.py PROGRAM LIBRARY     STRIDER_FAULTS=all: every call (without it: some 15 of each case, at regular
+    fault_test.py PROGRAM LIBRARY     STRIDER_FAULTS=all: every call (without it: some 10 of each case, at regular
                                       distances from a first one that STRIDER_SEED shifts)
 
 After each failure: exit code 1 and a message that names a file, nothing half-written under a final name, and the same
@@ -19,7 +19,7 @@ import zlib
 
 from small_run import GOLDEN, HANG_SECONDS, PARTIAL, Failure, SmallRun, check, check_same, result, scratch_folder
 
-SAMPLE = 15
+SAMPLE = 10
 INJECTED = re.compile(r"injected fault (\d+): (\w+) (.*)")
 GRID = ["--topology", "torus", "--H", "5", "--W", "6"]
 
@@ -141,7 +141,7 @@ class Sweep:
     def run(self, every, shift):
         calls = self.count_calls()
         check(calls > 10, f"only {calls} calls can fail: the fault layer is not at work")
-        stride = 1 if every else max(1, calls // SAMPLE)
+        stride = 1 if every else -(-calls // SAMPLE)
         tried = {}
         for number in range(1 + shift % stride, calls + 1, stride):
             for error, lasts in ((errno.EIO, False), (errno.ENOSPC, True)):

@@ -122,6 +122,33 @@ TEST_F(Resume, ADamagedCheckpointIsNamedAndPassedOver) {
             test::read_text(whole.output_dir / "final_model/model.safetensors"));
 }
 
+TEST_F(Resume, NoDigitOfACheckpointsStateCanChangeUnnoticed) {
+  test::run(settings, 5);
+  const fs::path file = settings.output_dir / "checkpoint-5/strider_state.json";
+  const std::string whole = test::read_text(file);
+  int changes = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i] < '0' || whole[i] > '9') continue;
+    std::string changed = whole;
+    changed[i] = static_cast<char>('0' + (whole[i] - '0' + 1) % 10);
+    std::ofstream(file, std::ios::binary) << changed;
+    EXPECT_THROW(checkpoint_settings(file.parent_path()), Error) << "byte " << i << " of " << whole;
+    ++changes;
+  }
+  EXPECT_GT(changes, 200);
+  std::ofstream(file, std::ios::binary) << whole;
+  EXPECT_NO_THROW(checkpoint_settings(file.parent_path()));
+}
+
+TEST_F(Resume, AFolderWithBytesThatAreNoTextIsAFolder) {
+  settings.output_dir = scratch / "caf\xe9";
+  test::run(settings, 5);
+  test::Recorder recorder;
+  recorder.stop_after = 6;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.steps.front().step, 6);
+}
+
 TEST_F(Resume, WithoutAnyGoodCheckpointNothingIsStartedAnewInSilence) {
   test::run(settings, 5);
   damage(settings.output_dir / "checkpoint-5/optimizer.safetensors");
