@@ -23,7 +23,7 @@ test:
 
 bench:
 	@scripts/build.sh bench
-	@python3 bench/report.py build --write docs/performance.md
+	@scripts/bench.sh
 
 format:
 	@scripts/system_packages.sh lint
