@@ -2,7 +2,7 @@
 # Makes the dataset that training reads from a CSV file of walks: those of 01b_sequence_generation.sh, or your own.
 set -euo pipefail
 
-SCRIPT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$SCRIPT_DIR/00_config_env.sh"
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
