@@ -1,5 +1,5 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build test bench format lint clean
+.PHONY: help run build test bench fuzz format lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -7,6 +7,7 @@ help:
 	@echo "make build   set up and build the program build/strider"
 	@echo "make test    set up, build, run every test"
 	@echo "make bench   set up, build, run the benchmarks"
+	@echo "make fuzz    build the fuzzers and run each reader under damaged input for FUZZ_SECONDS=30 each"
 	@echo "make format  format the C++ files"
 	@echo "make lint    clang-format, clang-tidy and shellcheck, as checks"
 	@echo "make clean   remove build/ (results/ stays)"
@@ -24,6 +25,10 @@ test:
 bench:
 	@scripts/build.sh bench
 	@scripts/bench.sh
+
+FUZZ_SECONDS ?= 30
+fuzz:
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 format:
 	@scripts/system_packages.sh lint

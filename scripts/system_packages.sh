@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that are missing, through root or sudo; does nothing when none is.
-# Usage: system_packages.sh build|test|bench|lint...
+# Usage: system_packages.sh build|test|bench|lint|fuzz...
 set -euo pipefail
 
 packages=()
@@ -13,8 +13,9 @@ for use in "$@"; do
     test) packages+=(libgtest-dev librapidcheck-dev) ;;
     bench) packages+=(libbenchmark-dev) ;;
     lint) packages+=(clang-format clang-tidy shellcheck) ;;
+    fuzz) packages+=(clang) ;;
     *)
-      echo "usage: system_packages.sh build|test|bench|lint..." >&2
+      echo "usage: system_packages.sh build|test|bench|lint|fuzz..." >&2
       exit 2
       ;;
   esac
