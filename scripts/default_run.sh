@@ -15,6 +15,8 @@ if [ ! -d "$DATA_DIR/dataset" ]; then
   "$root/01a_graph_generation.sh"
   "$root/01b_sequence_generation.sh"
   "$root/01c_dataset_preparation.sh"
+else
+  echo "The dataset is there already and stays as it is: $DATA_DIR/dataset (remove it to have it made anew)"
 fi
 "$root/02a_model_training.sh"
 "$root/02b_representation_extraction.sh" </dev/null
