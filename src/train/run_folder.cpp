@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kRunFile = "strider_run.json";
 constexpr const char* kLogFile = "trainer_state.json";
+constexpr const char* kRemovalMark = ".strider.overwriting";
 constexpr const char* kFinalModel = "final_model";
 
 // Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
@@ -55,7 +56,7 @@ bool stands(const fs::path& path) {
 
 void refuse_foreign_folders(const fs::path& output_dir) {
   if (!fs::is_directory(output_dir)) return;
-  bool own = stands(output_dir / kRunFile);
+  bool own = stands(output_dir / kRunFile) || removal_was_broken_off(output_dir);
   for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_directory() || !name.starts_with("checkpoint-")) continue;
@@ -97,11 +98,17 @@ std::optional<FinishedRun> read_finished_run(const fs::path& output_dir, const j
   return run;
 }
 
-// The weights that final_model will be made of must be whole before more steps are spent on the run.
-void check_best(const fs::path& output_dir, const TrainerState& state) {
-  if (!state.best_checkpoint) return;
+// The weights that final_model will be made of must be whole before more steps are spent on the run. Only when a newer
+// checkpoint is passed over may they be gone: it was better then, and will be when the run comes there again.
+void check_best(const fs::path& output_dir, EarlierRun& run) {
+  const std::optional<BestCheckpoint>& best = run.checkpoint->state.best_checkpoint;
+  if (!best) return;
+  if (!run.passed_over.empty() && !stands(output_dir / best->name)) {
+    run.passed_over.push_back(fmt::format("{} had been removed for a better one, which is made again", best->name));
+    return;
+  }
   try {
-    check_checkpoint(output_dir / state.best_checkpoint->name);
+    check_checkpoint(output_dir / best->name);
   } catch (const Error& error) {
     throw Error(fmt::format("the checkpoint with the lowest evaluation loss is damaged; {}", error.message()),
                 {.file = error.details().file,
@@ -165,15 +172,19 @@ EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& l
     throw Error(fmt::format("no checkpoint can be read; {}", run.passed_over.back()),
                 {.file = output_dir.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
   }
-  if (run.checkpoint) check_best(output_dir, run.checkpoint->state);
+  if (run.checkpoint) check_best(output_dir, run);
   return run;
 }
 
 void remove_earlier_run(const fs::path& output_dir) {
   refuse_foreign_folders(output_dir);
-  // What says that the rest is Strider's goes last.
+  write_file_atomically(output_dir / kRemovalMark, "");
   for (const CheckpointPlace& place : list_checkpoints(output_dir)) remove_atomically(place.folder);
-  for (const char* name : {kFinalModel, kLogFile, kRunFile}) remove_atomically(output_dir / name);
+  for (const char* name : {kFinalModel, kLogFile, kRunFile, kRemovalMark}) remove_atomically(output_dir / name);
+}
+
+bool removal_was_broken_off(const fs::path& output_dir) {
+  return stands(output_dir / kRemovalMark);
 }
 
 void forget_finished_run(const fs::path& output_dir) {

@@ -32,17 +32,22 @@ struct EarlierRun {
   std::optional<FinishedRun> finished;
   std::optional<Checkpoint> checkpoint;  // the newest good one of a run that is not finished
   std::string name;                      // of that checkpoint
-  std::vector<std::string> passed_over;  // damaged ones that are newer, with what is wrong
+  std::vector<std::string> passed_over;  // damaged ones that are newer, with what is wrong, and what follows from that
 };
 
 /// Looks for a run with the same settings in output_dir. Throws Error when one with other settings stands there (naming
-/// those that differ), when all its checkpoints or the best one are damaged, or when checkpoints or a final_model of
+/// those that differ), when all its checkpoints or the best one are damaged (or the best one is gone, unless newer ones
+/// that are passed over may have replaced it), or when checkpoints or a final_model of
 /// another program stand there.
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
                             const nlohmann::json& shaping);
 
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's.
+/// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill broke off.
 void remove_earlier_run(const std::filesystem::path& output_dir);
+
+/// Whether a removal was broken off, which left a part of an earlier run that no one may go on from.
+bool removal_was_broken_off(const std::filesystem::path& output_dir);
 
 /// Before final_model is written: what said that an earlier one was finished would vouch for a half-finished end.
 void forget_finished_run(const std::filesystem::path& output_dir);

@@ -81,7 +81,7 @@ bool is_leftover(std::string_view name) {
   std::string_view process = name.substr(mark + kMark.size());
   if (process.ends_with(".old")) process.remove_suffix(4);
   const bool own = place.starts_with("checkpoint-") || place == "final_model" || place == "trainer_state.json" ||
-                   place == "strider_run.json";
+                   place == "strider_run.json" || place == ".strider.overwriting";
   return own && !process.empty() && process.find_first_not_of("0123456789") == std::string_view::npos;
 }
 

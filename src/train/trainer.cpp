@@ -282,7 +282,7 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
 
   const RunLock lock(settings.output_dir);
   if (!lock.warning().empty()) observer.on_notice(lock.warning());
-  if (settings.overwrite) remove_earlier_run(settings.output_dir);
+  if (settings.overwrite || removal_was_broken_off(settings.output_dir)) remove_earlier_run(settings.output_dir);
   EarlierRun earlier = find_earlier_run(settings.output_dir, layout, shaping);
   for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);
   if (earlier.finished) {

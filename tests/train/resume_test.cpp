@@ -165,6 +165,53 @@ TEST_F(Resume, ADamagedBestCheckpointIsFoundBeforeTheRunGoesOn) {
   EXPECT_NE(text.find("lowest evaluation loss is damaged"), std::string::npos) << text;
 }
 
+// Losses fall, rise and fall again: the newest checkpoint is the best one, and the one before tells of a best one that
+// was removed for it.
+TEST_F(Resume, ADamagedNewestThatIsTheBestIsMadeAgain) {
+  settings.eval_steps = settings.save_steps = 1;
+  settings.learning_rate = 0.05;
+  settings.warmup_steps = 2;
+  settings.max_steps = 24;
+  TrainingSettings whole = settings;
+  whole.output_dir = scratch / "whole";
+  test::run(whole);
+  std::vector<double> losses;
+  for (const json& entry : test::log_of(whole.output_dir)) {
+    if (entry.contains("eval_loss")) losses.push_back(entry["eval_loss"]);
+  }
+  std::int64_t newest = 0;
+  double best = losses.at(0);
+  for (std::size_t i = 1; i + 1 < losses.size() && newest == 0; ++i) {
+    if (losses[i] >= best && losses[i + 1] < best && i > 1) newest = static_cast<std::int64_t>(i) + 2;
+    best = std::min(best, losses[i]);
+  }
+  ASSERT_GT(newest, 0) << "no loss fell after it had risen";
+  test::run(settings, newest);
+  const std::vector<std::string> kept = {checkpoint_name(newest - 1), checkpoint_name(newest)};
+  ASSERT_EQ(test::checkpoints_of(settings.output_dir), kept);
+  damage(settings.output_dir / kept[1] / "model.safetensors");
+  test::Recorder recorder;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.steps.front().step, newest);
+  EXPECT_EQ(recorder.notices.size(), 2U);
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+  EXPECT_EQ(test::without_times(test::log_of(settings.output_dir)),
+            test::without_times(test::log_of(whole.output_dir)));
+}
+
+TEST_F(Resume, AnOverwritingThatWasBrokenOffIsEnded) {
+  test::run(settings);
+  fs::remove_all(settings.output_dir / test::checkpoints_of(settings.output_dir).front());
+  std::ofstream(settings.output_dir / ".strider.overwriting");
+  test::Recorder recorder;
+  recorder.stop_after = 3;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.steps.front().step, 1);
+  EXPECT_EQ(test::checkpoints_of(settings.output_dir), (std::vector<std::string>{"checkpoint-3"}));
+  EXPECT_FALSE(fs::exists(settings.output_dir / ".strider.overwriting"));
+}
+
 TEST_F(Resume, FoldersOfAnotherProgramStay) {
   for (const char* name : {"checkpoint-7", "final_model"}) {
     const test::ScratchFolder own;
