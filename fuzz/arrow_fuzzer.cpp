@@ -1,15 +1,13 @@
-#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
 #include "data/walk_dataset.h"
+#include "scratch_folder.h"
 
 namespace {
 
 std::filesystem::path make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "strider-fuzz-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  const std::filesystem::path folder = name;
+  const std::filesystem::path folder = strider::fuzz::make_scratch_folder();
   std::ofstream(folder / "vocab_info.json") << R"({"vocab_size": 12, "min_id": 0, "max_id": 11})";
   std::ofstream(folder / "state.json") << R"({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]})";
   return folder;

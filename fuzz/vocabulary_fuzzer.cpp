@@ -1,22 +1,11 @@
-#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
 #include "model/folder.h"
-
-namespace {
-
-// One folder for the whole run, under the name that read_token_ids looks for.
-std::filesystem::path make_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "strider-fuzz-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) std::abort();
-  return name;
-}
-
-}  // namespace
+#include "scratch_folder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::filesystem::path folder = make_folder();
+  static const std::filesystem::path folder = strider::fuzz::make_scratch_folder();
   std::ofstream(folder / "vocab.json", std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   try {

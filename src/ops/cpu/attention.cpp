@@ -100,60 +100,54 @@ void transpose(std::int64_t count, std::int64_t head_dim, const float* rows, flo
   }
 }
 
+// One row of a head turned by its position's angles, forward (direction 1) or back (-1), times `scale`.
+void rotate_row(const RopeTable& rope, std::int64_t position, std::int64_t head_dim, const float* in, float direction,
+                float scale, float* out) {
+  const std::int64_t half = head_dim / 2;
+  const float* c = rope.cos(position);
+  const float* s = rope.sin(position);
+  for_vectors(half, [&](auto d, std::int64_t i) {
+    const auto low = hn::LoadU(d, in + i);
+    const auto high = hn::LoadU(d, in + half + i);
+    const auto cosine = hn::LoadU(d, c + i);
+    const auto sine = hn::Mul(hn::LoadU(d, s + i), hn::Set(d, direction));
+    const auto factor = hn::Set(d, scale);
+    hn::StoreU(hn::Mul(factor, hn::NegMulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
+    hn::StoreU(hn::Mul(factor, hn::MulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
+  });
+}
+
+// Zeros after the rows of a walk, and the transpose where it is asked for.
+void finish_rows(std::int64_t length, std::int64_t head_dim, float* rows, float* columns) {
+  const std::int64_t pitch = padded(length);
+  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
+  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
+}
+
 // Rotates rows of one head into `rows` (and, transposed, into `columns` where given), times `scale`.
 void rotate_in(const RopeTable& rope, std::int64_t length, std::int64_t head_dim, ConstRows x, float scale, float* rows,
                float* columns) {
-  const std::int64_t half = head_dim / 2;
-  const std::int64_t pitch = padded(length);
   for (std::int64_t t = 0; t < length; ++t) {
-    const float* in = x.row(t);
-    const float* c = rope.cos(t);
-    const float* s = rope.sin(t);
-    float* out = rows + t * head_dim;
-    for_vectors(half, [&](auto d, std::int64_t i) {
-      const auto low = hn::LoadU(d, in + i);
-      const auto high = hn::LoadU(d, in + half + i);
-      const auto cosine = hn::LoadU(d, c + i);
-      const auto sine = hn::LoadU(d, s + i);
-      const auto factor = hn::Set(d, scale);
-      hn::StoreU(hn::Mul(factor, hn::NegMulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
-      hn::StoreU(hn::Mul(factor, hn::MulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
-    });
+    rotate_row(rope, t, head_dim, x.row(t), 1.0F, scale, rows + t * head_dim);
   }
-  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
+  finish_rows(length, head_dim, rows, columns);
 }
 
 // Rotates gradients of one head back and writes them to their rows, times `scale`.
 void rotate_out(const RopeTable& rope, std::int64_t first, std::int64_t count, std::int64_t head_dim, const float* rows,
                 float scale, Rows dx) {
-  const std::int64_t half = head_dim / 2;
   for (std::int64_t t = 0; t < count; ++t) {
-    const float* in = rows + t * head_dim;
-    const float* c = rope.cos(first + t);
-    const float* s = rope.sin(first + t);
-    float* out = dx.row(first + t);
-    for_vectors(half, [&](auto d, std::int64_t i) {
-      const auto low = hn::LoadU(d, in + i);
-      const auto high = hn::LoadU(d, in + half + i);
-      const auto cosine = hn::LoadU(d, c + i);
-      const auto sine = hn::LoadU(d, s + i);
-      const auto factor = hn::Set(d, scale);
-      hn::StoreU(hn::Mul(factor, hn::MulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
-      hn::StoreU(hn::Mul(factor, hn::NegMulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
-    });
+    rotate_row(rope, first + t, head_dim, rows + t * head_dim, -1.0F, scale, dx.row(first + t));
   }
 }
 
 void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* rows, float* columns) {
-  const std::int64_t pitch = padded(length);
   for (std::int64_t t = 0; t < length; ++t) {
     const float* in = x.row(t);
     float* out = rows + t * head_dim;
     for_vectors(head_dim, [&](auto d, std::int64_t i) { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
   }
-  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
+  finish_rows(length, head_dim, rows, columns);
 }
 
 // The products of a head, each as kernels for 1, 2, ... tiles of keys. Found once a walk, since finding one costs about
