@@ -19,8 +19,8 @@ std::int64_t cross_entropy_scratch_floats(std::int64_t vocab);
 void cross_entropy_forward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x, const std::int32_t* targets,
                            float* losses, float* scratch);
 
-/// Adds up gradients under the pass over a matrix: dx [rows, hidden] is replaced, dweight [vocab, hidden] as `write`
-/// says. Also gives losses as the forward pass does.
+/// Losses as above, and the gradient of scale * (their sum): dx [rows, hidden] is replaced, dweight [vocab, hidden]
+/// replaced or added to, as `write` says.
 void cross_entropy_forward_backward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x,
                                     const std::int32_t* targets, float scale, float* losses, Rows dx, float* dweight,
                                     Write write, float* scratch);
