@@ -80,8 +80,8 @@ class ReportingObserver : public TrainingObserver {
   void on_evaluation(std::int64_t step, double loss, double loss_per_prediction) override {
     report_.evaluation(step, loss, loss_per_prediction, TrainingReport::Clock::now());
   }
-  void on_checkpoint(const std::filesystem::path& folder) override {
-    report_.checkpoint(folder.string(), TrainingReport::Clock::now());
+  void on_checkpoint(std::int64_t step, const std::filesystem::path& folder) override {
+    report_.checkpoint(step, folder.string(), TrainingReport::Clock::now());
   }
   void on_notice(const std::string& text) override { report_.notice(text); }
   void on_end(const TrainingOutcome& outcome) {

@@ -130,9 +130,9 @@ void TrainingReport::evaluation(std::int64_t step, double loss, double loss_per_
   screen_.line(text + fmt::format(" ({})", short_duration(evaluation_seconds_)));
 }
 
-void TrainingReport::checkpoint(const std::string& folder, Clock::time_point now) {
+void TrainingReport::checkpoint(std::int64_t step, const std::string& folder, Clock::time_point now) {
   last_event_ = now;
-  screen_.line(fmt::format("Step {}: checkpoint in {}", with_commas(step_), folder));
+  screen_.line(fmt::format("Step {}: checkpoint in {}", with_commas(step), folder));
 }
 
 void TrainingReport::notice(const std::string& text) {

@@ -55,7 +55,7 @@ class TrainingReport {
   void log(double loss, double learning_rate, double grad_norm);
   /// After an evaluation that ended at `now`.
   void evaluation(std::int64_t step, double loss, double loss_per_prediction, Clock::time_point now);
-  void checkpoint(const std::string& folder, Clock::time_point now);
+  void checkpoint(std::int64_t step, const std::string& folder, Clock::time_point now);
   void notice(const std::string& text);
   void end(const TrainingEnd& end);
 

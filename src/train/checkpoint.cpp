@@ -102,19 +102,19 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
   return places;
 }
 
-void write_checkpoint(const fs::path& output_dir, const Engine& engine, const TrainerState& state,
-                      const TrainingSettings& settings, const StepPlan& plan, const json& shaping) {
-  AtomicFolder folder(output_dir / checkpoint_name(state.global_step));
-  write_model(folder.path(), engine.config(), engine.layout(), engine.parameters());
-  write_tokenizer(folder.path(), engine.config().vocab_size);
-  const std::vector<std::int64_t> shape = {engine.layout().total()};
+void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint) {
+  const TrainerState& state = checkpoint.state;
+  AtomicFolder folder(origin.settings.output_dir / checkpoint_name(state.global_step));
+  write_model(folder.path(), origin.config, origin.layout, checkpoint.parameters);
+  write_tokenizer(folder.path(), origin.config.vocab_size);
+  const std::vector<std::int64_t> shape = {origin.layout.total()};
   write_safetensors(folder.path() / kOptimizerFile,
-                    {{"first_moments", shape, engine.first_moments().data()},
-                     {"second_moments", shape, engine.second_moments().data()}},
-                    {{"format", "strider"}, {"updates", std::to_string(engine.updates())}});
-  write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, settings, plan));
+                    {{"first_moments", shape, checkpoint.first_moments.data()},
+                     {"second_moments", shape, checkpoint.second_moments.data()}},
+                    {{"format", "strider"}, {"updates", std::to_string(state.global_step)}});
+  write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, origin.settings, origin.plan));
   json own = {{"version", kVersion},
-              {"settings", shaping},
+              {"settings", origin.shaping},
               {"state", exact_state(state)},
               {"files", describe_files(folder.path())}};
   own["crc32"] = checksum_of(own);
@@ -150,6 +150,10 @@ Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout
     optimizer.read(*entry, *values);
   }
   return checkpoint;
+}
+
+RotationRule rotation_rule(const TrainingSettings& settings, const StepPlan& plan) {
+  return {settings.save_total_limit, settings.save_steps, plan.max_steps};
 }
 
 std::vector<std::int64_t> checkpoints_to_remove(const std::vector<std::int64_t>& steps, std::int64_t newest,

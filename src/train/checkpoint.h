@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "train/engine.h"
+#include "model/parameters.h"
 #include "train/trainer_state.h"
 
 namespace strider {
@@ -29,14 +29,22 @@ std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& outpu
 
 std::string checkpoint_name(std::int64_t step);
 
-/// `shaping` is the settings object that a later run is compared with.
-void write_checkpoint(const std::filesystem::path& output_dir, const Engine& engine, const TrainerState& state,
-                      const TrainingSettings& settings, const StepPlan& plan, const nlohmann::json& shaping);
-
 struct Checkpoint {
   TrainerState state;
   std::vector<float> parameters, first_moments, second_moments;
 };
+
+/// What all checkpoints of a run share. `shaping` is the settings object that a later run is compared with.
+struct CheckpointOrigin {
+  const TrainingSettings& settings;
+  const LlamaConfig& config;
+  const ParameterLayout& layout;
+  const StepPlan& plan;
+  const nlohmann::json& shaping;
+};
+
+/// Into settings.output_dir. Returns when it is on the disk.
+void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint);
 
 /// The settings that a checkpoint was made with. Throws Error when strider_state.json is damaged.
 nlohmann::json checkpoint_settings(const std::filesystem::path& folder);
@@ -54,6 +62,8 @@ struct RotationRule {
   std::int64_t save_steps = 1;
   std::int64_t max_steps = 0;
 };
+
+RotationRule rotation_rule(const TrainingSettings& settings, const StepPlan& plan);
 
 /// Which of Strider's own checkpoints, at `steps` (ascending), go after the one at step `newest` was written: those
 /// that a signal asked for, then the oldest until `limit` are left; never the newest nor `best` (0: none). What is

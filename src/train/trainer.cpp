@@ -13,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/batches.h"
+#include "train/checkpoint_writer.h"
 #include "train/evaluation.h"
 #include "train/log.h"
 #include "train/memory.h"
@@ -41,6 +42,8 @@ class Run {
         shaping_(shaping),
         observer_(observer),
         engine_(config, engine_settings(settings, dataset)),
+        origin_{settings, engine_.config(), engine_.layout(), plan_, shaping},
+        writer_(std::in_place, origin_, [this](std::int64_t step) { tell_of_checkpoint(step); }),
         batches_(dataset.train, settings, plan) {
     const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings, dataset.train));
     losses_.resize(most);
@@ -55,13 +58,14 @@ class Run {
     state_ = checkpoint.state;
     engine_.set_parameters(checkpoint.parameters);
     engine_.set_optimizer_state(checkpoint.first_moments, checkpoint.second_moments, state_.global_step);
-    saved_step_ = state_.global_step;
+    written_step_ = state_.global_step;
   }
 
   /// Steps until the end or a signal; returns the signal's number or 0.
   int run(TrainingSignals& signals) {
     while (state_.global_step < plan_.max_steps) {
       step();
+      writer_->poll();
       evaluation_.reset();
       if (state_.global_step % settings_.logging_steps == 0) observer_.on_log(log_training(state_, norm_, rate_));
       if (evaluator_ && state_.global_step % settings_.eval_steps == 0) evaluate();
@@ -70,15 +74,21 @@ class Run {
       const int stop = signals.stop.load();
       if (scheduled) keep_if_best();
       if (scheduled || signals.checkpoint.exchange(false) || stop != 0) save();
-      if (stop != 0 && !last) return stop;
+      if (stop != 0 && !last) {
+        writer_->wait();
+        return stop;
+      }
     }
     return 0;
   }
 
   /// Writes final_model with the best weights, the whole log, and that the run is finished.
   FinishedRun finish() {
+    writer_->wait();
+    writer_.reset();  // gives its copy's memory back
     FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
-    rotate();  // a sitting that ended between the last checkpoint and this has left one too many
+    // A sitting that ended between the last checkpoint and this has left one too many.
+    rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_));
     forget_finished_run(settings_.output_dir);
     write_final_model();
     log_end(state_, plan_, settings_, finished.seconds);
@@ -169,15 +179,12 @@ class Run {
   void save() {
     TrainerState saved = state_;
     saved.seconds = seconds();
-    write_checkpoint(settings_.output_dir, engine_, saved, settings_, plan_, shaping_);
-    saved_step_ = state_.global_step;
-    rotate();
-    observer_.on_checkpoint(settings_.output_dir / checkpoint_name(saved_step_));
+    writer_->save(engine_, saved);
   }
 
-  void rotate() const {
-    rotate_checkpoints(settings_.output_dir, state_,
-                       {settings_.save_total_limit, settings_.save_steps, plan_.max_steps});
+  void tell_of_checkpoint(std::int64_t step) {
+    written_step_ = step;
+    observer_.on_checkpoint(step, settings_.output_dir / checkpoint_name(step));
   }
 
   void write_final_model() {
@@ -193,15 +200,16 @@ class Run {
     folder.commit();
   }
 
-  void refuse_broken_numbers(std::span<const double> losses) const {
+  void refuse_broken_numbers(std::span<const double> losses) {
     const auto broken = [](double value) { return !std::isfinite(value); };
     if (std::none_of(losses.begin(), losses.end(), broken) && std::isfinite(norm_)) return;
+    writer_->wait();  // so that the message names the last checkpoint
     std::string ids;
     for (std::size_t i = 0; i < losses.size(); ++i) {
       ids += fmt::format("{}{}{}", i == 0 ? "" : " ", batches_.walk_ids()[i], broken(losses[i]) ? "!" : "");
     }
-    const std::string kept = saved_step_ > 0
-                                 ? fmt::format("The last good checkpoint is {}.", checkpoint_name(saved_step_))
+    const std::string kept = written_step_ > 0
+                                 ? fmt::format("The last good checkpoint is {}.", checkpoint_name(written_step_))
                                  : std::string("No checkpoint was written yet.");
     throw Error(fmt::format("the loss or the gradient of step {} is not a finite number", state_.global_step + 1),
                 {.file = settings_.output_dir.string(),
@@ -214,6 +222,8 @@ class Run {
   const nlohmann::json& shaping_;
   TrainingObserver& observer_;
   Engine engine_;
+  CheckpointOrigin origin_;
+  std::optional<CheckpointWriter> writer_;
   TrainerState state_;
   StepBatches batches_;
   std::optional<Evaluator> evaluator_;
@@ -222,7 +232,7 @@ class Run {
   std::vector<float> micro_batch_losses_;
   double norm_ = 0.0, rate_ = 0.0;  // gradient norm and learning rate of the current step
   std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
-  std::int64_t saved_step_ = 0;
+  std::int64_t written_step_ = 0;   // of the newest checkpoint on the disk; 0: there is none
   Clock::time_point began_ = Clock::now();
 };
 
@@ -292,6 +302,7 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
   }
   if (earlier.checkpoint && !settings.resume) refuse_to_resume(settings.output_dir, earlier.name);
 
+  if (earlier.checkpoint) weights = std::vector<float>();
   Run run(settings, dataset, config, plan, shaping, observer);
   observer.on_start(facts_of(settings, config, plan, dataset, earlier));
   if (earlier.checkpoint) {
@@ -300,7 +311,7 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
     run.start(weights);
   }
   earlier.checkpoint.reset();
-  weights = {};
+  weights = std::vector<float>();
   if (const int stopped_by = run.run(signals); stopped_by != 0) {
     TrainingOutcome outcome = outcome_of({run.state().global_step, run.seconds(), std::nullopt}, settings, dataset);
     outcome.stopped_by = stopped_by;

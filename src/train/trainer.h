@@ -47,7 +47,8 @@ class TrainingObserver {
   virtual void on_step(const StepFacts&) {}
   virtual void on_log(const LogEntry&) {}
   virtual void on_evaluation(std::int64_t /*step*/, double /*loss*/, double /*loss_per_prediction*/) {}
-  virtual void on_checkpoint(const std::filesystem::path&) {}
+  /// Of a checkpoint that is whole on the disk, which may be steps later.
+  virtual void on_checkpoint(std::int64_t /*step*/, const std::filesystem::path& /*folder*/) {}
   virtual void on_notice(const std::string&) {}
 };
 
@@ -70,7 +71,8 @@ struct TrainingOutcome {
 };
 
 /// Trains as TrainingSettings say. Throws Error on bad input, before anything is written, and when a loss or gradient
-/// is no longer finite, with the weights of the last checkpoint left as they are.
+/// is no longer finite, with the weights of the last checkpoint left as they are. Checkpoints are written by another
+/// thread; the error of one is thrown here, after the step that is under way.
 TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observer, TrainingSignals& signals);
 
 }  // namespace strider

@@ -216,7 +216,7 @@ TEST(TrainingReportTest, ATerminalKeepsEvaluationsAndNotSteps) {
     }
     EXPECT_EQ(shown(paper.text()).size(), before);
     report.evaluation(20, 1.9, 1.9, start + milliseconds(500));
-    report.checkpoint("out/checkpoint-20", start + milliseconds(600));
+    report.checkpoint(20, "out/checkpoint-20", start + milliseconds(600));
     EXPECT_EQ(shown(paper.text()).size(), before + 2);
   }
   EXPECT_EQ(shown(paper.text()).back(), "");

@@ -30,7 +30,7 @@ struct Recorder : TrainingObserver {
     if (facts.step == stop_after) signals.stop = SIGTERM;
     if (facts.step == checkpoint_after) signals.checkpoint = true;
   }
-  void on_checkpoint(const std::filesystem::path& folder) override {
+  void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
     checkpoints.push_back(folder.filename().string());
   }
   void on_notice(const std::string& text) override { notices.push_back(text); }
