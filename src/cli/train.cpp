@@ -85,6 +85,7 @@ class ReportingObserver : public TrainingObserver {
   }
   void on_notice(const std::string& text) override { report_.notice(text); }
   void on_end(const TrainingOutcome& outcome) {
+    const WallTime& time = outcome.wall_time;
     report_.end({.final_model = outcome.final_model.string(),
                  .output_dir = options_.settings.output_dir.string(),
                  .best_checkpoint = outcome.best_checkpoint,
@@ -92,7 +93,11 @@ class ReportingObserver : public TrainingObserver {
                  .seconds = outcome.seconds,
                  .eval_loss = outcome.final_eval_loss,
                  .eval_per_prediction = outcome.final_eval_per_prediction,
-                 .best_loss = outcome.best_loss});
+                 .best_loss = outcome.best_loss,
+                 .wall_seconds = {{"steps", time.steps},
+                                  {"evaluation", time.evaluation},
+                                  {"checkpoints", time.checkpoints},
+                                  {"logging", time.logging}}});
   }
 
  private:

@@ -38,6 +38,17 @@ void show_data(Screen& screen, const TrainingSummary& s) {
     screen.line(fmt::format("  Best loss that any model can reach: {:.4f} a predicted token", *s.best_loss));
 }
 
+std::string shares(const std::vector<std::pair<std::string, double>>& parts) {
+  double total = 0.0;
+  for (const auto& [name, amount] : parts) total += amount;
+  std::string text;
+  for (const auto& [name, amount] : parts) {
+    const double share = total > 0.0 ? 100.0 * amount / total : 0.0;
+    text += fmt::format("{}{} {:.1f}%", text.empty() ? "" : ", ", name, share);
+  }
+  return text;
+}
+
 void show_run(Screen& screen, const TrainingSummary& s) {
   const double epochs = static_cast<double>(s.max_steps) / static_cast<double>(s.steps_per_epoch);
   screen.line(fmt::format("Run: {}", s.output_dir));
@@ -145,6 +156,7 @@ void TrainingReport::end(const TrainingEnd& end) {
   screen_.line("Training complete!");
   screen_.line(kRule);
   screen_.line(fmt::format("{} in {}", plural(end.steps, "step"), short_duration(end.seconds)));
+  if (!end.wall_seconds.empty()) screen_.line("Time of this sitting: " + shares(end.wall_seconds));
   if (end.eval_loss) {
     std::string text = fmt::format("Evaluation loss of the final model: {:.4f}", *end.eval_loss);
     if (end.best_loss && end.eval_per_prediction) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "report/progress.h"
 #include "report/screen.h"
@@ -42,6 +44,7 @@ struct TrainingEnd {
   std::int64_t steps = 0;
   double seconds = 0.0;
   std::optional<double> eval_loss, eval_per_prediction, best_loss;
+  std::vector<std::pair<std::string, double>> wall_seconds;  // of this sitting, by what they went to
 };
 
 class TrainingReport {

@@ -63,11 +63,14 @@ class Run {
 
   /// Steps until the end or a signal; returns the signal's number or 0.
   int run(TrainingSignals& signals) {
+    wall_.start();
     while (state_.global_step < plan_.max_steps) {
       step();
       writer_->poll();
+      wall_.lap(&WallTime::checkpoints);
       evaluation_.reset();
       if (state_.global_step % settings_.logging_steps == 0) observer_.on_log(log_training(state_, norm_, rate_));
+      wall_.lap(&WallTime::logging);
       if (evaluator_ && state_.global_step % settings_.eval_steps == 0) evaluate();
       const bool last = state_.global_step == plan_.max_steps;
       const bool scheduled = last || state_.global_step % settings_.save_steps == 0;
@@ -76,8 +79,10 @@ class Run {
       if (scheduled || signals.checkpoint.exchange(false) || stop != 0) save();
       if (stop != 0 && !last) {
         writer_->wait();
+        wall_.lap(&WallTime::checkpoints);
         return stop;
       }
+      wall_.lap(&WallTime::checkpoints);
     }
     return 0;
   }
@@ -91,14 +96,17 @@ class Run {
     rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_));
     forget_finished_run(settings_.output_dir);
     write_final_model();
+    wall_.lap(&WallTime::checkpoints);
     log_end(state_, plan_, settings_, finished.seconds);
     write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_));
     write_finished_run(settings_.output_dir, finished, shaping_);
+    wall_.lap(&WallTime::logging);
     return finished;
   }
 
   const TrainerState& state() const { return state_; }
   double seconds() const { return state_.seconds + seconds_since(began_); }
+  const WallTime& wall_time() const { return wall_.time(); }
 
  private:
   void step() {
@@ -117,7 +125,9 @@ class Run {
     state_.epoch = batches_.place().epoch_after;
     state_.total_flos += padded_flops();
     add_up(losses, denominator);
+    wall_.lap(&WallTime::steps);
     tell(losses, denominator, seconds_since(began));
+    wall_.lap(&WallTime::logging);
   }
 
   // As torch adds up: each micro-batch's loss is a float32, and so is their sum since the last log entry.
@@ -166,8 +176,10 @@ class Run {
 
   void evaluate() {
     evaluation_ = evaluator_->run(engine_);
+    wall_.lap(&WallTime::evaluation);
     log_evaluation(state_, *evaluation_);
     observer_.on_evaluation(state_.global_step, evaluation_->loss, evaluation_->loss_per_prediction);
+    wall_.lap(&WallTime::logging);
   }
 
   // Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.
@@ -234,6 +246,7 @@ class Run {
   std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
   std::int64_t written_step_ = 0;   // of the newest checkpoint on the disk; 0: there is none
   Clock::time_point began_ = Clock::now();
+  WallClock wall_;
 };
 
 // Known of whole walks only: cut ones have other best losses.
@@ -315,9 +328,12 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
   if (const int stopped_by = run.run(signals); stopped_by != 0) {
     TrainingOutcome outcome = outcome_of({run.state().global_step, run.seconds(), std::nullopt}, settings, dataset);
     outcome.stopped_by = stopped_by;
+    outcome.wall_time = run.wall_time();
     return outcome;
   }
-  return outcome_of(run.finish(), settings, dataset);
+  TrainingOutcome outcome = outcome_of(run.finish(), settings, dataset);
+  outcome.wall_time = run.wall_time();
+  return outcome;
 }
 
 }  // namespace strider

@@ -11,6 +11,7 @@
 #include "train/engine.h"
 #include "train/settings.h"
 #include "train/trainer_state.h"
+#include "train/wall_time.h"
 
 namespace strider {
 
@@ -68,6 +69,7 @@ struct TrainingOutcome {
   std::filesystem::path final_model;
   std::string best_checkpoint;  // whose weights final_model has; empty: those of the last step
   double seconds = 0.0;         // trained, over all sittings
+  WallTime wall_time;           // of this sitting
 };
 
 /// Trains as TrainingSettings say. Throws Error on bad input, before anything is written, and when a loss or gradient

@@ -201,6 +201,15 @@ TEST(TrainingReportTest, TimeLeftCountsTheEvaluationsToCome) {
   EXPECT_NE(paper.text().find("4 min 00 s left"), std::string::npos) << paper.text();  // 200 steps and one evaluation
 }
 
+TEST(TrainingReportTest, TheEndTellsWhereTheTimeWent) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingEnd end;
+  end.wall_seconds = {{"steps", 37.0}, {"evaluation", 2.5}, {"checkpoints", 0.5}};
+  TrainingReport(screen).end(end);
+  EXPECT_NE(paper.text().find("steps 92.5%, evaluation 6.2%, checkpoints 1.2%\n"), std::string::npos) << paper.text();
+}
+
 TEST(TrainingReportTest, ATerminalKeepsEvaluationsAndNotSteps) {
   Paper paper;
   {
