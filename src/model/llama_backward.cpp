@@ -103,6 +103,10 @@ void head_backward(const Weights& weights, const Block& block, float scale, Bloc
   const LlamaConfig& config = weights.config();
   const ParameterLayout& layout = weights.layout();
   const std::int64_t rows = block.rows();
+  // With tied embeddings the last stage adds to the same table, so the block before must have left that one, too.
+  if (config.tie_word_embeddings) {
+    lane_turn.lane->enter(embedding_stage(config.num_hidden_layers), lane_turn.number);
+  }
   const Turn turn(lane_turn, head_stage());
   cross_entropy_forward_backward(weights.lm_head(), rows, buffers.normed, block.targets.data(), scale, buffers.losses,
                                  buffers.dnormed, turn.at(layout.lm_head()), turn.write(), buffers.loss_scratch);

@@ -20,7 +20,7 @@ class Gradients : public testing::TestWithParam<const char*> {
   }
 
   std::unique_ptr<Engine> engine(int threads) const {
-    auto made = std::make_unique<Engine>(config, EngineSettings{threads, 16, static_cast<std::int64_t>(batch.size())});
+    auto made = std::make_unique<Engine>(config, EngineSettings{threads, 16, static_cast<std::int64_t>(views.size())});
     std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
     read_weights(folder, made->layout(), values);
     made->set_parameters(values);
@@ -98,6 +98,24 @@ TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {
     }
     EXPECT_EQ(parameters, first) << threads;
     EXPECT_EQ(losses, first_losses) << threads;
+  }
+}
+
+// So many walks that every lane has several blocks, which may overtake each other.
+TEST_P(Gradients, SameBitsForAnyNumberOfThreadsOverManyBlocks) {
+  constexpr std::size_t kWalks = 1200;
+  while (views.size() < kWalks) views.push_back(batch[views.size() % batch.size()]);
+  std::vector<float> first;
+  for (const int threads : {1, 2, 3, 7}) {
+    const auto model = engine(threads);
+    std::vector<double> losses(views.size());
+    for (int step = 0; step < 5; ++step) {
+      model->forward_backward(views, predicted, losses);
+      model->update(1e-2, 1.0, {});
+    }
+    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
+    if (first.empty()) first = parameters;
+    EXPECT_EQ(parameters, first) << threads;
   }
 }
 
