@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "io/checksum.h"
 
 namespace strider {
 namespace {
@@ -179,6 +180,12 @@ std::string json_string(const nlohmann::json& object, const std::string& field, 
   const nlohmann::json& value = field_of(object, field, file);
   if (!value.is_string()) wrong_type(value, field, file, "a string");
   return value.get<std::string>();
+}
+
+std::uint32_t json_checksum(nlohmann::json object) {
+  object.erase("crc32");
+  const std::string text = object.dump();
+  return crc32_of(std::as_bytes(std::span(text)));
 }
 
 }  // namespace strider

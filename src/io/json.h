@@ -20,4 +20,7 @@ double json_number(const nlohmann::json& object, const std::string& field, const
 bool json_boolean(const nlohmann::json& object, const std::string& field, const std::filesystem::path& file);
 std::string json_string(const nlohmann::json& object, const std::string& field, const std::filesystem::path& file);
 
+/// What an object's own field "crc32" must be: the CRC-32 of the object without it, as compact JSON with sorted keys.
+std::uint32_t json_checksum(nlohmann::json object);
+
 }  // namespace strider

@@ -24,12 +24,6 @@ constexpr const char* kStateFile = "strider_state.json";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr int kVersion = 1;
 
-std::uint32_t checksum_of(json object) {
-  object.erase("crc32");
-  const std::string text = object.dump();
-  return crc32_of(std::as_bytes(std::span(text)));
-}
-
 json read_state_file(const fs::path& folder) {
   const fs::path file = folder / kStateFile;
   json object = read_json(file);
@@ -38,7 +32,7 @@ json read_state_file(const fs::path& folder) {
     throw Error(fmt::format("the checkpoint has version {}, this program reads version {}", version, kVersion),
                 {.file = file.string(), .place = {}, .advice = "Go on with the program that wrote it, or start anew."});
   }
-  if (json_integer(object, "crc32", file) != checksum_of(object)) {
+  if (json_integer(object, "crc32", file) != json_checksum(object)) {
     throw Error("a file of the checkpoint is damaged: its checksum is another",
                 {.file = file.string(), .place = {}, .advice = {}});
   }
@@ -117,7 +111,7 @@ void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoi
               {"settings", origin.shaping},
               {"state", exact_state(state)},
               {"files", describe_files(folder.path())}};
-  own["crc32"] = checksum_of(own);
+  own["crc32"] = json_checksum(own);
   write_file_atomically(folder.path() / kStateFile, own.dump(2) + "\n");
   folder.commit();
 }

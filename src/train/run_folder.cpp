@@ -19,6 +19,7 @@ constexpr const char* kRunFile = "strider_run.json";
 constexpr const char* kLogFile = "trainer_state.json";
 constexpr const char* kRemovalMark = ".strider.overwriting";
 constexpr const char* kFinalModel = "final_model";
+constexpr int kVersion = 2;
 
 // Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
 json fingerprint(const WalkSplit& split, std::int64_t max_length) {
@@ -78,16 +79,38 @@ void refuse_other_settings(const json& earlier, const json& shaping, const fs::p
                  "replace it."});
 }
 
+// Whole, or an Error with one advice for whatever is wrong: nothing but this file says that the run is finished.
+json read_run_file(const fs::path& file) {
+  std::string place;
+  std::string reason;
+  try {
+    json object = read_json(file);
+    const std::int64_t version = json_integer(object, "version", file);
+    const bool is_of_version = version == kVersion || (version == 1 && !object.contains("crc32"));
+    if (!is_of_version) {
+      reason = fmt::format("version {} is none that this program reads", version);
+    } else if (version == kVersion && json_integer(object, "crc32", file) != json_checksum(object)) {
+      reason = "its checksum is another";
+    } else if (!object.value("settings", json()).is_object() || !object.value("result", json()).is_object()) {
+      reason = "a field is missing";
+    } else {
+      return object;
+    }
+  } catch (const Error& error) {
+    reason = error.message();
+    place = error.details().place;
+  }
+  throw Error("what says that the run is finished is damaged: " + reason,
+              {.file = file.string(),
+               .place = place,
+               .advice = "Remove that file, and the same command ends the run again from its newest checkpoint; "
+                         "OVERWRITE=true starts it anew."});
+}
+
 std::optional<FinishedRun> read_finished_run(const fs::path& output_dir, const json& shaping) {
   const fs::path file = output_dir / kRunFile;
   if (!stands(file) || !stands(output_dir / kFinalModel / "model.safetensors")) return std::nullopt;
-  const json object = read_json(file);
-  for (const char* field : {"settings", "result"}) {
-    if (!object.is_object() || !object.contains(field) || !object[field].is_object()) {
-      throw Error(fmt::format("the field \"{}\" is missing", field),
-                  {.file = file.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
-    }
-  }
+  const json object = read_run_file(file);
   refuse_other_settings(object["settings"], shaping, output_dir, kRunFile);
   const json& result = object["result"];
   FinishedRun run{json_integer(result, "steps", file), json_number(result, "seconds", file), std::nullopt};
@@ -198,7 +221,8 @@ void write_finished_run(const fs::path& output_dir, const FinishedRun& run, cons
     result["eval_loss"] = run.best->loss;
     result["eval_loss_per_prediction"] = run.best->loss_per_prediction;
   }
-  const json object = {{"version", 1}, {"settings", shaping}, {"result", result}};
+  json object = {{"version", kVersion}, {"settings", shaping}, {"result", result}};
+  object["crc32"] = json_checksum(object);
   write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
 }
 

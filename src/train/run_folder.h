@@ -2,9 +2,10 @@
 // OUTPUT_DIR: what stands there from an earlier sitting, and what may be done with it. Strider's own in it are
 // checkpoint-{step}/ folders with a strider_state.json, final_model/, trainer_state.json (the whole log) and
 // strider_run.json, which is written last and says that the run is finished:
-//   version   1
+//   version   2
 //   settings  everything that shapes the result, by name
 //   result    steps, seconds, and the best checkpoint's name and losses
+//   crc32     as in a checkpoint's strider_state.json; version 1 had none, and is read still
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -36,9 +37,9 @@ struct EarlierRun {
 };
 
 /// Looks for a run with the same settings in output_dir. Throws Error when one with other settings stands there (naming
-/// those that differ), when all its checkpoints or the best one are damaged (or the best one is gone, unless newer ones
-/// that are passed over may have replaced it), or when checkpoints or a final_model of
-/// another program stand there.
+/// those that differ), when its strider_run.json is damaged, when all its checkpoints or the best one are damaged (or
+/// the best one is gone, unless newer ones that are passed over may have replaced it), or when checkpoints or a
+/// final_model of another program stand there.
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
                             const nlohmann::json& shaping);
 

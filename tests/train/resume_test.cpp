@@ -140,6 +140,60 @@ TEST_F(Resume, NoDigitOfACheckpointsStateCanChangeUnnoticed) {
   EXPECT_NO_THROW(checkpoint_settings(file.parent_path()));
 }
 
+TEST_F(Resume, NoDigitOfWhatSaysThatTheRunIsFinishedCanChangeUnnoticed) {
+  test::run(settings);
+  const fs::path file = settings.output_dir / "strider_run.json";
+  const std::string whole = test::read_text(file);
+  int changes = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i] < '0' || whole[i] > '9') continue;
+    std::string changed = whole;
+    changed[i] = static_cast<char>('0' + (whole[i] - '0' + 1) % 10);
+    if (json::parse(changed) == json::parse(whole)) continue;  // a digit past what a double holds
+    std::ofstream(file, std::ios::binary) << changed;
+    const std::string text = test::refusal(settings);
+    EXPECT_NE(text.find("damaged"), std::string::npos) << "byte " << i << " of " << whole << text;
+    EXPECT_NE(text.find("Remove that file"), std::string::npos) << text;
+    ++changes;
+  }
+  EXPECT_GT(changes, 100);
+}
+
+TEST_F(Resume, WithoutTheDamagedFileTheRunEndsAgainFromItsNewestCheckpoint) {
+  const TrainingOutcome first = test::run(settings);
+  const fs::path file = settings.output_dir / "strider_run.json";
+  const std::string weights = test::read_text(first.final_model / "model.safetensors");
+  std::ofstream(file, std::ios::binary) << "{\"version\": 2, ";
+  const std::string text = test::refusal(settings);
+  EXPECT_NE(text.find("broken JSON"), std::string::npos) << text;
+  EXPECT_NE(text.find("Remove that file"), std::string::npos) << text;
+  fs::remove(file);
+  const TrainingOutcome again = test::run(settings);
+  EXPECT_FALSE(again.already_finished);
+  EXPECT_EQ(again.final_eval_loss, first.final_eval_loss);
+  EXPECT_EQ(test::read_text(again.final_model / "model.safetensors"), weights);
+  EXPECT_TRUE(test::run(settings).already_finished);
+}
+
+// As before there was a checksum.
+TEST_F(Resume, AFinishedRunOfVersionOneIsReadStill) {
+  test::run(settings);
+  const fs::path file = settings.output_dir / "strider_run.json";
+  nlohmann::json object = nlohmann::json::parse(test::read_text(file));
+  object["version"] = 1;
+  std::ofstream(file, std::ios::binary) << object;
+  EXPECT_NE(test::refusal(settings).find("damaged"), std::string::npos) << "a checksum in version 1";
+  object.erase("crc32");
+  std::ofstream(file, std::ios::binary) << object;
+  EXPECT_TRUE(test::run(settings).already_finished);
+  for (const char* field : {"settings", "result"}) {
+    nlohmann::json without = object;
+    without.erase(field);
+    std::ofstream(file, std::ios::binary) << without;
+    EXPECT_NE(test::refusal(settings).find("damaged"), std::string::npos) << field;
+  }
+}
+
 TEST_F(Resume, AFolderWithBytesThatAreNoTextIsAFolder) {
   settings.output_dir = scratch / "caf\xe9";
   test::run(settings, 5);
