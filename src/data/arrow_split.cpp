@@ -9,9 +9,11 @@
 #include <arrow/type.h>
 #include <arrow/util/align_util.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -226,6 +228,11 @@ void read_shard(const fs::path& file, const std::string& split, std::int64_t voc
   check_arrow(mapped->Seek(0), kCannotRead, file, kAdvice);
   const auto reader =
       take_arrow(RecordBatchStreamReader::Open(mapped, read_options(*schema, file)), kNoStream, file, kAdvice);
+  const auto whole = take_arrow(mapped->ReadAt(0, take_arrow(mapped->GetSize(), kCannotRead, file, kAdvice)),
+                                kCannotRead, file, kAdvice);
+  storage.shards.push_back({std::as_bytes(std::span(whole->data(), static_cast<std::size_t>(whole->size()))), whole});
+  constexpr std::int64_t kBytesBetweenReleases = 16 << 20;
+  std::int64_t released = 0;
   for (Place at{.file = file, .split = split};; ++at.batch) {
     std::shared_ptr<arrow::RecordBatch> batch;
     const arrow::Status status = reader->ReadNext(&batch);
@@ -237,6 +244,10 @@ void read_shard(const fs::path& file, const std::string& split, std::int64_t voc
     check_walks(chunk, at, vocab_size);
     storage.walks += chunk.walks;
     storage.chunks.push_back(std::move(chunk));
+    const std::int64_t read = take_arrow(mapped->Tell(), kCannotRead, file, kAdvice);
+    if (read - released < kBytesBetweenReleases) continue;
+    release_pages(storage.shards.back());
+    released = read;
   }
   check_end(*mapped, file);
 }
@@ -247,6 +258,12 @@ const WalkChunk& WalkSplit::Storage::chunk_of(std::int64_t walk) const {
   const auto after = std::upper_bound(chunks.begin(), chunks.end(), walk,
                                       [](std::int64_t at, const WalkChunk& chunk) { return at < chunk.first_walk; });
   return *(after - 1);
+}
+
+// Of a mapping that is only read, the file still has every byte.
+void release_pages(const MappedShard& shard) {
+  if (madvise(const_cast<std::byte*>(shard.bytes.data()), shard.bytes.size(), MADV_DONTNEED) == 0) return;
+  throw system_error("cannot give the memory of a mapped file back", errno);
 }
 
 WalkSplit open_split(const fs::path& folder, const std::string& name, std::int64_t vocab_size) {

@@ -1,8 +1,10 @@
 #pragma once
 // What WalkSplit points at: the record batches of a split, in mapped memory. Only data/ includes this.
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,12 +32,22 @@ struct WalkChunk {
   }
 };
 
+/// A shard's file in memory.
+struct MappedShard {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
+
 struct WalkSplit::Storage {
   std::vector<WalkChunk> chunks;
+  std::vector<MappedShard> shards;
   std::int64_t walks = 0;
 
   const WalkChunk& chunk_of(std::int64_t walk) const;
 };
+
+/// Throws Error when the system refuses.
+void release_pages(const MappedShard& shard);
 
 /// Reads the shards that `folder`/state.json names and checks their structure and every id against [0, vocab_size).
 WalkSplit open_split(const std::filesystem::path& folder, const std::string& name, std::int64_t vocab_size);

@@ -94,6 +94,10 @@ std::int64_t WalkSplit::length(std::int64_t walk) const {
   return chunk.offset(at + 1) - chunk.offset(at);
 }
 
+void WalkSplit::release_pages() const {
+  for (const MappedShard& shard : storage_->shards) strider::release_pages(shard);
+}
+
 std::size_t WalkSplit::read(std::int64_t walk, std::span<std::int32_t> out) const {
   const WalkChunk& chunk = storage_->chunk_of(walk);
   const std::int64_t at = walk - chunk.first_walk;

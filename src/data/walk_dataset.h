@@ -30,6 +30,9 @@ class WalkSplit {
   /// walk_id of the row, or the row's own number when the dataset has no such column of int64 or int32.
   std::int64_t walk_id(std::int64_t walk) const;
   std::int64_t tokens(std::int64_t max_length) const;  // sum over walks of min(length, max_length)
+  /// Takes the file's pages that reads have touched out of this process, so that it stays small however many walks
+  /// there are; later reads find them in the system's cache. Not while another thread reads the same split.
+  void release_pages() const;
 
   struct Storage;
   explicit WalkSplit(std::shared_ptr<const Storage> storage) : storage_(std::move(storage)) {}
@@ -43,6 +46,9 @@ struct WalkDataset {
   WalkSplit train;
   std::optional<WalkSplit> validation;  // absent when the folder has no such split
 };
+
+/// After so many walks read here and there it is time for release_pages(): each may have touched 64 KB.
+inline constexpr std::int64_t kWalksBetweenReleases = 1000;
 
 /// Opens a dataset folder and checks all of it: every id against the vocabulary (an Error names the split, the walk and
 /// the position), every walk has a token, no split is empty, offsets are sane. A folder without splits is its own train

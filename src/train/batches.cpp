@@ -29,6 +29,10 @@ void StepBatches::load(std::int64_t step) {
     batch_.add(split_, row);
     walk_ids_.push_back(split_.walk_id(row));
   }
+  unreleased_ += static_cast<std::int64_t>(walk_ids_.size());
+  if (unreleased_ < kWalksBetweenReleases) return;
+  split_.release_pages();
+  unreleased_ = 0;
 }
 
 }  // namespace strider

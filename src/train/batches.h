@@ -25,6 +25,7 @@ class StepBatches {
   std::vector<std::int64_t> walk_ids_;
   std::vector<std::int64_t> order_;
   std::int64_t order_epoch_ = -1;
+  std::int64_t unreleased_ = 0;  // walks read since the split's pages were released
 };
 
 }  // namespace strider

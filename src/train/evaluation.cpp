@@ -32,6 +32,7 @@ Evaluation Evaluator::run(Engine& engine) {
   for (std::int64_t first = 0; first < split_.size(); first += at_once) {
     batch_.clear();
     for (std::int64_t row = first; row < std::min(split_.size(), first + at_once); ++row) batch_.add(split_, row);
+    split_.release_pages();
     const std::span<const WalkView> walks = batch_.walks();
     engine.evaluate(walks, losses_);
     for (std::size_t begin = 0; begin < walks.size(); begin += static_cast<std::size_t>(batch_size_)) {

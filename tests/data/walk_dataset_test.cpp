@@ -44,6 +44,45 @@ TEST(WalkDataset, ShuffledBeforeItWasSaved) {
   }
 }
 
+// Of the mappings of files below a folder, as /proc/self/smaps gives it.
+std::int64_t resident_kilobytes(const std::filesystem::path& folder) {
+  std::ifstream maps("/proc/self/smaps");
+  std::int64_t sum = 0;
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.starts_with("Rss:")) sum += inside ? std::stoll(line.substr(4)) : 0;
+    if (line.find('-') < line.find(' ')) inside = line.find(folder.string()) != std::string::npos;
+  }
+  return sum;
+}
+
+TEST(WalkDataset, ReleasedPagesAreGoneAndComeBackWithTheSameWalks) {
+  const ScratchFolder scratch;
+  const auto folder = test::copy_golden(scratch, "two_shards");
+  const WalkDataset dataset = open_dataset(folder);
+  const Walks walks = walks_of(dataset.train);
+  walks_of(*dataset.validation);
+  const std::int64_t before = resident_kilobytes(folder);
+  dataset.train.release_pages();
+  const std::int64_t validation = resident_kilobytes(folder);
+  dataset.validation->release_pages();
+  EXPECT_LT(validation, before);
+  EXPECT_GT(validation, 0);
+  EXPECT_EQ(resident_kilobytes(folder), 0);
+  EXPECT_EQ(walks_of(dataset.train), walks);
+  EXPECT_EQ(walks, golden_walks("base"));
+}
+
+TEST(WalkDataset, AFileThatIsOpenedLeavesLittleOfItInMemory) {
+  const ScratchFolder scratch;
+  const Walks walks(20'000, std::vector<std::int32_t>(128, 7));
+  const auto folder = write_columns(scratch, {{"input_ids", list_column(arrow::list(arrow::int64()), walks)}});
+  ASSERT_GT(std::filesystem::file_size(folder / "data.arrow"), 20'000'000U);
+  const WalkDataset dataset = open_dataset(folder);
+  EXPECT_EQ(dataset.train.size(), 20'000);
+  EXPECT_LT(resident_kilobytes(folder), 2'000);
+}
+
 TEST(WalkDataset, ValidationOnlyWhereThereIsOne) {
   const WalkDataset dataset = open_dataset(test::golden("datasets/two_shards"));
   const Walks base = golden_walks("base");
