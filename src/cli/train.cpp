@@ -31,26 +31,41 @@ extern "C" void on_signal(int number) {
   }
   int none = 0;
   if (signals->stop.compare_exchange_strong(none, number)) return;
+  if (number == SIGHUP) return;  // a terminal that closes may send two: its shell one, the kernel another
   std::signal(number, SIG_DFL);  // the second one ends the program as soon as this handler returns
   std::raise(number);
 }
 
-/// While it lives, SIGINT and SIGTERM ask for a stop after the current step, SIGUSR1 for a checkpoint.
+/// While it lives, SIGINT, SIGTERM and SIGHUP ask for a stop after the current step, SIGUSR1 for a checkpoint.
 class SignalScope {
  public:
   explicit SignalScope(TrainingSignals& signals) {
     g_signals.store(&signals);
-    for (const int number : kNumbers) std::signal(number, on_signal);
+    for (const int number : kNumbers) {
+      if (number == SIGHUP && is_ignored(number)) continue;  // as nohup wants it
+      std::signal(number, on_signal);
+    }
   }
   ~SignalScope() {
-    for (const int number : kNumbers) std::signal(number, SIG_DFL);
+    const bool is_stopped = g_signals.load()->stop.load() != 0;
+    for (const int number : kNumbers) {
+      if (is_ignored(number)) continue;
+      // The second one of a terminal may come when all is written: it shall not change the exit code.
+      std::signal(number, number == SIGHUP && is_stopped ? SIG_IGN : SIG_DFL);
+    }
     g_signals.store(nullptr);
   }
   SignalScope(const SignalScope&) = delete;
   SignalScope& operator=(const SignalScope&) = delete;
 
  private:
-  static constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGUSR1};
+  static bool is_ignored(int number) {
+    struct sigaction now {};
+    sigaction(number, nullptr, &now);
+    return now.sa_handler == SIG_IGN;
+  }
+
+  static constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 };
 
 struct Options {
@@ -179,8 +194,11 @@ void run_train(const Options& options) {
     return;
   }
   if (outcome.stopped_by != 0) {
-    fmt::print("\nStopped after step {} by signal {}; a checkpoint is written. The same command goes on from there.\n",
-               outcome.steps, outcome.stopped_by);
+    // Not by fmt::print, which fails where a terminal is gone.
+    screen.line(
+        fmt::format("\nStopped after step {} by signal {}; a checkpoint is written. "
+                    "The same command goes on from there.",
+                    outcome.steps, outcome.stopped_by));
     constexpr int kSignalled = 128;
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
@@ -248,7 +266,8 @@ void add_train_command(CLI::App& program) {
   add_files(*command, *options);
   add_settings(*command, *options);
   command->footer(
-      "Ctrl-C (SIGINT) or SIGTERM: the step is finished, a checkpoint written, and the same command goes on later.\n"
+      "Ctrl-C (SIGINT), SIGTERM or a closed terminal (SIGHUP): the step is finished, a checkpoint written, and the\n"
+      "same command goes on later.\n"
       "SIGUSR1: a checkpoint is written at the next step.\n\n"
       "Example: strider train --dataset_dir results/torus_30x40/dataset --config configs/config_2M_llama.json \\\n"
       "           --output_dir results/torus_30x40/2M_llama");

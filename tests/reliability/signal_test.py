@@ -5,6 +5,7 @@
 
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -38,7 +39,7 @@ def checkpoints(run):
 
 
 def a_signal_ends_the_run_in_good_order(program, scratch, expected):
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         run = SmallRun(program, scratch / number.name, SAVE_STEPS, STEPS)
         process = first_steps(run)
         process.send_signal(number)
@@ -51,6 +52,39 @@ def a_signal_ends_the_run_in_good_order(program, scratch, expected):
         text = run.finish(threads=2)
         check(f"checkpoint-{stopped[1]}" in text, f"{number.name}: nothing says where the run goes on\n{text}")
         check_same(run, expected, number.name)
+
+
+def a_terminal_that_closes_ends_the_run_in_good_order(program, scratch, expected):
+    run = SmallRun(program, scratch / "terminal", SAVE_STEPS, STEPS)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(run.folder)
+        os.execv(run.command[0], run.command)
+    text = ""
+    while "tokens/s" not in text:
+        text += os.read(terminal, 4096).decode(errors="replace")
+    os.close(terminal)  # the kernel sends SIGHUP, and whatever the run prints from here on fails
+    for _ in range(3):
+        try:
+            os.kill(process, signal.SIGHUP)  # as a shell does, too
+        except ProcessLookupError:
+            break
+        time.sleep(0.001)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    check(code == 128 + signal.SIGHUP, f"a closed terminal: exit code {code}")
+    check(len(checkpoints(run)) == 1, f"a closed terminal: {checkpoints(run)} stand there")
+    run.finish()
+    check_same(run, expected, "a closed terminal")
+
+
+def nohup_is_heeded(program, scratch, expected):
+    run = SmallRun(program, scratch / "nohup", SAVE_STEPS, STEPS)
+    run.command = ["nohup", *run.command]
+    process = first_steps(run)
+    process.send_signal(signal.SIGHUP)
+    text, _ = process.communicate(timeout=HANG_SECONDS)
+    check(process.returncode == 0, f"SIGHUP under nohup: exit code {process.returncode}\n{text}")
+    check_same(run, expected, "nohup")
 
 
 def a_second_signal_ends_it_at_once(program, scratch, _):
@@ -108,7 +142,8 @@ def main():
         whole = SmallRun(program, scratch / "whole", SAVE_STEPS, STEPS)
         whole.finish(threads=2)
         expected = result(whole)
-        for test in (a_signal_ends_the_run_in_good_order, a_second_signal_ends_it_at_once,
+        for test in (a_signal_ends_the_run_in_good_order, a_terminal_that_closes_ends_the_run_in_good_order,
+                     nohup_is_heeded, a_second_signal_ends_it_at_once,
                      a_checkpoint_on_request_changes_nothing, a_second_run_is_refused):
             began = time.monotonic()
             test(program, scratch, expected)
