@@ -96,7 +96,9 @@ TEST_P(Attention, Forward) {
 class AttentionBackward : public Attention {};
 
 TEST_P(AttentionBackward, ByDifferences) {
-  const auto& [shape, length] = GetParam();
+  // No structured binding: clang 14 has no lambda that captures one.
+  const AttentionShape shape = GetParam().shape;
+  const std::int64_t length = GetParam().length;
   const Floats dout = test::random_floats(out.size(), 2);
   const Doubles wide = test::widen(qkv);
   attention_backward(shape, *rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width},
