@@ -125,8 +125,13 @@ std::int64_t WalkSplit::walk_id(std::int64_t walk) const {
 
 std::int64_t WalkSplit::tokens(std::int64_t max_length) const {
   std::int64_t sum = 0;
+  std::int64_t unreleased = 0;
   for (const WalkChunk& chunk : storage_->chunks) {
     for (std::int64_t i = 0; i < chunk.walks; ++i) sum += std::min(max_length, chunk.offset(i + 1) - chunk.offset(i));
+    unreleased += chunk.walks;
+    if (unreleased < kWalksBetweenReleases) continue;
+    release_pages();
+    unreleased = 0;
   }
   return sum;
 }

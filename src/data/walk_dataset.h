@@ -31,7 +31,7 @@ class WalkSplit {
   std::int64_t walk_id(std::int64_t walk) const;
   std::int64_t tokens(std::int64_t max_length) const;  // sum over walks of min(length, max_length)
   /// Takes the file's pages that reads have touched out of this process, so that it stays small however many walks
-  /// there are; later reads find them in the system's cache. Not while another thread reads the same split.
+  /// there are; later reads find them in the system's cache.
   void release_pages() const;
 
   struct Storage;
@@ -47,8 +47,8 @@ struct WalkDataset {
   std::optional<WalkSplit> validation;  // absent when the folder has no such split
 };
 
-/// After so many walks read here and there it is time for release_pages(): each may have touched 64 KB.
-inline constexpr std::int64_t kWalksBetweenReleases = 1000;
+/// After so many walks read here and there it is time for release_pages(): each may have touched 200 KB.
+inline constexpr std::int64_t kWalksBetweenReleases = 250;
 
 /// Opens a dataset folder and checks all of it: every id against the vocabulary (an Error names the split, the walk and
 /// the position), every walk has a token, no split is empty, offsets are sane. A folder without splits is its own train

@@ -28,7 +28,9 @@ json fingerprint(const WalkSplit& split, std::int64_t max_length) {
   for (std::int64_t walk = 0; walk < split.size(); ++walk) {
     const std::size_t count = split.read(walk, ids);
     sum = crc32_of(std::as_bytes(std::span(ids.data(), count)), sum);
+    if (walk % kWalksBetweenReleases == 0) split.release_pages();
   }
+  split.release_pages();
   return fmt::format("{} walks, {} tokens, crc32 {:08x}", split.size(), split.tokens(max_length), sum);
 }
 

@@ -302,7 +302,6 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
   const StepPlan plan = plan_steps(dataset.train.size(), settings);
   std::vector<float> weights = initial_weights(settings, config, layout);
   const nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
-  dataset.train.release_pages();
 
   const RunLock lock(settings.output_dir);
   if (!lock.warning().empty()) observer.on_notice(lock.warning());
