@@ -1,5 +1,5 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build test bench fuzz format lint clean
+.PHONY: help run build test bench fuzz soak format lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo "make test    set up, build, run every test"
 	@echo "make bench   set up, build, run the benchmarks"
 	@echo "make fuzz    build the fuzzers and run each reader under damaged input for FUZZ_SECONDS=30 each"
+	@echo "make soak    random settings, kills and resumes against undisturbed runs for SOAK_MINUTES=60"
 	@echo "make format  format the C++ files"
 	@echo "make lint    clang-format, clang-tidy and shellcheck, as checks"
 	@echo "make clean   remove build/ (results/ stays)"
@@ -29,6 +30,10 @@ bench:
 FUZZ_SECONDS ?= 30
 fuzz:
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+SOAK_MINUTES ?= 60
+soak: build
+	@python3 -B tests/reliability/soak.py build/strider $(SOAK_MINUTES)
 
 format:
 	@scripts/system_packages.sh lint
