@@ -45,9 +45,8 @@ struct Place {
   refuse(at.file, what, fmt::format("record batch {}", at.batch));
 }
 
-template <typename Array>
+template <typename Array, typename Value = typename Array::value_type>
 void point_at_values(const arrow::Array& items, WalkChunk& chunk) {
-  using Value = typename Array::value_type;
   chunk.values = static_cast<const Array&>(items).raw_values();
   chunk.value_bytes = static_cast<int>(sizeof(Value));
   chunk.is_unsigned = std::is_unsigned_v<Value>;
@@ -64,8 +63,9 @@ void point_at_items(const arrow::Array& items, const Place& at, WalkChunk& chunk
     case arrow::Type::INT32:
       return point_at_values<arrow::Int32Array>(items, chunk);
     case arrow::Type::INT64:
-    case arrow::Type::UINT64:  // an id past 2^63 reads as a negative one, and neither is in a vocabulary
       return point_at_values<arrow::Int64Array>(items, chunk);
+    case arrow::Type::UINT64:  // an id past 2^63 reads as a negative one, and neither is in a vocabulary
+      return point_at_values<arrow::UInt64Array, std::int64_t>(items, chunk);
     case arrow::Type::UINT8:
       return point_at_values<arrow::UInt8Array>(items, chunk);
     case arrow::Type::UINT16:
