@@ -41,23 +41,37 @@ void measure(benchmark::State& state, const char* counter, double amount, const 
   state.counters[counter] = per_second(amount);
 }
 
-void linear(benchmark::State& state, LinearShape shape, int direction) {
+void linear(benchmark::State& state, LinearShape shape, Precision precision, int direction) {
   const std::int64_t size = shape.in_features * shape.out_features;
   const auto x = filled(kRows * shape.in_features);
   const auto dy = filled(kRows * shape.out_features);
   auto dx = filled(kRows * shape.in_features);
   auto y = filled(kRows * shape.out_features);
-  const auto forward = filled(kRing * packed_forward_floats(shape));
-  const auto backward = filled(kRing * packed_backward_floats(shape));
+  const std::int64_t forward_size = packed_forward_size(shape, precision);
+  const std::int64_t backward_size = packed_backward_size(shape, precision);
+  const auto forward = filled(kRing * forward_size);
+  const auto backward = filled(kRing * backward_size);
+  const AlignedBuffer<std::uint32_t> forward_pairs(static_cast<std::size_t>(kRing * forward_size));
+  const AlignedBuffer<std::uint32_t> backward_pairs(static_cast<std::size_t>(kRing * backward_size));
+  AlignedBuffer<std::uint32_t> words(
+      static_cast<std::size_t>(linear_scratch_words(precision, kRows, shape.in_features + shape.out_features)));
+  const LinearScratch scratch{words.data()};
   auto dweight = filled(kRing * size);
   measure(state, "flops", 2.0 * static_cast<double>(size * kRows), [&](std::int64_t at) {
-    const PackedLinear weight{shape, forward.data() + at * packed_forward_floats(shape),
-                              backward.data() + at * packed_backward_floats(shape)};
+    const PackedLinear weight{shape,
+                              precision,
+                              forward.data() + at * forward_size,
+                              backward.data() + at * backward_size,
+                              forward_pairs.data() + at * forward_size,
+                              backward_pairs.data() + at * backward_size};
     const ConstRows in{x.data(), shape.in_features};
     const ConstRows grad{dy.data(), shape.out_features};
-    if (direction == 0) linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace);
-    if (direction == 1) linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace);
-    if (direction == 2) linear_backward_weight(shape, kRows, grad, in, dweight.data() + at * size, Write::kAdd);
+    if (direction == 0) linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace, scratch);
+    if (direction == 1)
+      linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace, scratch);
+    if (direction == 2) {
+      linear_backward_weight(shape, precision, kRows, grad, in, dweight.data() + at * size, Write::kAdd, scratch);
+    }
   });
 }
 
@@ -91,13 +105,13 @@ void loss(benchmark::State& state, std::int64_t hidden, std::int64_t vocab, bool
   const LinearShape shape{hidden, vocab};
   const auto x = filled(kRows * hidden);
   auto dx = filled(kRows * hidden);
-  const auto forward = filled(packed_forward_floats(shape));
-  const auto back = filled(packed_backward_floats(shape));
+  const auto forward = filled(packed_forward_size(shape, Precision::kFloat32));
+  const auto back = filled(packed_backward_size(shape, Precision::kFloat32));
   auto dweight = filled(hidden * vocab);
   auto losses = filled(kRows);
   auto scratch = filled(cross_entropy_scratch_floats(vocab));
   std::vector<std::int32_t> targets(kRows, 7);
-  const PackedLinear weight{shape, forward.data(), back.data()};
+  const PackedLinear weight{.shape = shape, .forward = forward.data(), .backward = back.data()};
   measure(state, "flops", (backward ? 6.0 : 2.0) * static_cast<double>(kRows * hidden * vocab), [&](std::int64_t) {
     if (backward) {
       cross_entropy_forward_backward(weight, kRows, {x.data(), hidden}, targets.data(), 1e-3F, losses.data(),
@@ -169,8 +183,12 @@ void register_preset(const Preset& preset) {
   for (const auto& [name, shape] : linears) {
     const char* directions[] = {"forward", "backward_input", "backward_weight"};
     for (int direction = 0; direction < 3; ++direction) {
-      add(prefix + name + "/" + directions[direction],
-          [shape = shape, direction](benchmark::State& state) { linear(state, shape, direction); });
+      for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+        add(prefix + name + "/" + directions[direction] + (precision == Precision::kFloat32 ? "" : "/bfloat16"),
+            [shape = shape, precision, direction](benchmark::State& state) {
+              linear(state, shape, precision, direction);
+            });
+      }
     }
   }
   for (const bool backward : {false, true}) {

@@ -45,12 +45,13 @@ std::vector<float> initial(const ParameterLayout& layout) {
   return values;
 }
 
-void run(benchmark::State& state, const Preset& preset, bool training) {
+void run(benchmark::State& state, const Preset& preset, Precision precision, bool training) {
   const int threads = static_cast<int>(state.range(0));
   const std::int64_t count = state.range(1);
   const std::int64_t length = state.range(2);
   const LlamaConfig config = preset.config(state.range(3));
-  Engine engine(config, {threads, length, count});
+  const EngineSettings settings{threads, length, count, precision};
+  Engine engine(config, settings);
   engine.set_parameters(initial(engine.layout()));
   const Walks walks = torus_walks(count, length, config.vocab_size);
   const std::vector<WalkView> views(walks.begin(), walks.end());
@@ -68,7 +69,7 @@ void run(benchmark::State& state, const Preset& preset, bool training) {
   state.counters["tokens"] = Counter(tokens, Counter::kIsIterationInvariantRate);
   const double flops = Engine::training_flops(config, length) * static_cast<double>(count);
   state.counters["flops"] = Counter(training ? flops : flops / 3.0, Counter::kIsIterationInvariantRate);
-  state.counters["memory"] = static_cast<double>(Engine::memory_bytes(config, {threads, length, count}));
+  state.counters["memory"] = static_cast<double>(Engine::memory_bytes(config, settings));
 }
 
 }  // namespace
@@ -76,18 +77,24 @@ void run(benchmark::State& state, const Preset& preset, bool training) {
 
 int main(int argc, char** argv) {
   using namespace strider::bench;
+  using strider::Precision;
   const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
   for (const Preset& preset : kPresets) {
     for (const bool training : {true, false}) {
-      const std::string name = std::string(preset.name) + (training ? "/step" : "/evaluate");
-      benchmark::RegisterBenchmark(name.c_str(), [&preset, training](benchmark::State& s) { run(s, preset, training); })
-          ->Args({threads, 50, 128, 1200})
-          ->Unit(benchmark::kMillisecond)
-          ->UseRealTime();
+      for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+        const std::string name = std::string(preset.name) + (training ? "/step" : "/evaluate") +
+                                 (precision == Precision::kFloat32 ? "" : "/bfloat16");
+        benchmark::RegisterBenchmark(
+            name.c_str(), [&preset, precision, training](benchmark::State& s) { run(s, preset, precision, training); })
+            ->Args({threads, 50, 128, 1200})
+            ->Unit(benchmark::kMillisecond)
+            ->UseRealTime();
+      }
     }
   }
   const Preset& two_m = kPresets[1];
-  auto* growth = benchmark::RegisterBenchmark("2M/growth", [&two_m](benchmark::State& s) { run(s, two_m, true); });
+  auto* growth = benchmark::RegisterBenchmark(
+      "2M/growth", [&two_m](benchmark::State& s) { run(s, two_m, Precision::kFloat32, true); });
   growth->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(3);
   growth->Args({1, 50, 128, 1200});
   for (const std::int64_t walks : {2, 10, 200}) growth->Args({threads, walks, 128, 1200});

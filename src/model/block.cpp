@@ -1,5 +1,7 @@
 #include "model/block.h"
 
+#include <algorithm>
+
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
 
@@ -45,15 +47,31 @@ LayerActivations carve_layer(Carver& carver, const LlamaConfig& config, std::int
 
 }  // namespace
 
-BlockBuffers::BlockBuffers(const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training)
-    : memory_(memory_bytes(config, rows, longest, for_training) / sizeof(float)) {
+BlockBuffers::BlockBuffers(const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training,
+                           Precision precision) {
+  BlockBuffers counted;
+  memory_ =
+      AlignedBuffer<float>(static_cast<std::size_t>(counted.lay_out(nullptr, config, rows, longest, for_training)));
   lay_out(memory_.data(), config, rows, longest, for_training);
+  linear_memory_ = AlignedBuffer<std::uint32_t>(static_cast<std::size_t>(linear_words(config, rows, precision)));
+  linear_scratch = {linear_memory_.data()};
 }
 
 std::uint64_t BlockBuffers::memory_bytes(const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
-                                         bool for_training) {
+                                         bool for_training, Precision precision) {
   BlockBuffers counted;
-  return static_cast<std::uint64_t>(counted.lay_out(nullptr, config, rows, longest, for_training)) * sizeof(float);
+  return static_cast<std::uint64_t>(counted.lay_out(nullptr, config, rows, longest, for_training)) * sizeof(float) +
+         static_cast<std::uint64_t>(linear_words(config, rows, precision)) * sizeof(std::uint32_t);
+}
+
+std::int64_t BlockBuffers::linear_words(const LlamaConfig& config, std::int64_t rows, Precision precision) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t q_width = config.num_attention_heads * config.head_dim;
+  const std::int64_t qkv_width = q_width + 2 * config.num_key_value_heads * config.head_dim;
+  const std::int64_t widest = hidden + std::max({qkv_width, 2 * config.intermediate_size});
+  const std::int64_t loss_width = hidden + std::min(config.vocab_size, kLossColumns);
+  return std::max(linear_scratch_words(precision, rows, widest),
+                  linear_scratch_words(precision, std::min(rows, kLossRows), loss_width));
 }
 
 std::int64_t BlockBuffers::lay_out(float* memory, const LlamaConfig& config, std::int64_t rows, std::int64_t longest,

@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "model/config.h"
+#include "ops/linear.h"
 #include "ops/rows.h"
 
 namespace strider {
@@ -34,10 +35,11 @@ struct LayerActivations {
 class BlockBuffers {
  public:
   /// `for_training` has room for every layer's activations and for gradients; without it all layers share one place.
-  BlockBuffers(const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training);
+  BlockBuffers(const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training,
+               Precision precision = Precision::kFloat32);
 
   static std::uint64_t memory_bytes(const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
-                                    bool for_training);
+                                    bool for_training, Precision precision = Precision::kFloat32);
 
   /// [num_hidden_layers + 1] places (one without training); of the last only `input` is used, the last residual stream.
   std::vector<LayerActivations> layers;
@@ -47,6 +49,7 @@ class BlockBuffers {
   float* losses = nullptr;             // [rows]
   float* attention_scratch = nullptr;  // attention_scratch_floats(longest)
   float* loss_scratch = nullptr;       // cross_entropy_scratch_floats(vocab)
+  LinearScratch linear_scratch;        // for any product of the model
   Rows dresidual;                      // [rows, hidden]; training only, as the next ones
   Rows dnormed;                        // [rows, hidden]
   Rows dact;                           // [rows, ffn]
@@ -57,8 +60,10 @@ class BlockBuffers {
   // Points everything into `memory` and returns the floats it takes; only counts when memory is null.
   std::int64_t lay_out(float* memory, const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
                        bool for_training);
+  static std::int64_t linear_words(const LlamaConfig& config, std::int64_t rows, Precision precision);
 
   AlignedBuffer<float> memory_;
+  AlignedBuffer<std::uint32_t> linear_memory_;
 };
 
 }  // namespace strider

@@ -64,16 +64,18 @@ void feed_forward_backward(const Weights& weights, std::int64_t index, std::int6
   const LlamaConfig& config = weights.config();
   const ParameterLayout::Layer& offsets = weights.layout().layer(index);
   const std::int64_t hidden = config.hidden_size;
-  linear_backward_input(weights.down(index), rows, buffers.dresidual, buffers.dact, Write::kReplace);
+  linear_backward_input(weights.down(index), rows, buffers.dresidual, buffers.dact, Write::kReplace,
+                        buffers.linear_scratch);
   swiglu_backward(rows, config.intermediate_size, layer.gate_up, buffers.dact, buffers.act);
-  linear_backward_input(weights.gate_up(index), rows, layer.gate_up, buffers.dnormed, Write::kReplace);
+  linear_backward_input(weights.gate_up(index), rows, layer.gate_up, buffers.dnormed, Write::kReplace,
+                        buffers.linear_scratch);
   rms_norm_apply(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.normed);
 
   const Turn turn(lane_turn, feed_forward_stage(config.num_hidden_layers, index));
-  linear_backward_weight(weights.down(index).shape, rows, buffers.dresidual, buffers.act, turn.at(offsets.down),
-                         turn.write());
-  linear_backward_weight(weights.gate_up(index).shape, rows, layer.gate_up, buffers.normed, turn.at(offsets.gate_up),
-                         turn.write());
+  linear_backward_weight(weights.down(index).shape, weights.precision(), rows, buffers.dresidual, buffers.act,
+                         turn.at(offsets.down), turn.write(), buffers.linear_scratch);
+  linear_backward_weight(weights.gate_up(index).shape, weights.precision(), rows, layer.gate_up, buffers.normed,
+                         turn.at(offsets.gate_up), turn.write(), buffers.linear_scratch);
   rms_norm_backward(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.dnormed,
                     buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.post_norm, hidden));
 }
@@ -85,15 +87,17 @@ void attention_part_backward(const Weights& weights, std::int64_t index, const B
   const ParameterLayout::Layer& offsets = weights.layout().layer(index);
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t rows = block.rows();
-  linear_backward_input(weights.o(index), rows, buffers.dresidual, buffers.dattention, Write::kReplace);
+  linear_backward_input(weights.o(index), rows, buffers.dresidual, buffers.dattention, Write::kReplace,
+                        buffers.linear_scratch);
   attend_backward(weights, block, layer, buffers.dattention, buffers.attention_scratch);
-  linear_backward_input(weights.qkv(index), rows, layer.qkv, buffers.dnormed, Write::kReplace);
+  linear_backward_input(weights.qkv(index), rows, layer.qkv, buffers.dnormed, Write::kReplace, buffers.linear_scratch);
   rms_norm_apply(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.normed);
 
   const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, index));
-  linear_backward_weight(weights.o(index).shape, rows, buffers.dresidual, layer.attention, turn.at(offsets.o),
-                         turn.write());
-  linear_backward_weight(weights.qkv(index).shape, rows, layer.qkv, buffers.normed, turn.at(offsets.qkv), turn.write());
+  linear_backward_weight(weights.o(index).shape, weights.precision(), rows, buffers.dresidual, layer.attention,
+                         turn.at(offsets.o), turn.write(), buffers.linear_scratch);
+  linear_backward_weight(weights.qkv(index).shape, weights.precision(), rows, layer.qkv, buffers.normed,
+                         turn.at(offsets.qkv), turn.write(), buffers.linear_scratch);
   rms_norm_backward(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.dnormed,
                     buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.input_norm, hidden));
 }
@@ -109,7 +113,8 @@ void head_backward(const Weights& weights, const Block& block, float scale, Bloc
   }
   const Turn turn(lane_turn, head_stage());
   cross_entropy_forward_backward(weights.lm_head(), rows, buffers.normed, block.targets.data(), scale, buffers.losses,
-                                 buffers.dnormed, turn.at(layout.lm_head()), turn.write(), buffers.loss_scratch);
+                                 buffers.dnormed, turn.at(layout.lm_head()), turn.write(), buffers.loss_scratch,
+                                 buffers.linear_scratch);
   rms_norm_backward(rows, config.hidden_size, buffers.layers.back().input, weights.at(layout.final_norm()),
                     buffers.final_inverse, buffers.dnormed, buffers.dresidual, Write::kReplace,
                     turn.cleared_at(layout.final_norm(), config.hidden_size));

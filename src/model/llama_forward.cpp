@@ -35,17 +35,17 @@ void layer_forward(const Weights& weights, std::int64_t index, const Block& bloc
 
   rms_norm_forward(rows, config.hidden_size, eps, layer.input, weights.at(offsets.input_norm), buffers.normed,
                    layer.input_inverse);
-  linear_forward(weights.qkv(index), rows, buffers.normed, layer.qkv, Write::kReplace);
+  linear_forward(weights.qkv(index), rows, buffers.normed, layer.qkv, Write::kReplace, buffers.linear_scratch);
   attend(weights, block, layer, buffers.attention_scratch);
   copy_rows(rows, config.hidden_size, layer.input, layer.middle);
-  linear_forward(weights.o(index), rows, layer.attention, layer.middle, Write::kAdd);
+  linear_forward(weights.o(index), rows, layer.attention, layer.middle, Write::kAdd, buffers.linear_scratch);
 
   rms_norm_forward(rows, config.hidden_size, eps, layer.middle, weights.at(offsets.post_norm), buffers.normed,
                    layer.middle_inverse);
-  linear_forward(weights.gate_up(index), rows, buffers.normed, layer.gate_up, Write::kReplace);
+  linear_forward(weights.gate_up(index), rows, buffers.normed, layer.gate_up, Write::kReplace, buffers.linear_scratch);
   swiglu_forward(rows, config.intermediate_size, layer.gate_up, buffers.act);
   copy_rows(rows, config.hidden_size, layer.middle, output);
-  linear_forward(weights.down(index), rows, buffers.act, output, Write::kAdd);
+  linear_forward(weights.down(index), rows, buffers.act, output, Write::kAdd, buffers.linear_scratch);
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ void llama_forward(const Weights& weights, const Block& block, bool keep, BlockB
 
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers) {
   cross_entropy_forward(weights.lm_head(), block.rows(), buffers.normed, block.targets.data(), buffers.losses,
-                        buffers.loss_scratch);
+                        buffers.loss_scratch, buffers.linear_scratch);
 }
 
 }  // namespace strider

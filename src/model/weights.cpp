@@ -3,7 +3,8 @@
 namespace strider {
 namespace {
 
-std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const ParameterLayout& layout) {
+std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const ParameterLayout& layout,
+                                           Precision precision) {
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t ffn = config.intermediate_size;
   const std::int64_t q_width = config.num_attention_heads * config.head_dim;
@@ -13,8 +14,8 @@ std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const Para
   std::int64_t backward = 0;
   auto add = [&](std::int64_t offset, LinearShape shape) {
     matrices.push_back({offset, shape, forward, backward});
-    forward += packed_forward_floats(shape);
-    backward += packed_backward_floats(shape);
+    forward += packed_forward_size(shape, precision);
+    backward += packed_backward_size(shape, precision);
   };
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const ParameterLayout::Layer& layer = layout.layer(i);
@@ -27,39 +28,55 @@ std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const Para
   return matrices;
 }
 
-std::size_t forward_floats(const std::vector<Weights::Matrix>& matrices) {
-  return static_cast<std::size_t>(matrices.back().forward_at + packed_forward_floats(matrices.back().shape));
+std::size_t forward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
+  return static_cast<std::size_t>(matrices.back().forward_at + packed_forward_size(matrices.back().shape, precision));
 }
 
-std::size_t backward_floats(const std::vector<Weights::Matrix>& matrices) {
-  return static_cast<std::size_t>(matrices.back().backward_at + packed_backward_floats(matrices.back().shape));
+std::size_t backward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
+  return static_cast<std::size_t>(matrices.back().backward_at + packed_backward_size(matrices.back().shape, precision));
 }
 
 }  // namespace
 
-Weights::Weights(const LlamaConfig& config, std::int64_t positions, bool for_training)
+Weights::Weights(const LlamaConfig& config, std::int64_t positions, bool for_training, Precision precision)
     : config_(config),
+      precision_(precision),
+      for_training_(for_training),
       layout_(config),
       rope_(positions, config.head_dim, config.rope_theta),
-      matrices_(list_matrices(config, layout_)),
-      values_(static_cast<std::size_t>(layout_.total())),
-      forward_(forward_floats(matrices_)),
-      backward_(for_training ? backward_floats(matrices_) : 0) {}
+      matrices_(list_matrices(config, layout_, precision)),
+      values_(static_cast<std::size_t>(layout_.total())) {
+  const std::size_t forward = forward_size(matrices_, precision);
+  const std::size_t backward = for_training ? backward_size(matrices_, precision) : 0;
+  if (precision == Precision::kFloat32) {
+    forward_ = AlignedBuffer<float>(forward);
+    backward_ = AlignedBuffer<float>(backward);
+  } else {
+    forward_pairs_ = AlignedBuffer<std::uint32_t>(forward);
+    backward_pairs_ = AlignedBuffer<std::uint32_t>(backward);
+  }
+}
 
-std::uint64_t Weights::memory_bytes(const LlamaConfig& config, std::int64_t positions, bool for_training) {
+std::uint64_t Weights::memory_bytes(const LlamaConfig& config, std::int64_t positions, bool for_training,
+                                    Precision precision) {
   const ParameterLayout layout(config);
-  const std::vector<Matrix> matrices = list_matrices(config, layout);
-  std::uint64_t floats = static_cast<std::uint64_t>(layout.total()) + forward_floats(matrices);
-  if (for_training) floats += backward_floats(matrices);
-  floats += static_cast<std::uint64_t>(positions * config.head_dim);
-  return floats * sizeof(float);
+  const std::vector<Matrix> matrices = list_matrices(config, layout, precision);
+  std::uint64_t words = static_cast<std::uint64_t>(layout.total()) + forward_size(matrices, precision);
+  if (for_training) words += backward_size(matrices, precision);
+  words += static_cast<std::uint64_t>(positions * config.head_dim);
+  return words * sizeof(float);
 }
 
 void Weights::pack(const Matrix& matrix, std::int64_t first_row, std::int64_t last_row) {
   const float* weight = values_.data() + matrix.offset;
-  pack_forward(matrix.shape, weight, first_row, last_row, forward_.data() + matrix.forward_at);
-  if (backward_.size() > 0) {
+  if (precision_ == Precision::kFloat32) {
+    pack_forward(matrix.shape, weight, first_row, last_row, forward_.data() + matrix.forward_at);
+    if (!for_training_) return;
     pack_backward(matrix.shape, weight, first_row, last_row, backward_.data() + matrix.backward_at);
+  } else {
+    pack_forward(matrix.shape, weight, first_row, last_row, forward_pairs_.data() + matrix.forward_at);
+    if (!for_training_) return;
+    pack_backward(matrix.shape, weight, first_row, last_row, backward_pairs_.data() + matrix.backward_at);
   }
 }
 
@@ -69,8 +86,15 @@ void Weights::pack_all() {
 
 PackedLinear Weights::packed(std::int64_t index) const {
   const Matrix& matrix = matrices_[static_cast<std::size_t>(index)];
-  return {matrix.shape, forward_.data() + matrix.forward_at,
-          backward_.size() > 0 ? backward_.data() + matrix.backward_at : nullptr};
+  PackedLinear packed{.shape = matrix.shape, .precision = precision_};
+  if (precision_ == Precision::kFloat32) {
+    packed.forward = forward_.data() + matrix.forward_at;
+    if (for_training_) packed.backward = backward_.data() + matrix.backward_at;
+  } else {
+    packed.forward_pairs = forward_pairs_.data() + matrix.forward_at;
+    if (for_training_) packed.backward_pairs = backward_pairs_.data() + matrix.backward_at;
+  }
+  return packed;
 }
 
 }  // namespace strider

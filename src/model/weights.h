@@ -16,12 +16,15 @@ namespace strider {
 class Weights {
  public:
   /// Positions of the rotary table: at least as many as the longest walk has tokens. `for_training` also keeps the
-  /// copies that the backward pass reads.
-  Weights(const LlamaConfig& config, std::int64_t positions, bool for_training);
+  /// copies that the backward pass reads. The flat parameters are float32 in every precision.
+  Weights(const LlamaConfig& config, std::int64_t positions, bool for_training,
+          Precision precision = Precision::kFloat32);
 
-  static std::uint64_t memory_bytes(const LlamaConfig& config, std::int64_t positions, bool for_training);
+  static std::uint64_t memory_bytes(const LlamaConfig& config, std::int64_t positions, bool for_training,
+                                    Precision precision = Precision::kFloat32);
 
   const LlamaConfig& config() const { return config_; }
+  Precision precision() const { return precision_; }
   const ParameterLayout& layout() const { return layout_; }
   const RopeTable& rope() const { return rope_; }
   std::span<float> values() { return values_.span(); }
@@ -51,10 +54,14 @@ class Weights {
   PackedLinear packed(std::int64_t index) const;
 
   LlamaConfig config_;
+  Precision precision_;
+  bool for_training_;
   ParameterLayout layout_;
   RopeTable rope_;
   std::vector<Matrix> matrices_;
-  AlignedBuffer<float> values_, forward_, backward_;
+  AlignedBuffer<float> values_;
+  AlignedBuffer<float> forward_, backward_;                      // kFloat32
+  AlignedBuffer<std::uint32_t> forward_pairs_, backward_pairs_;  // kBfloat16
 };
 
 }  // namespace strider

@@ -12,17 +12,18 @@ namespace strider {
 inline constexpr std::int64_t kLossRows = 128;
 inline constexpr std::int64_t kLossColumns = 4096;
 
-/// Floats of scratch for a vocabulary of that size.
+/// Floats of scratch for a vocabulary of that size. `linear_scratch` has room for kLossRows rows, and a width of hidden
+/// plus kLossColumns or what the vocabulary has if that is less.
 std::int64_t cross_entropy_scratch_floats(std::int64_t vocab);
 
 /// losses[r] for x [rows, hidden] and targets [rows] in [0, vocab).
 void cross_entropy_forward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x, const std::int32_t* targets,
-                           float* losses, float* scratch);
+                           float* losses, float* scratch, LinearScratch linear_scratch = {});
 
 /// Losses as above, and the gradient of scale * (their sum): dx [rows, hidden] is replaced, dweight [vocab, hidden]
 /// replaced or added to, as `write` says.
 void cross_entropy_forward_backward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x,
                                     const std::int32_t* targets, float scale, float* losses, Rows dx, float* dweight,
-                                    Write write, float* scratch);
+                                    Write write, float* scratch, LinearScratch linear_scratch = {});
 
 }  // namespace strider

@@ -44,7 +44,7 @@ struct Worker {
   BlockBuffers buffers;
 
   Worker(const LlamaConfig& config, const EngineSettings& settings)
-      : buffers(config, block_rows(settings), settings.max_length, true) {
+      : buffers(config, block_rows(settings), settings.max_length, true, settings.precision) {
     inputs.reserve(static_cast<std::size_t>(block_rows(settings)));
     targets.reserve(static_cast<std::size_t>(block_rows(settings)));
     lengths.reserve(static_cast<std::size_t>(settings.walks_per_step));
@@ -130,7 +130,7 @@ struct Engine::State {
 
   State(const LlamaConfig& config, const EngineSettings& engine_settings)
       : settings(engine_settings),
-        weights(config, engine_settings.max_length, true),
+        weights(config, engine_settings.max_length, true, engine_settings.precision),
         team(engine_settings.threads),
         first(static_cast<std::size_t>(weights.layout().total())),
         second(static_cast<std::size_t>(weights.layout().total())),
@@ -204,8 +204,10 @@ std::uint64_t Engine::memory_bytes(const LlamaConfig& config, const EngineSettin
   const auto floats = static_cast<std::uint64_t>(layout.total());
   const auto lanes = static_cast<std::uint64_t>(lane_count(layout));
   const auto threads = static_cast<std::uint64_t>(settings.threads);
-  return Weights::memory_bytes(config, settings.max_length, true) + (lanes + 2) * floats * sizeof(float) +
-         threads * BlockBuffers::memory_bytes(config, block_rows(settings), settings.max_length, true);
+  return Weights::memory_bytes(config, settings.max_length, true, settings.precision) +
+         (lanes + 2) * floats * sizeof(float) +
+         threads *
+             BlockBuffers::memory_bytes(config, block_rows(settings), settings.max_length, true, settings.precision);
 }
 
 double Engine::training_flops(const LlamaConfig& config, std::int64_t length) {
@@ -337,7 +339,7 @@ std::vector<float> Engine::logits(std::span<const WalkView> walks) {
     const Block block = worker.load_whole(walks.subspan(first, static_cast<std::size_t>(plan.last - plan.first)));
     llama_forward(state.weights, block, false, worker.buffers);
     linear_forward(state.weights.lm_head(), block.rows(), worker.buffers.normed,
-                   {result.data() + starts[first] * vocab, vocab}, Write::kReplace);
+                   {result.data() + starts[first] * vocab, vocab}, Write::kReplace, worker.buffers.linear_scratch);
   });
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include "model/config.h"
 #include "model/parameters.h"
+#include "ops/precision.h"
 
 namespace strider {
 
@@ -18,6 +19,7 @@ struct EngineSettings {
   int threads = 1;
   std::int64_t max_length = 128;    // longest walk that will come
   std::int64_t walks_per_step = 1;  // most walks that will come in one call
+  Precision precision = Precision::kFloat32;
 };
 
 struct AdamWSettings {  // torch.optim.AdamW

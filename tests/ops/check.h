@@ -14,6 +14,14 @@ namespace strider::test {
 using Doubles = std::vector<double>;
 using Floats = std::vector<float>;
 
+// To nearest, ties to even, for finite values.
+inline void round_to_bfloat16(Floats& values) {
+  for (float& value : values) {
+    const double scale = std::ldexp(1.0, 8 - std::ilogb(value == 0.0F ? 1.0F : value) - 1);
+    value = static_cast<float>(std::nearbyint(double{value} * scale) / scale);
+  }
+}
+
 inline Floats random_floats(std::size_t count, unsigned seed, float scale = 1.0F) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal(0.0F, scale);

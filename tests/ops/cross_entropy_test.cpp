@@ -45,11 +45,11 @@ TEST_P(CrossEntropy, LossesAndGradients) {
   const Floats weight = test::random_floats(static_cast<std::size_t>(vocab * hidden), 2);
   std::vector<std::int32_t> targets;
   for (std::int64_t r = 0; r < rows; ++r) targets.push_back(static_cast<std::int32_t>((r * 7919 + vocab - 1) % vocab));
-  Floats forward(static_cast<std::size_t>(packed_forward_floats(shape)));
-  Floats backward(static_cast<std::size_t>(packed_backward_floats(shape)));
+  Floats forward(static_cast<std::size_t>(packed_forward_size(shape, Precision::kFloat32)));
+  Floats backward(static_cast<std::size_t>(packed_backward_size(shape, Precision::kFloat32)));
   pack_forward(shape, weight.data(), 0, vocab, forward.data());
   pack_backward(shape, weight.data(), 0, vocab, backward.data());
-  const PackedLinear packed{shape, forward.data(), backward.data()};
+  const PackedLinear packed{.shape = shape, .forward = forward.data(), .backward = backward.data()};
   AlignedBuffer<float> scratch(static_cast<std::size_t>(cross_entropy_scratch_floats(vocab)));
   Floats losses(static_cast<std::size_t>(rows)), again(losses.size()), dx(x.size(), 3.0F), dweight(weight.size(), 3.0F);
 
@@ -98,13 +98,13 @@ TEST_P(CrossEntropy, LossesAndGradients) {
 TEST(CrossEntropyExtremes, LargeLogitsStayFiniteAndNotANumberShows) {
   const LinearShape shape{1, 3};
   const Floats weight = {1.0F, -1.0F, 0.5F};
-  Floats forward(static_cast<std::size_t>(packed_forward_floats(shape)));
+  Floats forward(static_cast<std::size_t>(packed_forward_size(shape, Precision::kFloat32)));
   pack_forward(shape, weight.data(), 0, 3, forward.data());
   AlignedBuffer<float> scratch(static_cast<std::size_t>(cross_entropy_scratch_floats(3)));
   const Floats x = {1000.0F, std::nanf("")};
   const std::vector<std::int32_t> targets = {1, 1};
   Floats losses(2);
-  cross_entropy_forward({shape, forward.data(), nullptr}, 2, {x.data(), 1}, targets.data(), losses.data(),
+  cross_entropy_forward({.shape = shape, .forward = forward.data()}, 2, {x.data(), 1}, targets.data(), losses.data(),
                         scratch.data());
   EXPECT_FLOAT_EQ(losses[0], 2000.0F);
   EXPECT_TRUE(std::isnan(losses[1]));

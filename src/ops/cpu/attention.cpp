@@ -159,25 +159,24 @@ struct HeadKernels {
   HeadKernels(std::int64_t head_dim, std::int64_t pitch) {
     for (std::int64_t i = 0; i < kSizes; ++i) {
       const std::int64_t keys = (i + 1) * kQueryTile;
-      products[i] =
-          GemmKernel({.m = kQueryTile, .n = keys, .k = head_dim, .lda = pitch, .ldb = head_dim, .ldc = kQueryTile});
+      products[i] = GemmKernel(
+          {.m = kQueryTile, .n = keys, .k = head_dim, .a_stride = pitch, .b_stride = head_dim, .c_stride = kQueryTile});
       GemmShape sum{.m = head_dim,
                     .n = kQueryTile,
                     .k = keys,
-                    .lda = head_dim,
-                    .ldb = kQueryTile,
-                    .ldc = head_dim,
-                    .b_transposed = true};
+                    .a_stride = head_dim,
+                    .b_stride = 1,
+                    .b_depth = kQueryTile,
+                    .c_stride = head_dim};
       weighted[i] = GemmKernel(sum);
       sum.add = true;
       weighted_add[i] = GemmKernel(sum);
       queries[i] = GemmKernel({.m = head_dim,
                                .n = keys,
                                .k = kQueryTile,
-                               .lda = head_dim,
-                               .ldb = kQueryTile,
-                               .ldc = head_dim,
-                               .b_transposed = false,
+                               .a_stride = head_dim,
+                               .b_stride = kQueryTile,
+                               .c_stride = head_dim,
                                .add = true});
     }
   }

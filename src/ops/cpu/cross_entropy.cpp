@@ -91,7 +91,7 @@ struct RunningSoftmax {
 // dlogits from exp(logits - largest) or, when `fresh`, from logits, then what they give to dx and dweight.
 void add_gradients(const PackedLinear& lm_head, OutRange range, std::int64_t rows, ConstRows x,
                    const std::int32_t* targets, float scale, const RunningSoftmax& softmax, Rows logits, bool fresh,
-                   Rows dx, float* dweight, Write write) {
+                   Rows dx, float* dweight, Write write, LinearScratch linear_scratch) {
   for (std::int64_t r = 0; r < rows; ++r) {
     float* row = logits.row(r);
     if (fresh) HWY_DYNAMIC_DISPATCH(ExponentialsInPlace)(row, range.count, softmax.largest[r]);
@@ -99,9 +99,10 @@ void add_gradients(const PackedLinear& lm_head, OutRange range, std::int64_t row
     const std::int64_t at = targets[r] - range.first;
     if (at >= 0 && at < range.count) row[at] -= scale;
   }
-  linear_backward_input(lm_head, range, rows, logits, dx, range.first == 0 ? Write::kReplace : Write::kAdd);
-  linear_backward_weight({lm_head.shape.in_features, range.count}, rows, logits, x,
-                         dweight + range.first * lm_head.shape.in_features, write);
+  linear_backward_input(lm_head, range, rows, logits, dx, range.first == 0 ? Write::kReplace : Write::kAdd,
+                        linear_scratch);
+  linear_backward_weight({lm_head.shape.in_features, range.count}, lm_head.precision, rows, logits, x,
+                         dweight + range.first * lm_head.shape.in_features, write, linear_scratch);
 }
 
 }  // namespace
@@ -111,7 +112,7 @@ std::int64_t cross_entropy_scratch_floats(std::int64_t vocab) {
 }
 
 void cross_entropy_forward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x, const std::int32_t* targets,
-                           float* losses, float* scratch) {
+                           float* losses, float* scratch, LinearScratch linear_scratch) {
   const std::int64_t vocab = lm_head.shape.out_features;
   const std::int64_t columns = block_columns(vocab);
   const Rows logits{scratch, columns};
@@ -120,7 +121,7 @@ void cross_entropy_forward(const PackedLinear& lm_head, std::int64_t rows, Const
     RunningSoftmax softmax(count);
     for (std::int64_t first = 0; first < vocab; first += columns) {
       const OutRange range{first, std::min(columns, vocab - first)};
-      linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace);
+      linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace, linear_scratch);
       softmax.add(count, first, range.count, targets + row, logits);
     }
     for (std::int64_t r = 0; r < count; ++r) losses[row + r] = softmax.loss(r);
@@ -129,7 +130,7 @@ void cross_entropy_forward(const PackedLinear& lm_head, std::int64_t rows, Const
 
 void cross_entropy_forward_backward(const PackedLinear& lm_head, std::int64_t rows, ConstRows x,
                                     const std::int32_t* targets, float scale, float* losses, Rows dx, float* dweight,
-                                    Write write, float* scratch) {
+                                    Write write, float* scratch, LinearScratch linear_scratch) {
   const std::int64_t vocab = lm_head.shape.out_features;
   const std::int64_t columns = block_columns(vocab);
   const bool whole = columns >= vocab;
@@ -141,15 +142,15 @@ void cross_entropy_forward_backward(const PackedLinear& lm_head, std::int64_t ro
     RunningSoftmax softmax(count);
     for (std::int64_t first = 0; first < vocab; first += columns) {
       const OutRange range{first, std::min(columns, vocab - first)};
-      linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace);
+      linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace, linear_scratch);
       softmax.add(count, first, range.count, targets + row, logits);
     }
     for (std::int64_t r = 0; r < count; ++r) losses[row + r] = softmax.loss(r);
     for (std::int64_t first = 0; first < vocab; first += columns) {
       const OutRange range{first, std::min(columns, vocab - first)};
-      if (!whole) linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace);
+      if (!whole) linear_forward(lm_head, range, count, x.from(row), logits, Write::kReplace, linear_scratch);
       add_gradients(lm_head, range, count, x.from(row), targets + row, scale, softmax, logits, !whole, dx.from(row),
-                    dweight, add);
+                    dweight, add, linear_scratch);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/cpu/bfloat16.h"
 #include "ops/cpu/small_gemm.h"
 
 namespace strider {
@@ -21,10 +22,9 @@ void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_
     GemmShape shape{.m = width,
                     .n = kGemmRows,
                     .k = depth,
-                    .lda = kPanel,
-                    .ldb = x.stride,
-                    .ldc = y.stride,
-                    .b_transposed = false,
+                    .a_stride = kPanel,
+                    .b_stride = x.stride,
+                    .c_stride = y.stride,
                     .add = write == Write::kAdd};
     std::int64_t row = 0;
     if (rows >= kGemmRows) {
@@ -38,14 +38,94 @@ void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_
   }
 }
 
-}  // namespace
-
-std::int64_t packed_forward_floats(LinearShape shape) {
-  return round_up(shape.out_features, kPanel) * shape.in_features;
+// The same with rows and panels of pairs; here whole panels are one call.
+void multiply_panels(const Bfloat16Pair* panels, std::int64_t panel_stride, std::int64_t columns, std::int64_t depth,
+                     std::int64_t rows, const Bfloat16Pair* x, Rows y, Write write) {
+  for (std::int64_t column = 0; column < columns; column += kPanel) {
+    bfloat16_gemm({.m = std::min(kPanel, columns - column),
+                   .n = rows,
+                   .k = depth,
+                   .a_stride = kPanel,
+                   .b_stride = depth,
+                   .c_stride = y.stride,
+                   .add = write == Write::kAdd},
+                  panels + column / kPanel * panel_stride, x, y.data + column);
+  }
 }
 
-std::int64_t packed_backward_floats(LinearShape shape) {
-  return round_up(shape.in_features, kPanel) * shape.out_features;
+std::int64_t depth_of(std::int64_t values, Precision precision) {
+  return precision == Precision::kFloat32 ? values : pairs_of(values);
+}
+
+// The next tile of a gradient is on its way from memory while this one is computed.
+void prefetch(const float* tile, std::int64_t rows, std::int64_t columns, std::int64_t stride) {
+  constexpr std::int64_t kLine = 16;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < columns; i += kLine) __builtin_prefetch(tile + r * stride + i, 1, 2);
+  }
+}
+
+// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not.
+void backward_weight_float32(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
+                             Write write) {
+  const std::int64_t in = shape.in_features;
+  for (std::int64_t i = 0; i < in; i += kPanel) {
+    const std::int64_t width = std::min(kPanel, in - i);
+    for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
+      const std::int64_t height = std::min(kGemmRows, shape.out_features - o);
+      const std::int64_t next = o + height;
+      prefetch(dweight + next * in + i, std::min(kGemmRows, shape.out_features - next), width, in);
+      GemmShape gemm{.m = width,
+                     .n = height,
+                     .a_stride = x.stride,
+                     .b_stride = 1,
+                     .b_depth = dy.stride,
+                     .c_stride = in,
+                     .add = write == Write::kAdd};
+      for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
+        gemm.k = std::min(kGemmDepth, rows - row);
+        GemmKernel{gemm}(x.row(row) + i, dy.row(row) + o, dweight + o * in + i);
+        gemm.add = true;
+      }
+    }
+  }
+}
+
+// All rows at once: pairs of them are the depth.
+void backward_weight_bfloat16(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
+                              Write write, LinearScratch scratch) {
+  const std::int64_t in = shape.in_features;
+  const std::int64_t out = shape.out_features;
+  Bfloat16Pair* const x_pairs = scratch.words;
+  Bfloat16Pair* const dy_pairs = x_pairs + pairs_of(rows) * in;
+  to_column_pairs(rows, in, x, x_pairs);
+  to_column_pairs(rows, out, dy, dy_pairs);
+  for (std::int64_t i = 0; i < in; i += kPanel) {
+    bfloat16_gemm({.m = std::min(kPanel, in - i),
+                   .n = out,
+                   .k = pairs_of(rows),
+                   .a_stride = in,
+                   .b_stride = 1,
+                   .b_depth = out,
+                   .c_stride = in,
+                   .add = write == Write::kAdd},
+                  x_pairs + i, dy_pairs, dweight + i);
+  }
+}
+
+}  // namespace
+
+std::int64_t packed_forward_size(LinearShape shape, Precision precision) {
+  return round_up(shape.out_features, kPanel) * depth_of(shape.in_features, precision);
+}
+
+std::int64_t packed_backward_size(LinearShape shape, Precision precision) {
+  return round_up(shape.in_features, kPanel) * depth_of(shape.out_features, precision);
+}
+
+std::int64_t linear_scratch_words(Precision precision, std::int64_t rows, std::int64_t width) {
+  // Column pairs of both operands, or row pairs of one; two features more for odd ones.
+  return precision == Precision::kFloat32 ? 0 : (rows + 1) * (width + 2) / 2 + rows;
 }
 
 void pack_forward(LinearShape shape, const float* weight, std::int64_t first_row, std::int64_t last_row,
@@ -76,46 +156,82 @@ void pack_backward(LinearShape shape, const float* weight, std::int64_t first_ro
   }
 }
 
-void linear_forward(const PackedLinear& weight, OutRange range, std::int64_t rows, ConstRows x, Rows y, Write write) {
-  const std::int64_t in = weight.shape.in_features;
-  multiply_panels(weight.forward + range.first * in, kPanel * in, range.count, in, rows, x, y, write);
+// Pairs of inputs, in panels of kPanel outputs: the transpose of an output's row of pairs.
+void pack_forward(LinearShape shape, const float* weight, std::int64_t first_row, std::int64_t last_row,
+                  std::uint32_t* packed) {
+  const std::int64_t in = shape.in_features;
+  const std::int64_t depth = pairs_of(in);
+  constexpr std::int64_t kTile = 16;  // one cache line of pairs for a panel's rows at a time
+  Bfloat16Pair pairs[kPanel * kTile];
+  for (std::int64_t base = first_row; base < last_row; base += kPanel) {
+    Bfloat16Pair* panel = packed + base * depth;
+    const std::int64_t width = std::min(kPanel, last_row - base);
+    for (std::int64_t k = 0; k < depth; k += kTile) {
+      const std::int64_t count = std::min(kTile, depth - k);
+      to_row_pairs(width, std::min(2 * kTile, in - 2 * k), {weight + base * in + 2 * k, in}, pairs);
+      for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t o = 0; o < width; ++o) panel[(k + i) * kPanel + o] = pairs[o * count + i];
+      }
+    }
+  }
 }
 
-void linear_forward(const PackedLinear& weight, std::int64_t rows, ConstRows x, Rows y, Write write) {
-  linear_forward(weight, {0, weight.shape.out_features}, rows, x, y, write);
+void pack_backward(LinearShape shape, const float* weight, std::int64_t first_row, std::int64_t last_row,
+                   std::uint32_t* packed) {
+  const std::int64_t in = shape.in_features;
+  const std::int64_t depth = pairs_of(shape.out_features);
+  for (std::int64_t o = first_row; o < last_row; o += 2) {
+    for (std::int64_t i = 0; i < in; i += kPanel) {
+      to_column_pairs(std::min<std::int64_t>(2, last_row - o), std::min(kPanel, in - i), {weight + o * in + i, in},
+                      packed + i * depth + o / 2 * kPanel);
+    }
+  }
+}
+
+void linear_forward(const PackedLinear& weight, OutRange range, std::int64_t rows, ConstRows x, Rows y, Write write,
+                    LinearScratch scratch) {
+  const std::int64_t in = weight.shape.in_features;
+  if (weight.precision == Precision::kFloat32) {
+    multiply_panels(weight.forward + range.first * in, kPanel * in, range.count, in, rows, x, y, write);
+    return;
+  }
+  to_row_pairs(rows, in, x, scratch.words);
+  const std::int64_t depth = pairs_of(in);
+  multiply_panels(weight.forward_pairs + range.first * depth, kPanel * depth, range.count, depth, rows, scratch.words,
+                  y, write);
+}
+
+void linear_forward(const PackedLinear& weight, std::int64_t rows, ConstRows x, Rows y, Write write,
+                    LinearScratch scratch) {
+  linear_forward(weight, {0, weight.shape.out_features}, rows, x, y, write, scratch);
 }
 
 void linear_backward_input(const PackedLinear& weight, OutRange range, std::int64_t rows, ConstRows dy, Rows dx,
-                           Write write) {
-  multiply_panels(weight.backward + range.first * kPanel, kPanel * weight.shape.out_features, weight.shape.in_features,
-                  range.count, rows, dy, dx, write);
+                           Write write, LinearScratch scratch) {
+  const std::int64_t in = weight.shape.in_features;
+  const std::int64_t out = weight.shape.out_features;
+  if (weight.precision == Precision::kFloat32) {
+    multiply_panels(weight.backward + range.first * kPanel, kPanel * out, in, range.count, rows, dy, dx, write);
+    return;
+  }
+  to_row_pairs(rows, range.count, dy, scratch.words);
+  multiply_panels(weight.backward_pairs + range.first / 2 * kPanel, kPanel * pairs_of(out), in, pairs_of(range.count),
+                  rows, scratch.words, dx, write);
 }
 
-void linear_backward_input(const PackedLinear& weight, std::int64_t rows, ConstRows dy, Rows dx, Write write) {
-  linear_backward_input(weight, {0, weight.shape.out_features}, rows, dy, dx, write);
+void linear_backward_input(const PackedLinear& weight, std::int64_t rows, ConstRows dy, Rows dx, Write write,
+                           LinearScratch scratch) {
+  linear_backward_input(weight, {0, weight.shape.out_features}, rows, dy, dx, write, scratch);
 }
 
-// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not.
-void linear_backward_weight(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
-                            Write write) {
-  const std::int64_t in = shape.in_features;
-  if (rows == 0 && write == Write::kReplace) std::fill_n(dweight, in * shape.out_features, 0.0F);
-  for (std::int64_t i = 0; i < in; i += kPanel) {
-    for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
-      GemmShape gemm{.m = std::min(kPanel, in - i),
-                     .n = std::min(kGemmRows, shape.out_features - o),
-                     .k = 0,
-                     .lda = x.stride,
-                     .ldb = dy.stride,
-                     .ldc = in,
-                     .b_transposed = true,
-                     .add = write == Write::kAdd};
-      for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
-        gemm.k = std::min(kGemmDepth, rows - row);
-        GemmKernel{gemm}(x.row(row) + i, dy.row(row) + o, dweight + o * in + i);
-        gemm.add = true;
-      }
-    }
+void linear_backward_weight(LinearShape shape, Precision precision, std::int64_t rows, ConstRows dy, ConstRows x,
+                            float* dweight, Write write, LinearScratch scratch) {
+  if (rows == 0) {
+    if (write == Write::kReplace) std::fill_n(dweight, shape.in_features * shape.out_features, 0.0F);
+  } else if (precision == Precision::kFloat32) {
+    backward_weight_float32(shape, rows, dy, x, dweight, write);
+  } else {
+    backward_weight_bfloat16(shape, rows, dy, x, dweight, write, scratch);
   }
 }
 

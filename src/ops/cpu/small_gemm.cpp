@@ -1,31 +1,30 @@
 #include "ops/cpu/small_gemm.h"
 
+#if STRIDER_HAS_XSMM
 #include <libxsmm.h>
+#endif
 
 namespace strider {
 
-GemmKernel::GemmKernel(const GemmShape& shape) : shape_(shape), made_(nullptr) {
-  const auto lda = static_cast<libxsmm_blasint>(shape.lda);
-  const auto ldb = static_cast<libxsmm_blasint>(shape.ldb);
-  const auto ldc = static_cast<libxsmm_blasint>(shape.ldc);
+GemmKernel::GemmKernel(const GemmShape& shape) : shape_(shape) {
+#if STRIDER_HAS_XSMM
+  const bool b_transposed = shape.b_depth != 1;
+  const auto lda = static_cast<libxsmm_blasint>(shape.a_stride);
+  const auto ldb = static_cast<libxsmm_blasint>(b_transposed ? shape.b_depth : shape.b_stride);
+  const auto ldc = static_cast<libxsmm_blasint>(shape.c_stride);
   const float alpha = 1.0F;
   const float beta = shape.add ? 1.0F : 0.0F;
-  const int flags = shape.b_transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+  const int flags = b_transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
   made_ = libxsmm_smmdispatch(static_cast<libxsmm_blasint>(shape.m), static_cast<libxsmm_blasint>(shape.n),
                               static_cast<libxsmm_blasint>(shape.k), &lda, &ldb, &ldc, &alpha, &beta, &flags, nullptr);
+#endif
 }
 
-void GemmKernel::portable(const float* a, const float* b, float* c) const {
-  for (std::int64_t n = 0; n < shape_.n; ++n) {
-    float* out = c + n * shape_.ldc;
-    if (!shape_.add) {
-      for (std::int64_t m = 0; m < shape_.m; ++m) out[m] = 0.0F;
-    }
-    for (std::int64_t k = 0; k < shape_.k; ++k) {
-      const float factor = shape_.b_transposed ? b[k * shape_.ldb + n] : b[n * shape_.ldb + k];
-      const float* in = a + k * shape_.lda;
-      for (std::int64_t m = 0; m < shape_.m; ++m) out[m] += factor * in[m];
-    }
+void GemmKernel::operator()(const float* a, const float* b, float* c) const {
+  if (made_ != nullptr) {
+    made_(a, b, c);
+  } else {
+    tile_gemm(shape_, a, b, c);
   }
 }
 

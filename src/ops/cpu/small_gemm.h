@@ -1,16 +1,16 @@
 #pragma once
 // Small dense matrix products, the one kernel that everything else is built of:
 //   C[n][m] (= or +=) sum over k of B[n][k] * A[k][m]
-// with A at stride lda, C at stride ldc, and B at stride ldb, stored [n][k] or (b_transposed) [k][n].
-// Kernels are made for the processor at run time by libxsmm and kept by it; where it has none, a portable loop runs.
+// On x86 libxsmm makes a kernel for the shape and the processor at run time and keeps it; elsewhere tile_gemm is taken.
 #include <cstdint>
 
 namespace strider {
 
 struct GemmShape {
   std::int64_t m = 0, n = 0, k = 0;
-  std::int64_t lda = 0, ldb = 0, ldc = 0;
-  bool b_transposed = false;
+  std::int64_t a_stride = 0;               // from one k of A to the next; the m of a k are dense
+  std::int64_t b_stride = 0, b_depth = 1;  // from one n of B to the next, and from one k; one of them is 1
+  std::int64_t c_stride = 0;               // from one n of C to the next; the m of an n are dense
   bool add = false;
 };
 
@@ -18,21 +18,16 @@ class GemmKernel {
  public:
   GemmKernel() = default;
   explicit GemmKernel(const GemmShape& shape);
-  void operator()(const float* a, const float* b, float* c) const {
-    if (made_ != nullptr) {
-      made_(a, b, c);
-    } else {
-      portable(a, b, c);
-    }
-  }
+  void operator()(const float* a, const float* b, float* c) const;
 
  private:
-  void portable(const float* a, const float* b, float* c) const;
-
   using Made = void (*)(const float*, const float*, float*, ...);
   GemmShape shape_;
   Made made_ = nullptr;
 };
+
+/// The same for any vector unit that Highway knows: a tile of C stands in registers while k passes by.
+void tile_gemm(const GemmShape& shape, const float* a, const float* b, float* c);
 
 /// How many rows of B a kernel takes at once: a few register blocks of the widest machine, small enough for L1.
 inline constexpr std::int64_t kGemmRows = 48;

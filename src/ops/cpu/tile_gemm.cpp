@@ -1,0 +1,175 @@
+// Products for any vector unit: of float32, and of bfloat16 pairs that are widened as they are read.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/cpu/tile_gemm.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "ops/cpu/bfloat16.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace strider {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// With 32 registers 24 sums leave room for what is multiplied; with 16 it is 12.
+#if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kSums = 24;
+constexpr int kWide = 4;
+#else
+constexpr int kSums = 12;
+constexpr int kWide = 2;
+#endif
+
+// How a row of A, or a value of B, stands in registers, and what one step along k adds.
+struct Float32Operands {
+  using Word = float;
+  template <class D>
+  struct Row {
+    hn::Vec<D> values;
+  };
+  template <class D>
+  static Row<D> row(D d, const Word* from) {
+    return {hn::LoadU(d, from)};
+  }
+  template <class D>
+  static Row<D> cut_row(D d, hn::Mask<D> inside, const Word* from) {
+    return {hn::MaskedLoad(inside, d, from)};
+  }
+  template <class D>
+  static Row<D> all(D d, const Word* from) {
+    return {hn::Set(d, *from)};
+  }
+  template <class D>
+  static hn::Vec<D> add(D /*d*/, const Row<D>& a, const Row<D>& b, hn::Vec<D> sum) {
+    return hn::MulAdd(a.values, b.values, sum);
+  }
+};
+
+struct Bfloat16Operands {
+  using Word = Bfloat16Pair;
+  template <class D>
+  struct Row {
+    hn::Vec<D> first, second;
+  };
+  template <class D, class V>
+  static Row<D> widen(D d, V words) {
+    const hn::RebindToUnsigned<D> du;
+    return {hn::BitCast(d, hn::ShiftLeft<16>(words)), hn::BitCast(d, hn::And(words, hn::Set(du, 0xFFFF0000U)))};
+  }
+  template <class D>
+  static Row<D> row(D d, const Word* from) {
+    return widen(d, hn::LoadU(hn::RebindToUnsigned<D>(), from));
+  }
+  template <class D>
+  static Row<D> cut_row(D d, hn::Mask<D> inside, const Word* from) {
+    const hn::RebindToUnsigned<D> du;
+    return widen(d, hn::MaskedLoad(hn::RebindMask(du, inside), du, from));
+  }
+  template <class D>
+  static Row<D> all(D d, const Word* from) {
+    return widen(d, hn::Set(hn::RebindToUnsigned<D>(), *from));
+  }
+  template <class D>
+  static hn::Vec<D> add(D /*d*/, const Row<D>& a, const Row<D>& b, hn::Vec<D> sum) {
+    return hn::MulAdd(a.second, b.second, hn::MulAdd(a.first, b.first, sum));
+  }
+};
+
+// kVectors vectors of columns by kRows rows of C; kCut: the last columns, less than a vector, `inside` of which exist.
+template <class Operands, int kVectors, int kRows, bool kCut, class D>
+HWY_INLINE void Tile(D d, hn::Mask<D> inside, const GemmShape& shape, const typename Operands::Word* HWY_RESTRICT a,
+                     const typename Operands::Word* HWY_RESTRICT b, float* HWY_RESTRICT c) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  hn::Vec<D> sums[kRows][kVectors];
+  for (int n = 0; n < kRows; ++n) {
+    for (int v = 0; v < kVectors; ++v) sums[n][v] = hn::Zero(d);
+  }
+  for (std::int64_t k = 0; k < shape.k; ++k) {
+    typename Operands::template Row<D> row[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      row[v] = kCut ? Operands::cut_row(d, inside, a) : Operands::row(d, a + v * lanes);
+    }
+    for (int n = 0; n < kRows; ++n) {
+      const auto factor = Operands::all(d, b + n * shape.b_stride);
+      for (int v = 0; v < kVectors; ++v) sums[n][v] = Operands::add(d, row[v], factor, sums[n][v]);
+    }
+    a += shape.a_stride;
+    b += shape.b_depth;
+  }
+  for (int n = 0; n < kRows; ++n) {
+    for (int v = 0; v < kVectors; ++v) {
+      float* const at = c + n * shape.c_stride + v * lanes;
+      if constexpr (kCut) {
+        const auto old = shape.add ? hn::MaskedLoad(inside, d, at) : hn::Zero(d);
+        hn::BlendedStore(hn::Add(sums[n][v], old), inside, d, at);
+      } else {
+        hn::StoreU(shape.add ? hn::Add(sums[n][v], hn::LoadU(d, at)) : sums[n][v], d, at);
+      }
+    }
+  }
+}
+
+// All rows of some columns: whole tiles, then what is left row by row.
+template <class Operands, int kVectors, bool kCut, class D>
+HWY_INLINE void Columns(D d, hn::Mask<D> inside, const GemmShape& shape, const typename Operands::Word* a,
+                        const typename Operands::Word* b, float* c) {
+  constexpr int kRows = std::min(6, kSums / kVectors);
+  std::int64_t n = 0;
+  for (; n + kRows <= shape.n; n += kRows) {
+    Tile<Operands, kVectors, kRows, kCut>(d, inside, shape, a, b + n * shape.b_stride, c + n * shape.c_stride);
+  }
+  for (; n < shape.n; ++n) {
+    Tile<Operands, kVectors, 1, kCut>(d, inside, shape, a, b + n * shape.b_stride, c + n * shape.c_stride);
+  }
+}
+
+template <class Operands>
+HWY_INLINE void Product(const GemmShape& shape, const typename Operands::Word* a, const typename Operands::Word* b,
+                        float* c) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto all = hn::FirstN(d, hn::Lanes(d));
+  std::int64_t m = 0;
+  for (; m + kWide * lanes <= shape.m; m += kWide * lanes) {
+    Columns<Operands, kWide, false>(d, all, shape, a + m, b, c + m);
+  }
+  for (; m + lanes <= shape.m; m += lanes) Columns<Operands, 1, false>(d, all, shape, a + m, b, c + m);
+  if (m < shape.m) {
+    Columns<Operands, 1, true>(d, hn::FirstN(d, static_cast<std::size_t>(shape.m - m)), shape, a + m, b, c + m);
+  }
+}
+
+void Float32Gemm(const GemmShape& shape, const float* a, const float* b, float* c) {
+  Product<Float32Operands>(shape, a, b, c);
+}
+
+void Bfloat16Gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c) {
+  Product<Bfloat16Operands>(shape, a, b, c);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace strider
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace strider {
+
+HWY_EXPORT(Float32Gemm);
+HWY_EXPORT(Bfloat16Gemm);
+
+void tile_gemm(const GemmShape& shape, const float* a, const float* b, float* c) {
+  HWY_DYNAMIC_DISPATCH(Float32Gemm)(shape, a, b, c);
+}
+
+void bfloat16_gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c) {
+  if (avx512_bf16::supported()) {
+    avx512_bf16::gemm(shape, a, b, c);
+  } else {
+    HWY_DYNAMIC_DISPATCH(Bfloat16Gemm)(shape, a, b, c);
+  }
+}
+
+}  // namespace strider
+#endif
