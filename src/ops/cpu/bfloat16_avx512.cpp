@@ -29,8 +29,8 @@ STRIDER_AVX512_BF16 inline void tile(__mmask16 last, const GemmShape& shape, con
   for (int n = 0; n < kRows; ++n) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      // By the time it is added to, it is in the cache.
-      if (shape.add) __builtin_prefetch(c + n * shape.c_stride + v * kLanes, 1, 3);
+      // By the time it is written it is in the cache.
+      __builtin_prefetch(c + n * shape.c_stride + v * kLanes, 1, 3);
       sums[n][v] = _mm512_setzero_ps();
     }
   }
