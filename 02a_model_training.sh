@@ -31,6 +31,7 @@ LR_SCHEDULER="${LR_SCHEDULER:-linear}"
 SAVE_TOTAL_LIMIT="${SAVE_TOTAL_LIMIT:-2}"
 LOSS_DENOMINATOR="${LOSS_DENOMINATOR:-predictions}"
 THREADS="${THREADS:-all}"
+PRECISION="${PRECISION:-float32}"
 OVERWRITE="${OVERWRITE:-false}"
 RESUME="${RESUME:-auto}"
 
@@ -66,6 +67,7 @@ echo "  Max gradient norm: $MAX_GRAD_NORM"
 echo "  Checkpoints kept: $SAVE_TOTAL_LIMIT"
 echo "  Loss denominator: $LOSS_DENOMINATOR"
 echo "  Threads: $THREADS"
+echo "  Precision: $PRECISION"
 echo
 
 if [ ! -d "$DATASET_DIR" ]; then
@@ -88,7 +90,7 @@ options=(
   --save_steps="$SAVE_STEPS" --eval_steps="$EVAL_STEPS" --logging_steps="$LOGGING_STEPS" --logging_dir="$LOG_DIR"
   --seed="$SEED" --max_steps="$MAX_STEPS" --warmup_steps="$WARMUP_STEPS" --weight_decay="$WEIGHT_DECAY"
   --max_grad_norm="$MAX_GRAD_NORM" --lr_scheduler="$LR_SCHEDULER" --save_total_limit="$SAVE_TOTAL_LIMIT"
-  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --overwrite="$OVERWRITE" --resume="$RESUME"
+  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --precision="$PRECISION" --overwrite="$OVERWRITE" --resume="$RESUME"
   --no_cuda="$USE_CPU"
 )
 if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi

@@ -148,6 +148,7 @@ class ReportingObserver : public TrainingObserver {
     s.schedule = fmt::format("{}, peak {}, {} steps of warmup", name_of(settings.lr_scheduler), settings.learning_rate,
                              settings.lr_scheduler == LrScheduler::kConstant ? 0 : settings.warmup_steps);
     s.loss_denominator = name_of(settings.loss_denominator);
+    s.precision = name_of(facts.precision);
     s.best_loss = facts.best_loss;
     s.memory_bytes = facts.memory_bytes;
     s.memory_limit = facts.memory_limit;
@@ -251,6 +252,10 @@ void add_settings(CLI::App& command, Options& options) {
       {{"predictions", LossDenominator::kPredictions}, {"labels", LossDenominator::kLabels}}, s.loss_denominator,
       "What the sum of losses is divided by: predictions (a mean), or labels (as transformers does)");
   add.number_or<int>("all", available_processors(), "threads", "THREADS", s.threads, "Threads; or all");
+  add.choice<std::optional<Precision>>(
+      "precision", "PRECISION",
+      {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", std::nullopt}}, s.precision,
+      "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one here)");
   add.choice<bool>("resume", "RESUME", {{"auto", true}, {"never", false}}, s.resume,
                    "auto: go on with an interrupted run of the same settings; or never");
   add.flag("overwrite", "OVERWRITE", s.overwrite, "Start anew where a run of Strider stands already");

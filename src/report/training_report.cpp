@@ -64,11 +64,15 @@ void show_run(Screen& screen, const TrainingSummary& s) {
 void show_machine(Screen& screen, const TrainingSummary& s) {
   if (!s.device.empty()) screen.line(s.device);
   screen.line(fmt::format("Machine: {}, {}, {}", s.processor, s.vectors, plural(s.threads, "thread")));
+  const bool float32 = s.precision == "float32";
+  screen.line(float32 ? std::string("  Precision: float32")
+                      : fmt::format("  Precision: {} products, float32 sums and weights", s.precision));
   screen.line(fmt::format("  Memory: {} of {}", short_bytes(s.memory_bytes), short_bytes(s.memory_limit)));
   const double steps = static_cast<double>(s.max_steps - s.first_step);
   const double flops = s.flops_per_epoch * steps / static_cast<double>(s.steps_per_epoch);
-  screen.line(fmt::format("  Time: {} at the least, were all of it arithmetic at this machine's peak of {}",
-                          short_duration(flops / s.peak_flops), short_flops(s.peak_flops)));
+  screen.line(fmt::format("  Time: {}{}, were all of it arithmetic at this machine's float32 peak of {}",
+                          short_duration(flops / s.peak_flops), float32 ? " at the least" : "",
+                          short_flops(s.peak_flops)));
 }
 
 }  // namespace

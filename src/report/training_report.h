@@ -22,6 +22,7 @@ struct TrainingSummary {
   std::int64_t eval_steps = 0;
   std::string schedule;             // "linear, 50 steps of warmup, peak 0.0005"
   std::string loss_denominator;     // "predictions" or "labels"
+  std::string precision;            // "float32" or "bfloat16"
   std::optional<double> best_loss;  // that any model can reach, nats per predicted token
   std::uint64_t memory_bytes = 0, memory_limit = 0;
   std::string device;  // a line: why this processor or that one

@@ -32,16 +32,21 @@ std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSp
 EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset) {
   std::int64_t most = most_walks_of_a_step(settings, dataset.train);
   if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(*dataset.validation, settings));
-  return {settings.threads, settings.max_length, most};
+  return {settings.threads, settings.max_length, most, settings.precision.value_or(Precision::kFloat32)};
 }
 
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
                                     const WalkDataset& dataset) {
-  const EngineSettings engine = engine_settings(settings, dataset);
+  EngineSettings engine = engine_settings(settings, dataset);
   const auto ids = static_cast<std::uint64_t>(engine.walks_per_step * settings.max_length) * sizeof(std::int32_t);
   const auto order = static_cast<std::uint64_t>(dataset.train.size()) * sizeof(std::int64_t);
   const auto copies = 3 * static_cast<std::uint64_t>(ParameterLayout(config).total()) * sizeof(float);
-  return Engine::memory_bytes(config, engine) + 2 * ids + order + copies;
+  std::uint64_t most = Engine::memory_bytes(config, engine);
+  if (!settings.precision) {
+    engine.precision = Precision::kBfloat16;
+    most = std::max(most, Engine::memory_bytes(config, engine));
+  }
+  return most + 2 * ids + order + copies;
 }
 
 void check_training_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,

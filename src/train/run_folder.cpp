@@ -37,7 +37,9 @@ json fingerprint(const WalkSplit& split, std::int64_t max_length) {
 std::string differences(const json& earlier, const json& now) {
   std::string text;
   for (const auto& [name, value] : now.items()) {
-    const json before = earlier.contains(name) ? earlier[name] : json("absent");
+    // Runs from before there was a choice were float32.
+    const json absent = name == "precision" ? json(name_of(Precision::kFloat32)) : json("absent");
+    const json before = earlier.contains(name) ? earlier[name] : absent;
     if (before == value) continue;
     if (!text.empty()) text += "; ";
     text += fmt::format("{} was {}, now {}", name, before.dump(), value.dump());
@@ -169,6 +171,23 @@ json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, cons
   const json model = json::parse(config_json(config));
   for (const auto& [name, value] : model.items()) object["config." + name] = value;
   return object;
+}
+
+std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
+  const auto precision_in = [](const json& settings) {
+    return settings.value("precision", "") == name_of(Precision::kBfloat16) ? Precision::kBfloat16
+                                                                            : Precision::kFloat32;
+  };
+  if (stands(output_dir / kRunFile)) return precision_in(read_run_file(output_dir / kRunFile)["settings"]);
+  const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
+  for (auto place = places.rbegin(); place != places.rend(); ++place) {
+    try {
+      return precision_in(checkpoint_settings(place->folder));
+    } catch (const Error&) {
+      continue;  // find_earlier_run, which comes next, tells of it
+    }
+  }
+  return std::nullopt;
 }
 
 EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout, const json& shaping) {

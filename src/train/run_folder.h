@@ -19,7 +19,8 @@
 namespace strider {
 
 /// Everything that shapes the result of a run, by the names of the settings: what a run must have in common with a
-/// checkpoint to go on from it. `initial` are the weights it starts with.
+/// checkpoint to go on from it, but the precision, which may depend on what stands in output_dir and is added later.
+/// `initial` are the weights it starts with.
 nlohmann::json shaping_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
                                 std::span<const float> initial);
 
@@ -35,6 +36,9 @@ struct EarlierRun {
   std::string name;                      // of that checkpoint
   std::vector<std::string> passed_over;  // damaged ones that are newer, with what is wrong, and what follows from that
 };
+
+/// What an earlier run in output_dir computes with, if there is one: PRECISION=auto goes on with it.
+std::optional<Precision> precision_of_earlier_run(const std::filesystem::path& output_dir);
 
 /// Looks for a run with the same settings in output_dir. Throws Error when one with other settings stands there (naming
 /// those that differ), when its strider_run.json is damaged, when all its checkpoints or the best one are damaged (or

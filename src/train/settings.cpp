@@ -33,6 +33,10 @@ const char* name_of(LossDenominator denominator) {
   return denominator == LossDenominator::kLabels ? "labels" : "predictions";
 }
 
+const char* name_of(Precision precision) {
+  return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
+}
+
 void check_settings(const TrainingSettings& s) {
   constexpr std::int64_t kMost = 1'000'000'000;
   auto count = [](std::int64_t value) { return value >= 1 && value <= kMost; };

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "ops/precision.h"
+
 namespace strider {
 
 enum class LrScheduler { kLinear, kCosine, kConstant };
@@ -34,12 +36,14 @@ struct TrainingSettings {
   std::int64_t save_total_limit = 2;  // 0: keep all
   LossDenominator loss_denominator = LossDenominator::kPredictions;
   int threads = 1;
-  bool overwrite = false;  // start anew where a run already is
-  bool resume = true;      // go on with an interrupted run
+  std::optional<Precision> precision = Precision::kFloat32;  // none: the faster one on this machine
+  bool overwrite = false;                                    // start anew where a run already is
+  bool resume = true;                                        // go on with an interrupted run
 };
 
 const char* name_of(LrScheduler scheduler);
 const char* name_of(LossDenominator denominator);
+const char* name_of(Precision precision);
 
 /// Throws Error that names the setting (as the option and as the script's variable), its value and what is allowed.
 void check_settings(const TrainingSettings& settings);

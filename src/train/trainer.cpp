@@ -17,6 +17,7 @@
 #include "train/evaluation.h"
 #include "train/log.h"
 #include "train/memory.h"
+#include "train/precision_trial.h"
 #include "train/run_folder.h"
 #include "train/run_lock.h"
 #include "train/start.h"
@@ -283,6 +284,7 @@ RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, c
   facts.best_loss = best_loss_of(dataset, settings);
   facts.memory_bytes = training_memory_bytes(settings, config, dataset);
   facts.memory_limit = memory_limit_bytes();
+  facts.precision = settings.precision.value_or(Precision::kFloat32);
   if (earlier.checkpoint) {
     facts.first_step = earlier.checkpoint->state.global_step;
     facts.resumed_from = earlier.name;
@@ -290,9 +292,22 @@ RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, c
   return facts;
 }
 
+// PRECISION=auto: as the run that stands there, else as a trial on this machine says.
+Precision choose_precision(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config,
+                           std::span<const float> weights, TrainingObserver& observer) {
+  if (const auto earlier = precision_of_earlier_run(settings.output_dir)) return *earlier;
+  const PrecisionTrial trial = try_precisions(config, engine_settings(settings, dataset), weights);
+  const char* const name = name_of(trial.faster);
+  observer.on_notice(has_bfloat16_products()
+                         ? fmt::format("PRECISION=auto: {}, {:.2f} times as fast in a trial", name, trial.ratio)
+                         : fmt::format("PRECISION=auto: {}, since this processor has no bfloat16 products", name));
+  return trial.faster;
+}
+
 }  // namespace
 
-TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observer, TrainingSignals& signals) {
+TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer, TrainingSignals& signals) {
+  TrainingSettings settings = asked;
   check_settings(settings);
   const WalkDataset dataset = open_dataset(settings.dataset_dir);
   const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
@@ -301,11 +316,13 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
   const ParameterLayout layout(config);
   const StepPlan plan = plan_steps(dataset.train.size(), settings);
   std::vector<float> weights = initial_weights(settings, config, layout);
-  const nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
+  nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
 
   const RunLock lock(settings.output_dir);
   if (!lock.warning().empty()) observer.on_notice(lock.warning());
   if (settings.overwrite || removal_was_broken_off(settings.output_dir)) remove_earlier_run(settings.output_dir);
+  if (!settings.precision) settings.precision = choose_precision(settings, dataset, config, weights, observer);
+  shaping["precision"] = name_of(*settings.precision);
   EarlierRun earlier = find_earlier_run(settings.output_dir, layout, shaping);
   for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);
   if (earlier.finished) {
@@ -314,6 +331,9 @@ TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observ
     return outcome;
   }
   if (earlier.checkpoint && !settings.resume) refuse_to_resume(settings.output_dir, earlier.name);
+  if (settings.precision == Precision::kBfloat16 && !has_bfloat16_products()) {
+    observer.on_notice("This processor has no bfloat16 products: PRECISION=bfloat16 is slower than float32 here.");
+  }
 
   if (earlier.checkpoint) weights = std::vector<float>();
   Run run(settings, dataset, config, plan, shaping, observer);

@@ -25,8 +25,9 @@ struct RunFacts {
   std::optional<double> best_loss;    // that any model can reach, nats per predicted token
   std::uint64_t memory_bytes = 0;     // that the run takes
   std::uint64_t memory_limit = 0;     // that the machine allows
-  std::int64_t first_step = 0;        // above 0 when the run goes on
-  std::string resumed_from;           // the checkpoint's name, or empty
+  Precision precision = Precision::kFloat32;
+  std::int64_t first_step = 0;  // above 0 when the run goes on
+  std::string resumed_from;     // the checkpoint's name, or empty
 };
 
 struct StepFacts {
@@ -75,6 +76,6 @@ struct TrainingOutcome {
 /// Trains as TrainingSettings say. Throws Error on bad input, before anything is written, and when a loss or gradient
 /// is no longer finite, with the weights of the last checkpoint left as they are. Checkpoints are written by another
 /// thread; the error of one is thrown here, after the step that is under way.
-TrainingOutcome train(const TrainingSettings& settings, TrainingObserver& observer, TrainingSignals& signals);
+TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer, TrainingSignals& signals);
 
 }  // namespace strider

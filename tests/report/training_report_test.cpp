@@ -149,6 +149,7 @@ TrainingSummary some_run() {
   s.peak_flops = 200e9;
   s.flops_per_epoch = 2e14;
   s.loss_denominator = "labels";
+  s.precision = "float32";
   return s;
 }
 
@@ -162,6 +163,17 @@ TEST(TrainingReportTest, SummaryHasTheCountsThatAPaperNeeds) {
   EXPECT_NE(text.find("114,000 walks to train on, 14,592,000 tokens"), std::string::npos) << text;
   EXPECT_NE(text.find("16 min 40 s at the least"), std::string::npos) << text;
   EXPECT_NE(text.find("1.7100 a predicted token"), std::string::npos) << text;
+}
+
+TEST(TrainingReportTest, Bfloat16MayBeFasterThanTheFloat32Peak) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingSummary summary = some_run();
+  summary.precision = "bfloat16";
+  TrainingReport(screen).start(summary);
+  const std::string text = paper.text();
+  EXPECT_NE(text.find("Precision: bfloat16 products, float32 sums and weights"), std::string::npos) << text;
+  EXPECT_EQ(text.find("at the least"), std::string::npos) << text;
 }
 
 TEST(TrainingReportTest, ExcessIsPerPredictedTokenWhateverTheLossIs) {

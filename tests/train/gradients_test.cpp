@@ -19,8 +19,9 @@ class Gradients : public testing::TestWithParam<const char*> {
     for (const auto& walk : batch) predicted += static_cast<double>(walk.size()) - 1.0;
   }
 
-  std::unique_ptr<Engine> engine(int threads) const {
-    auto made = std::make_unique<Engine>(config, EngineSettings{threads, 16, static_cast<std::int64_t>(views.size())});
+  std::unique_ptr<Engine> engine(int threads, Precision precision = Precision::kFloat32) const {
+    auto made = std::make_unique<Engine>(
+        config, EngineSettings{threads, 16, static_cast<std::int64_t>(views.size()), precision});
     std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
     read_weights(folder, made->layout(), values);
     made->set_parameters(values);
@@ -98,6 +99,51 @@ TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {
     }
     EXPECT_EQ(parameters, first) << threads;
     EXPECT_EQ(losses, first_losses) << threads;
+  }
+}
+
+// Rounding to 8 bits is wrong by 2^-9 at most and 2^-10 or so on average; sums of many such products are off by a few
+// of those.
+TEST_P(Gradients, Bfloat16IsFloat32Rounded) {
+  const auto exact = engine(2);
+  const auto rounded = engine(2, Precision::kBfloat16);
+  std::vector<double> exact_losses(views.size());
+  std::vector<double> rounded_losses(views.size());
+  exact->forward_backward(views, predicted, exact_losses);
+  rounded->forward_backward(views, predicted, rounded_losses);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    EXPECT_NEAR(rounded_losses[i], exact_losses[i], 5e-3 * exact_losses[i]) << i;
+    if (views[i].size() > 1) {
+      EXPECT_NE(rounded_losses[i], exact_losses[i]) << "nothing was rounded";
+    }
+  }
+  for (const ParameterInfo& tensor : exact->layout().tensors()) {
+    double difference = 0.0;
+    double size = 0.0;
+    for (std::int64_t i = tensor.offset; i < tensor.offset + tensor.size; ++i) {
+      const double expected = exact->gradient()[static_cast<std::size_t>(i)];
+      difference += std::pow(rounded->gradient()[static_cast<std::size_t>(i)] - expected, 2);
+      size += expected * expected;
+    }
+    EXPECT_LT(std::sqrt(difference / size), 0.02) << tensor.name;
+  }
+  std::vector<double> evaluated(views.size());
+  rounded->evaluate(views, evaluated);
+  EXPECT_EQ(evaluated, rounded_losses);
+}
+
+TEST_P(Gradients, Bfloat16HasTheSameBitsForAnyNumberOfThreads) {
+  std::vector<float> first;
+  for (const int threads : {1, 2, 3, 7}) {
+    const auto model = engine(threads, Precision::kBfloat16);
+    std::vector<double> losses(views.size());
+    for (int step = 0; step < 3; ++step) {
+      model->forward_backward(views, predicted, losses);
+      model->update(1e-2, 1.0, {});
+    }
+    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
+    if (first.empty()) first = parameters;
+    EXPECT_EQ(parameters, first) << threads;
   }
 }
 
