@@ -41,37 +41,25 @@ void measure(benchmark::State& state, const char* counter, double amount, const 
   state.counters[counter] = per_second(amount);
 }
 
-void linear(benchmark::State& state, LinearShape shape, Precision precision, int direction) {
+void linear(benchmark::State& state, LinearShape shape, int direction) {
   const std::int64_t size = shape.in_features * shape.out_features;
   const auto x = filled(kRows * shape.in_features);
   const auto dy = filled(kRows * shape.out_features);
   auto dx = filled(kRows * shape.in_features);
   auto y = filled(kRows * shape.out_features);
-  const std::int64_t forward_size = packed_forward_size(shape, precision);
-  const std::int64_t backward_size = packed_backward_size(shape, precision);
-  const auto forward = filled(kRing * forward_size);
-  const auto backward = filled(kRing * backward_size);
-  const AlignedBuffer<std::uint32_t> forward_pairs(static_cast<std::size_t>(kRing * forward_size));
-  const AlignedBuffer<std::uint32_t> backward_pairs(static_cast<std::size_t>(kRing * backward_size));
-  AlignedBuffer<std::uint32_t> words(
-      static_cast<std::size_t>(linear_scratch_words(precision, kRows, shape.in_features + shape.out_features)));
-  const LinearScratch scratch{words.data()};
+  const auto forward = filled(kRing * packed_forward_size(shape, Precision::kFloat32));
+  const auto backward = filled(kRing * packed_backward_size(shape, Precision::kFloat32));
   auto dweight = filled(kRing * size);
   measure(state, "flops", 2.0 * static_cast<double>(size * kRows), [&](std::int64_t at) {
-    const PackedLinear weight{shape,
-                              precision,
-                              forward.data() + at * forward_size,
-                              backward.data() + at * backward_size,
-                              forward_pairs.data() + at * forward_size,
-                              backward_pairs.data() + at * backward_size};
+    const PackedLinear weight{.shape = shape,
+                              .forward = forward.data() + at * packed_forward_size(shape, Precision::kFloat32),
+                              .backward = backward.data() + at * packed_backward_size(shape, Precision::kFloat32)};
     const ConstRows in{x.data(), shape.in_features};
     const ConstRows grad{dy.data(), shape.out_features};
-    if (direction == 0) linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace, scratch);
-    if (direction == 1)
-      linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace, scratch);
-    if (direction == 2) {
-      linear_backward_weight(shape, precision, kRows, grad, in, dweight.data() + at * size, Write::kAdd, scratch);
-    }
+    if (direction == 0) linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace);
+    if (direction == 1) linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace);
+    if (direction == 2)
+      linear_backward_weight(shape, Precision::kFloat32, kRows, grad, in, dweight.data() + at * size, Write::kAdd);
   });
 }
 
@@ -183,12 +171,8 @@ void register_preset(const Preset& preset) {
   for (const auto& [name, shape] : linears) {
     const char* directions[] = {"forward", "backward_input", "backward_weight"};
     for (int direction = 0; direction < 3; ++direction) {
-      for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
-        add(prefix + name + "/" + directions[direction] + (precision == Precision::kFloat32 ? "" : "/bfloat16"),
-            [shape = shape, precision, direction](benchmark::State& state) {
-              linear(state, shape, precision, direction);
-            });
-      }
+      add(prefix + name + "/" + directions[direction],
+          [shape = shape, direction](benchmark::State& state) { linear(state, shape, direction); });
     }
   }
   for (const bool backward : {false, true}) {
