@@ -39,6 +39,33 @@ class Sitting:
     peak: int  # bytes of resident memory
 
 
+def memory_of(process, what):
+    """VmRSS or VmHWM (its highest value so far) in bytes; None when the process has ended."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    found = re.search(rf"^{what}:\s*(\d+) kB", status, re.M)
+    return int(found[1]) * 1024 if found else None
+
+
+class PeakMemory(threading.Thread):
+    """Asks the process again and again: what wait4 tells has the memory of this Python in it, from before exec."""
+
+    def __init__(self, process):
+        super().__init__()
+        self.process, self.bytes, self.ended = process, 0, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.005):
+            self.bytes = max(self.bytes, memory_of(self.process, "VmHWM") or 0)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
 class SoakRun(SmallRun):
     """A run of the given options in a folder of its own; its output goes to a file, so that no pipe can fill."""
 
@@ -54,14 +81,15 @@ class SoakRun(SmallRun):
         with open(self.log, "wb") as output:
             process = subprocess.Popen([*self.command, "--threads", str(threads)], cwd=self.folder,
                                        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-            # os.kill, since Popen's own would take the exit code, and with it what memory was used.
+            # os.kill, since Popen's own would take the exit code before its time.
             guard = threading.Timer(10 * HANG_SECONDS, os.kill, (process.pid, signal.SIGKILL))
             guard.start()
-            disturb(process)
-            _, status, usage = os.wait4(process.pid, 0)
+            with PeakMemory(process.pid) as peak:
+                disturb(process)
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            process.wait()
             guard.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        return Sitting(process.returncode, self.log.read_text(errors="replace"), usage.ru_maxrss * 1024)
+        return Sitting(process.returncode, self.log.read_text(errors="replace"), peak.bytes)
 
     def sit_through(self, threads):
         sitting = self.sit(threads)
@@ -210,11 +238,10 @@ class Soak:
 
         def watch(process):
             while True:
-                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-                resident = re.search(r"^VmRSS:\s*(\d+) kB", status, re.M)
-                if not resident:  # it has ended
+                resident = memory_of(process.pid, "VmRSS")
+                if resident is None:
                     return
-                samples.append(int(resident[1]) * 1024)
+                samples.append(resident)
                 time.sleep(0.05)
 
         sitting = SoakRun(self.program, self.scratch / "long", options, config).sit(2, watch)
