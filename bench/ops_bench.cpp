@@ -1,6 +1,9 @@
-// Every operation of a training step on one thread, at the shapes of the presets: a block of one walk of 128 tokens.
-// Weights and gradients come from a ring larger than the second-level cache, as in a step, where a layer returns only
-// after all others. Counters: flops (arithmetic a second) or bytes (moved a second, each buffer once).
+// Every part of a training step on one thread, at the shapes of the presets: a block of two walks of 128 tokens, as a
+// worker takes them. Weights and gradients come from a ring larger than the second-level cache, as in a step, where a
+// layer returns only after all others. Counters, from which bench/roofline.py makes its tables:
+//   operations  arithmetic a call; 0 where a part only moves
+//   bytes       moved a call, each buffer once
+//   calls       a block, or a step where `once` is 1
 #include <benchmark/benchmark.h>
 
 #include <functional>
@@ -8,9 +11,11 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "model/parameters.h"
 #include "ops/adamw.h"
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
+#include "ops/embedding.h"
 #include "ops/linear.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
@@ -19,7 +24,9 @@
 namespace strider::bench {
 namespace {
 
-constexpr std::int64_t kRows = 127;
+constexpr std::int64_t kWalks = 2;
+constexpr std::int64_t kLength = 127;  // rows of a walk: its last token predicts nothing
+constexpr std::int64_t kRows = kWalks * kLength;
 constexpr std::int64_t kRing = 8;  // copies of weights and gradients
 
 AlignedBuffer<float> filled(std::int64_t count) {
@@ -28,20 +35,31 @@ AlignedBuffer<float> filled(std::int64_t count) {
   return buffer;
 }
 
-benchmark::Counter per_second(double amount) {
-  return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
-}
+/// What one call of a part costs, and how often it comes.
+struct Part {
+  double operations = 0.0;
+  double floats = 0.0;
+  std::int64_t calls = 1;
+  bool once = false;
+};
 
 using Loop = std::function<void(std::int64_t)>;
 
-void measure(benchmark::State& state, const char* counter, double amount, const Loop& body) {
+void measure(benchmark::State& state, const Part& part, const Loop& body) {
   std::int64_t i = 0;
   body(0);  // kernels are made at first use
   for (auto _ : state) body(++i % kRing);
-  state.counters[counter] = per_second(amount);
+  state.counters["operations"] = part.operations;
+  state.counters["bytes"] = part.floats * sizeof(float);
+  state.counters["calls"] = static_cast<double>(part.calls);
+  state.counters["once"] = part.once ? 1.0 : 0.0;
 }
 
-void linear(benchmark::State& state, LinearShape shape, int direction) {
+double as_double(std::int64_t count) {
+  return static_cast<double>(count);
+}
+
+void linear(benchmark::State& state, LinearShape shape, int direction, std::int64_t layers) {
   const std::int64_t size = shape.in_features * shape.out_features;
   const auto x = filled(kRows * shape.in_features);
   const auto dy = filled(kRows * shape.out_features);
@@ -50,7 +68,9 @@ void linear(benchmark::State& state, LinearShape shape, int direction) {
   const auto forward = filled(kRing * packed_forward_size(shape, Precision::kFloat32));
   const auto backward = filled(kRing * packed_backward_size(shape, Precision::kFloat32));
   auto dweight = filled(kRing * size);
-  measure(state, "flops", 2.0 * static_cast<double>(size * kRows), [&](std::int64_t at) {
+  // a product reads two of the three and writes the third; a gradient of weights is read and written
+  const double floats = as_double(kRows * (shape.in_features + shape.out_features) + size * (direction == 2 ? 2 : 1));
+  measure(state, {2.0 * as_double(size * kRows), floats, layers}, [&](std::int64_t at) {
     const PackedLinear weight{.shape = shape,
                               .forward = forward.data() + at * packed_forward_size(shape, Precision::kFloat32),
                               .backward = backward.data() + at * packed_backward_size(shape, Precision::kFloat32)};
@@ -63,33 +83,42 @@ void linear(benchmark::State& state, LinearShape shape, int direction) {
   });
 }
 
-void attention(benchmark::State& state, const LlamaConfig& config, std::int64_t length, bool backward) {
+void attention(benchmark::State& state, const LlamaConfig& config, bool backward) {
   const AttentionShape shape{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
   const std::int64_t width = shape.heads * shape.head_dim;
-  const RopeTable rope(length, config.head_dim, config.rope_theta);
-  auto qkv = filled(length * shape.qkv_width());
-  const auto kept = filled(length * shape.qkv_width());
-  auto out = filled(length * width);
-  const auto dout = filled(length * width);
-  auto log_sum_exp = filled(length * shape.heads);
-  auto scratch = filled(attention_scratch_floats(shape, length));
+  const std::int64_t qkv_width = shape.qkv_width();
+  const RopeTable rope(kLength, config.head_dim, config.rope_theta);
+  auto qkv = filled(kRows * qkv_width);
+  const auto kept = filled(kRows * qkv_width);
+  auto out = filled(kRows * width);
+  const auto dout = filled(kRows * width);
+  auto log_sum_exp = filled(kRows * shape.heads);
+  auto scratch = filled(attention_scratch_floats(shape, kLength));
+  const auto forward = [&](std::int64_t walk) {
+    const std::int64_t row = walk * kLength;
+    attention_forward(shape, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
+                      {out.data() + row * width, width}, log_sum_exp.data() + row * shape.heads, scratch.data());
+  };
+  for (std::int64_t walk = 0; walk < kWalks; ++walk) forward(walk);
   // the causal half: 2 products of 2 operations forward, 5 backward (scores again)
-  const double products = static_cast<double>(length * length * width);
-  attention_forward(shape, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), width}, log_sum_exp.data(),
-                    scratch.data());
-  measure(state, "flops", (backward ? 5.0 : 2.0) * products, [&](std::int64_t) {
-    if (backward) {
-      std::copy_n(kept.data(), kept.size(), qkv.data());
-      attention_backward(shape, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), width},
-                         {dout.data(), width}, log_sum_exp.data(), scratch.data());
-    } else {
-      attention_forward(shape, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), width}, log_sum_exp.data(),
-                        scratch.data());
+  const double operations = (backward ? 5.0 : 2.0) * as_double(kWalks * kLength * kLength * width);
+  const double floats = as_double(kRows * (backward ? 2 * qkv_width + 2 * width : qkv_width + width));
+  measure(state, {operations, floats, config.num_hidden_layers}, [&](std::int64_t) {
+    for (std::int64_t walk = 0; walk < kWalks; ++walk) {
+      if (!backward) {
+        forward(walk);
+        continue;
+      }
+      const std::int64_t row = walk * kLength;
+      std::copy_n(kept.data() + row * qkv_width, kLength * qkv_width, qkv.data() + row * qkv_width);
+      attention_backward(shape, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
+                         {out.data() + row * width, width}, {dout.data() + row * width, width},
+                         log_sum_exp.data() + row * shape.heads, scratch.data());
     }
   });
 }
 
-void loss(benchmark::State& state, std::int64_t hidden, std::int64_t vocab, bool backward) {
+void loss(benchmark::State& state, std::int64_t hidden, std::int64_t vocab) {
   const LinearShape shape{hidden, vocab};
   const auto x = filled(kRows * hidden);
   auto dx = filled(kRows * hidden);
@@ -100,22 +129,18 @@ void loss(benchmark::State& state, std::int64_t hidden, std::int64_t vocab, bool
   auto scratch = filled(cross_entropy_scratch_floats(vocab));
   std::vector<std::int32_t> targets(kRows, 7);
   const PackedLinear weight{.shape = shape, .forward = forward.data(), .backward = back.data()};
-  measure(state, "flops", (backward ? 6.0 : 2.0) * static_cast<double>(kRows * hidden * vocab), [&](std::int64_t) {
-    if (backward) {
-      cross_entropy_forward_backward(weight, kRows, {x.data(), hidden}, targets.data(), 1e-3F, losses.data(),
-                                     {dx.data(), hidden}, dweight.data(), Write::kAdd, scratch.data());
-    } else {
-      cross_entropy_forward(weight, kRows, {x.data(), hidden}, targets.data(), losses.data(), scratch.data());
-    }
+  const double floats = as_double(2 * kRows * hidden + 4 * hidden * vocab);
+  measure(state, {6.0 * as_double(kRows * hidden * vocab), floats}, [&](std::int64_t) {
+    cross_entropy_forward_backward(weight, kRows, {x.data(), hidden}, targets.data(), 1e-3F, losses.data(),
+                                   {dx.data(), hidden}, dweight.data(), Write::kAdd, scratch.data());
   });
 }
 
-void swiglu(benchmark::State& state, std::int64_t ffn, bool backward) {
+void swiglu(benchmark::State& state, std::int64_t ffn, std::int64_t layers, bool backward) {
   auto gate_up = filled(kRows * 2 * ffn);
   const auto dact = filled(kRows * ffn);
   auto act = filled(kRows * ffn);
-  const double floats = static_cast<double>(kRows * ffn) * (backward ? 6.0 : 3.0);
-  measure(state, "bytes", floats * sizeof(float), [&](std::int64_t) {
+  measure(state, {0.0, as_double(kRows * ffn) * (backward ? 6.0 : 3.0), layers}, [&](std::int64_t) {
     if (backward) {
       swiglu_backward(kRows, ffn, {gate_up.data(), 2 * ffn}, {dact.data(), ffn}, {act.data(), ffn});
     } else {
@@ -124,34 +149,91 @@ void swiglu(benchmark::State& state, std::int64_t ffn, bool backward) {
   });
 }
 
-void rms_norm(benchmark::State& state, std::int64_t hidden, bool backward) {
+// Two a layer and the last one. The backward pass makes the norm's output again but for the last one.
+void rms_norm(benchmark::State& state, std::int64_t hidden, std::int64_t layers, bool backward) {
   const auto x = filled(kRows * hidden);
   const auto weight = filled(hidden);
   const auto dy = filled(kRows * hidden);
   auto y = filled(kRows * hidden);
+  auto dx = filled(kRows * hidden);
   auto inverse = filled(kRows);
   auto dweight = filled(hidden);
-  const double floats = static_cast<double>(kRows * hidden) * (backward ? 4.0 : 2.0);
-  measure(state, "bytes", floats * sizeof(float), [&](std::int64_t) {
+  const Part part{0.0, as_double(kRows * hidden) * (backward ? 6.0 : 2.0), 2 * layers + 1};
+  measure(state, part, [&](std::int64_t) {
     if (backward) {
+      rms_norm_apply(kRows, hidden, {x.data(), hidden}, weight.data(), inverse.data(), {y.data(), hidden});
       rms_norm_backward(kRows, hidden, {x.data(), hidden}, weight.data(), inverse.data(), {dy.data(), hidden},
-                        {y.data(), hidden}, Write::kReplace, dweight.data());
+                        {dx.data(), hidden}, Write::kAdd, dweight.data());
     } else {
       rms_norm_forward(kRows, hidden, 1e-6F, {x.data(), hidden}, weight.data(), {y.data(), hidden}, inverse.data());
     }
   });
 }
 
-void adamw(benchmark::State& state, std::int64_t count) {
+// The copy of the residual stream that a projection is added to.
+void residual_copy(benchmark::State& state, std::int64_t hidden, std::int64_t layers) {
+  const auto from = filled(kRows * hidden);
+  auto to = filled(kRows * hidden);
+  measure(state, {0.0, 2.0 * as_double(kRows * hidden), 2 * layers}, [&](std::int64_t) {
+    std::copy_n(from.data(), kRows * hidden, to.data());
+    benchmark::ClobberMemory();
+  });
+}
+
+void embedding(benchmark::State& state, std::int64_t hidden, std::int64_t vocab, bool backward) {
+  auto table = filled(hidden * vocab);
+  auto rows = filled(kRows * hidden);
+  std::vector<std::int32_t> ids;
+  for (std::int64_t i = 0; i < kRows; ++i) ids.push_back(static_cast<std::int32_t>(i * 41 % vocab));
+  measure(state, {0.0, as_double(kRows * hidden) * (backward ? 3.0 : 2.0)}, [&](std::int64_t) {
+    if (backward) {
+      embedding_backward(kRows, hidden, ids.data(), -1, {rows.data(), hidden}, table.data());
+    } else {
+      embedding_forward(kRows, hidden, ids.data(), table.data(), {rows.data(), hidden});
+    }
+  });
+}
+
+void lane_reduction(benchmark::State& state, std::int64_t count, std::int64_t lanes) {
+  std::vector<AlignedBuffer<float>> parts;
+  for (std::int64_t lane = 0; lane < lanes; ++lane) parts.push_back(filled(count));
+  constexpr std::int64_t kAtOnce = 65536;
+  measure(state, {0.0, as_double(count * (lanes + 1)), 1, true}, [&](std::int64_t) {
+    double squares = 0.0;
+    for (std::int64_t begin = 0; begin < count; begin += kAtOnce) {
+      std::vector<const float*> at;
+      for (const auto& part : parts) at.push_back(part.data() + begin);
+      squares += sum_gradients(std::min(kAtOnce, count - begin), at.data(), lanes, parts[0].data() + begin);
+    }
+    benchmark::DoNotOptimize(squares);
+  });
+}
+
+// The update, and the matrices packed again for both directions while they are in the cache.
+void adamw(benchmark::State& state, const LlamaConfig& config) {
+  const ParameterLayout layout(config);
+  const std::int64_t count = layout.total();
+  const std::int64_t packed = count - config.vocab_size * config.hidden_size;  // all but the embedding
+  const LinearShape shape{config.hidden_size, kPanel * 8};
+  const std::int64_t size = shape.in_features * shape.out_features;
   const auto gradient = filled(count);
   auto parameters = filled(count);
   auto first = filled(count);
   auto second = filled(count);
   for (std::size_t i = 0; i < second.size(); ++i) second[i] = 1e-4F;
+  auto forward = filled(packed + packed_forward_size(shape, Precision::kFloat32));
+  auto backward = filled(packed + packed_backward_size(shape, Precision::kFloat32));
   AdamWStep step;
   step.step_size = 1e-4F;
-  measure(state, "bytes", 7.0 * sizeof(float) * static_cast<double>(count), [&](std::int64_t) {
-    adamw_update(step, count, gradient.data(), parameters.data(), first.data(), second.data());
+  measure(state, {0.0, as_double(7 * count + 2 * packed), 1, true}, [&](std::int64_t) {
+    for (std::int64_t begin = 0; begin < count; begin += size) {
+      float* const values = parameters.data() + begin;
+      adamw_update(step, std::min(size, count - begin), gradient.data() + begin, values, first.data() + begin,
+                   second.data() + begin);
+      if (begin + size > packed) continue;
+      pack_forward(shape, values, 0, shape.out_features, forward.data() + begin);
+      pack_backward(shape, values, 0, shape.out_features, backward.data() + begin);
+    }
   });
 }
 
@@ -165,6 +247,8 @@ void register_preset(const Preset& preset) {
   const LlamaConfig config = preset.config();
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t ffn = config.intermediate_size;
+  const std::int64_t vocab = config.vocab_size;
+  const std::int64_t layers = config.num_hidden_layers;
   const std::string prefix = std::string(preset.name) + "/";
   const std::pair<const char*, LinearShape> linears[] = {
       {"qkv", {hidden, 3 * hidden}}, {"o", {hidden, hidden}}, {"gate_up", {hidden, 2 * ffn}}, {"down", {ffn, hidden}}};
@@ -172,17 +256,22 @@ void register_preset(const Preset& preset) {
     const char* directions[] = {"forward", "backward_input", "backward_weight"};
     for (int direction = 0; direction < 3; ++direction) {
       add(prefix + name + "/" + directions[direction],
-          [shape = shape, direction](benchmark::State& state) { linear(state, shape, direction); });
+          [=, shape = shape](benchmark::State& state) { linear(state, shape, direction, layers); });
     }
   }
   for (const bool backward : {false, true}) {
     const char* way = backward ? "backward" : "forward";
-    add(prefix + "attention/" + way, [=](benchmark::State& state) { attention(state, config, kRows, backward); });
-    add(prefix + "loss/" + (backward ? "forward_backward" : "forward"),
-        [=](benchmark::State& state) { loss(state, hidden, config.vocab_size, backward); });
-    add(prefix + "swiglu/" + way, [=](benchmark::State& state) { swiglu(state, ffn, backward); });
-    add(prefix + "rms_norm/" + way, [=](benchmark::State& state) { rms_norm(state, hidden, backward); });
+    add(prefix + "embedding/" + way, [=](benchmark::State& state) { embedding(state, hidden, vocab, backward); });
+    add(prefix + "norms/" + way, [=](benchmark::State& state) { rms_norm(state, hidden, layers, backward); });
+    add(prefix + "attention/" + way, [=](benchmark::State& state) { attention(state, config, backward); });
+    add(prefix + "swiglu/" + way, [=](benchmark::State& state) { swiglu(state, ffn, layers, backward); });
   }
+  add(prefix + "residual/copy", [=](benchmark::State& state) { residual_copy(state, hidden, layers); });
+  add(prefix + "lm_head_and_loss/forward_backward", [=](benchmark::State& state) { loss(state, hidden, vocab); });
+  const std::int64_t total = ParameterLayout(config).total();
+  add(prefix + "lanes/reduction",
+      [=](benchmark::State& state) { lane_reduction(state, total, total > 8'000'000 ? 4 : 8); });
+  add(prefix + "adamw/update", [=](benchmark::State& state) { adamw(state, config); });
 }
 
 }  // namespace
@@ -191,7 +280,6 @@ void register_preset(const Preset& preset) {
 int main(int argc, char** argv) {
   using namespace strider::bench;
   for (const Preset& preset : kPresets) register_preset(preset);
-  add("adamw/2M", [](benchmark::State& state) { adamw(state, 2'400'000); });
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs every benchmark and prints the tables of docs/performance.md between its markers, or writes them there (--write).
+"""Runs the benchmarks and prints the measured part of docs/performance.md, or writes it there, between its markers (--write).
 
 Usage: report.py BUILD_DIR [--write docs/performance.md] [--quick]
 PEERS_PYTHON names a Python with torch, transformers and accelerate; with it, Strider and Hugging Face Trainer take turns and
-the ratio of their medians is printed too.
+the ratio of their medians is printed too. Growth has its own command, growth.py.
 """
 import argparse
 import datetime
@@ -14,45 +14,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-PRESETS = ("400K", "2M", "6M", "12M")
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+from measure import PRESETS, machine_facts, table, whole_step
+from roofline import roofline
 
-
-def benchmark(program, pattern, *more):
-    """Google Benchmark's results by name."""
-    out = subprocess.run([program, f"--benchmark_filter={pattern}", "--benchmark_format=json", *more], check=True,
-                         capture_output=True, text=True).stdout
-    return {row["name"]: row for row in json.loads(out)["benchmarks"]}
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+COMPILED = ("400K", "2M")  # presets that torch.compile is tried on too
 
 
 def machine_text(machine):
     return (f"Machine: {machine['processor']} ({machine['vectors']}), {machine['threads']} threads; float32 FMA peak "
             f"{machine['peak_flops_1'] / 1e9:.0f} GFLOP/s on one thread, {machine['peak_flops'] / 1e9:.0f} on all; memory "
-            f"{machine['bandwidth_1'] / 1e9:.1f} and {machine['bandwidth'] / 1e9:.1f} GB/s. "
-            f"{datetime.date.today().isoformat()}.\n")
-
-
-def operations(build, machine):
-    rows = []
-    for name, row in benchmark(build / "ops_bench", ".*").items():
-        name = name.split("/min_time")[0]
-        if "flops" in row:
-            rate, ceiling, unit = row["flops"], machine["peak_flops_1"], "GFLOP/s"
-        else:
-            rate, ceiling, unit = row["bytes"], None, "GB/s"
-        share = f"{100 * rate / ceiling:.0f}%" if ceiling else "in cache"
-        rows.append((name, f"{row['cpu_time'] / 1000:.1f}", f"{rate / 1e9:.1f} {unit}", share))
-    return table(("operation", "µs a block", "rate", "share of FMA peak"), rows)
-
-
-def median_step(build, preset, kind):
-    rows = benchmark(build / "step_bench", f"^{preset}/{kind}/", "--benchmark_min_time=2")
-    return next(iter(rows.values()))
+            f"{machine['bandwidth_1'] / 1e9:.1f} and {machine['bandwidth'] / 1e9:.1f} GB/s; second-level cache "
+            f"{machine['cache_bandwidth_1'] / 1e9:.0f} GB/s on one thread. {datetime.date.today().isoformat()}.\n")
 
 
 def peer_step(python, preset, threads, compiled):
@@ -65,36 +37,44 @@ def peer_step(python, preset, threads, compiled):
     return json.loads(out.strip().splitlines()[-1])["step_ms"]
 
 
-def steps(build, machine, python, turns):
-    rows = []
+def measure_steps(build, machine, python, turns):
+    """Of each preset: median ms of a step, FLOP/s, ms in bfloat16 and of an evaluation, and the peers' ms where they are measured."""
+    steps = {}
     for preset in PRESETS:
-        ours, theirs, compiled, flops = [], [], [], []
+        ours, flops, theirs, compiled = [], [], [], []
         for _ in range(turns):
-            row = median_step(build, preset, "step")
+            row = whole_step(build, preset, "step")
             ours.append(row["real_time"])
             flops.append(row["flops"])
             if python:
                 theirs.append(peer_step(python, preset, machine["threads"], False))
-                if preset in ("400K", "2M"):
+                if preset in COMPILED:
                     compiled.append(peer_step(python, preset, machine["threads"], True))
-        evaluation = median_step(build, preset, "evaluate")
-        own = statistics.median(ours)
-        row = [preset, f"{own:.1f}", f"{100 * statistics.median(flops) / machine['peak_flops']:.0f}%",
-               f"{own / evaluation['real_time']:.2f}x"]
-        for other in (theirs, compiled):
-            row += [f"{statistics.median(other):.0f}", f"{statistics.median(other) / own:.2f}x"] if other else ["", ""]
+        steps[preset] = {"ms": statistics.median(ours), "flops": statistics.median(flops),
+                         "bfloat16_ms": whole_step(build, preset, "step/bfloat16")["real_time"],
+                         "evaluation_ms": whole_step(build, preset, "evaluate")["real_time"],
+                         "peers_ms": [statistics.median(times) if times else None for times in (theirs, compiled)]}
+    return steps
+
+
+def steps_table(steps, machine):
+    rows = []
+    for preset, step in steps.items():
+        row = [preset, f"{step['ms']:.1f}", f"{100 * step['flops'] / machine['peak_flops']:.0f}%",
+               f"{step['ms'] / step['evaluation_ms']:.2f}x", f"{step['ms'] / step['bfloat16_ms']:.2f}x"]
+        for other in step["peers_ms"]:
+            row += ["", ""] if other is None else [f"{other:.0f}", f"{other / step['ms']:.2f}x"]
         rows.append(row)
-    return table(("preset", "step, ms", "share of FMA peak", "evaluation, tokens a second against training",
+    return table(("preset", "step, ms", "share of FMA peak", "evaluation, tokens a second against training", "bfloat16 against float32",
                   "HF Trainer, ms", "ratio", "HF with torch.compile, ms", "ratio"), rows)
 
 
-def growth(build):
-    rows = []
-    for name, row in benchmark(build / "step_bench", "growth").items():
-        threads, walks, length, vocab = name.split("/")[2:6]
-        rows.append((threads, walks, length, vocab, f"{row['real_time']:.0f}", f"{row['flops'] / 1e9:.0f}",
-                     f"{row['memory'] / 1e6:.0f}"))
-    return table(("threads", "walks a step", "length", "vocabulary", "step, ms", "GFLOP/s", "memory, MB"), rows)
+def write_between(page, begin, end, text):
+    """Replaces what stands between two lines of a page."""
+    old = page.read_text()
+    if begin not in old or end not in old:
+        sys.exit(f"{page} has no markers {begin} and {end}")
+    page.write_text(f"{old.split(begin)[0]}{begin}\n{text}\n{end}{old.split(end)[1]}")
 
 
 def main():
@@ -104,24 +84,18 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one turn against the peers instead of three")
     a = parser.parse_args()
     build = a.build.resolve()
-    machine = json.loads(subprocess.run([build / "machine_bench"], check=True, capture_output=True, text=True).stdout)
-    python = os.environ.get("PEERS_PYTHON")
+    machine = machine_facts(build)
+    steps = measure_steps(build, machine, os.environ.get("PEERS_PYTHON"), 1 if a.quick else 3)
     text = "\n".join([
         machine_text(machine),
         "### Whole steps (batch 50 x 128, vocabulary 1,200, all threads)\n",
-        steps(build, machine, python, 1 if a.quick else 3),
-        "### Operations (one thread, a block of 127 rows)\n",
-        operations(build, machine),
-        "### Growth (2M)\n",
-        growth(build),
+        steps_table(steps, machine),
+        "### Parts of a step\n",
+        roofline(build, machine, {preset: step["ms"] for preset, step in steps.items()}),
     ])
     print(text)
     if a.write:
-        page = a.write.read_text()
-        if BEGIN not in page or END not in page:
-            sys.exit(f"{a.write} has no markers {BEGIN} and {END}")
-        head, tail = page.split(BEGIN)[0], page.split(END)[1]
-        a.write.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+        write_between(a.write, "<!-- measured: begin -->", "<!-- measured: end -->", text)
 
 
 if __name__ == "__main__":

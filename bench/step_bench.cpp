@@ -72,6 +72,27 @@ void run(benchmark::State& state, const Preset& preset, Precision precision, boo
   state.counters["memory"] = static_cast<double>(Engine::memory_bytes(config, settings));
 }
 
+// One thing grows at a time; the others stay at 50 x 128 tokens, or less where a step would take minutes. Names end in
+// what grows.
+void register_growth(const Preset& preset, std::int64_t threads) {
+  using Arguments = std::vector<std::int64_t>;
+  const auto add = [&](const char* what, const Arguments& arguments) {
+    const std::string name = std::string(preset.name) + "/growth_" + what;
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [&preset](benchmark::State& s) { run(s, preset, Precision::kFloat32, true); })
+        ->Args(arguments)
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime()
+        ->Iterations(3);
+  };
+  for (std::int64_t count = 1; count <= threads; count *= 2) add("threads", {count, 50, 128, 1200});
+  for (const std::int64_t walks : {2, 5, 10, 20, 50, 100, 200}) add("batch", {threads, walks, 128, 1200});
+  for (const std::int64_t length : {128, 256, 512, 1024, 2048, 4096}) {
+    add("length", {threads, 8192 / length, length, 1200});
+  }
+  for (const std::int64_t vocab : {1200, 10'000, 100'000, 1'000'000}) add("vocabulary", {threads, 10, 128, vocab});
+}
+
 }  // namespace
 }  // namespace strider::bench
 
@@ -92,14 +113,7 @@ int main(int argc, char** argv) {
       }
     }
   }
-  const Preset& two_m = kPresets[1];
-  auto* growth = benchmark::RegisterBenchmark(
-      "2M/growth", [&two_m](benchmark::State& s) { run(s, two_m, Precision::kFloat32, true); });
-  growth->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(3);
-  growth->Args({1, 50, 128, 1200});
-  for (const std::int64_t walks : {2, 10, 200}) growth->Args({threads, walks, 128, 1200});
-  for (const std::int64_t length : {512, 2048, 4096}) growth->Args({threads, 6400 / length + 1, length, 1200});
-  for (const std::int64_t vocab : {10'000, 100'000, 1'000'000}) growth->Args({threads, 10, 128, vocab});
+  register_growth(kPresets[1], threads);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

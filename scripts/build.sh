@@ -24,7 +24,7 @@ case ${1:-} in
     ;;
   bench)
     scripts/system_packages.sh build bench
-    scripts/python_env.sh build/python scripts/requirements-build.txt
+    scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-bench.txt
     options=(-DSTRIDER_BENCH=ON)
     if [ ! -f build/CMakeCache.txt ]; then options+=(-DSTRIDER_TESTS=OFF); fi
     target=all
