@@ -21,8 +21,7 @@ Bfloat16Pair pair_of(float first, float second) {
 
 }  // namespace
 
-void to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
-  if (avx512_bf16::supported()) return avx512_bf16::to_row_pairs(rows, width, x, pairs);
+void portable::to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* in = x.row(r);
     for (std::int64_t i = 0; i + 1 < width; i += 2) *pairs++ = pair_of(in[i], in[i + 1]);
@@ -30,12 +29,26 @@ void to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pa
   }
 }
 
-void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
-  if (avx512_bf16::supported()) return avx512_bf16::to_column_pairs(rows, width, x, pairs);
+void portable::to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
   for (std::int64_t r = 0; r < rows; r += 2) {
     const float* first = x.row(r);
     for (std::int64_t i = 0; i < width; ++i) *pairs++ = pair_of(first[i], r + 1 < rows ? x.row(r + 1)[i] : 0.0F);
   }
+}
+
+void to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
+  const auto own = avx512_bf16::supported() ? avx512_bf16::to_row_pairs : portable::to_row_pairs;
+  own(rows, width, x, pairs);
+}
+
+void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
+  const auto own = avx512_bf16::supported() ? avx512_bf16::to_column_pairs : portable::to_column_pairs;
+  own(rows, width, x, pairs);
+}
+
+void bfloat16_gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c) {
+  const auto own = avx512_bf16::supported() ? avx512_bf16::gemm : portable::gemm;
+  own(shape, a, b, c);
 }
 
 bool has_bfloat16_products() {

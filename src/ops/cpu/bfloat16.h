@@ -26,6 +26,13 @@ void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat1
 /// As gemm(), where k counts pairs, and strides words.
 void bfloat16_gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c);
 
+/// The parts of the above for any processor.
+namespace portable {
+void to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs);
+void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs);
+void gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c);
+}  // namespace portable
+
 /// The parts of the above for processors that have AVX512_BF16. Results may differ in the last bit from the ones for
 /// other processors, since the instruction rounds after each of the two products.
 namespace avx512_bf16 {

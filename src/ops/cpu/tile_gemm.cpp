@@ -1,4 +1,7 @@
 // Products for any vector unit: of float32, and of bfloat16 pairs that are widened as they are read.
+// Tiles are arrays of vectors, which types without a size cannot be; such processors take the NEON version.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/cpu/tile_gemm.cpp"
 #include <hwy/foreach_target.h>
@@ -22,58 +25,29 @@ constexpr int kSums = 12;
 constexpr int kWide = 2;
 #endif
 
-// How a row of A, or a value of B, stands in registers, and what one step along k adds.
+// Words as they are in memory, and what a step along k adds. Vectors stand in no struct of ours: its constructor would
+// be compiled for another processor.
 struct Float32Operands {
   using Word = float;
   template <class D>
-  struct Row {
-    hn::Vec<D> values;
-  };
-  template <class D>
-  static Row<D> row(D d, const Word* from) {
-    return {hn::LoadU(d, from)};
-  }
-  template <class D>
-  static Row<D> cut_row(D d, hn::Mask<D> inside, const Word* from) {
-    return {hn::MaskedLoad(inside, d, from)};
-  }
-  template <class D>
-  static Row<D> all(D d, const Word* from) {
-    return {hn::Set(d, *from)};
-  }
-  template <class D>
-  static hn::Vec<D> add(D /*d*/, const Row<D>& a, const Row<D>& b, hn::Vec<D> sum) {
-    return hn::MulAdd(a.values, b.values, sum);
+  using Words = D;
+  template <class D, class V>
+  static V add(D /*d*/, V a, V b, V sum) {
+    return hn::MulAdd(a, b, sum);
   }
 };
 
 struct Bfloat16Operands {
   using Word = Bfloat16Pair;
   template <class D>
-  struct Row {
-    hn::Vec<D> first, second;
-  };
-  template <class D, class V>
-  static Row<D> widen(D d, V words) {
-    const hn::RebindToUnsigned<D> du;
-    return {hn::BitCast(d, hn::ShiftLeft<16>(words)), hn::BitCast(d, hn::And(words, hn::Set(du, 0xFFFF0000U)))};
-  }
-  template <class D>
-  static Row<D> row(D d, const Word* from) {
-    return widen(d, hn::LoadU(hn::RebindToUnsigned<D>(), from));
-  }
-  template <class D>
-  static Row<D> cut_row(D d, hn::Mask<D> inside, const Word* from) {
-    const hn::RebindToUnsigned<D> du;
-    return widen(d, hn::MaskedLoad(hn::RebindMask(du, inside), du, from));
-  }
-  template <class D>
-  static Row<D> all(D d, const Word* from) {
-    return widen(d, hn::Set(hn::RebindToUnsigned<D>(), *from));
-  }
-  template <class D>
-  static hn::Vec<D> add(D /*d*/, const Row<D>& a, const Row<D>& b, hn::Vec<D> sum) {
-    return hn::MulAdd(a.second, b.second, hn::MulAdd(a.first, b.first, sum));
+  using Words = hn::RebindToUnsigned<D>;
+  template <class D, class W>
+  static hn::Vec<D> add(D d, W a, W b, hn::Vec<D> sum) {
+    const auto first = [&](W words) { return hn::BitCast(d, hn::ShiftLeft<16>(words)); };
+    const auto second = [&](W words) {
+      return hn::BitCast(d, hn::And(words, hn::Set(hn::RebindToUnsigned<D>(), 0xFFFF0000U)));
+    };
+    return hn::MulAdd(second(a), second(b), hn::MulAdd(first(a), first(b), sum));
   }
 };
 
@@ -81,18 +55,19 @@ struct Bfloat16Operands {
 template <class Operands, int kVectors, int kRows, bool kCut, class D>
 HWY_INLINE void Tile(D d, hn::Mask<D> inside, const GemmShape& shape, const typename Operands::Word* HWY_RESTRICT a,
                      const typename Operands::Word* HWY_RESTRICT b, float* HWY_RESTRICT c) {
+  const typename Operands::template Words<D> words;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   hn::Vec<D> sums[kRows][kVectors];
   for (int n = 0; n < kRows; ++n) {
     for (int v = 0; v < kVectors; ++v) sums[n][v] = hn::Zero(d);
   }
   for (std::int64_t k = 0; k < shape.k; ++k) {
-    typename Operands::template Row<D> row[kVectors];
+    hn::Vec<decltype(words)> row[kVectors];
     for (int v = 0; v < kVectors; ++v) {
-      row[v] = kCut ? Operands::cut_row(d, inside, a) : Operands::row(d, a + v * lanes);
+      row[v] = kCut ? hn::MaskedLoad(hn::RebindMask(words, inside), words, a) : hn::LoadU(words, a + v * lanes);
     }
     for (int n = 0; n < kRows; ++n) {
-      const auto factor = Operands::all(d, b + n * shape.b_stride);
+      const auto factor = hn::Set(words, b[n * shape.b_stride]);
       for (int v = 0; v < kVectors; ++v) sums[n][v] = Operands::add(d, row[v], factor, sums[n][v]);
     }
     a += shape.a_stride;
@@ -163,12 +138,8 @@ void tile_gemm(const GemmShape& shape, const float* a, const float* b, float* c)
   HWY_DYNAMIC_DISPATCH(Float32Gemm)(shape, a, b, c);
 }
 
-void bfloat16_gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c) {
-  if (avx512_bf16::supported()) {
-    avx512_bf16::gemm(shape, a, b, c);
-  } else {
-    HWY_DYNAMIC_DISPATCH(Bfloat16Gemm)(shape, a, b, c);
-  }
+void portable::gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c) {
+  HWY_DYNAMIC_DISPATCH(Bfloat16Gemm)(shape, a, b, c);
 }
 
 }  // namespace strider
