@@ -29,6 +29,7 @@ def scale(axis, points, label):
     shown = [value for line in axis.get_lines() for value in line.get_ydata()]
     if max(shown) > 8 * min(shown):
         axis.set_yscale("log")
+        axis.set_ylim(top=3 * max(shown))  # room for the legend
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     else:
         axis.set_ylim(bottom=0, top=1.08 * max(shown))
@@ -42,7 +43,7 @@ def engine_chart(points, grows, file):
     time.plot(x, [p["least_us"] for p in points], "--", color=LEAST, label="all arithmetic, at the FMA peak")
     time.set_ylabel("µs a token")
     time.set_title("Time a token")
-    time.legend(frameon=False)
+    time.legend(frameon=False, fontsize=8)
     rate.plot(x, [p["gflops"] for p in points], "o-", color=MEASURED)
     rate.plot(x, [p["gflops"] / p["share"] for p in points], "--", color=LEAST)
     rate.set_ylabel("GFLOP/s")
@@ -65,12 +66,12 @@ def walks_chart(points, file):
     before.plot(x, [p["dataset_s"] for p in points], "s-", color=LEAST, label="strider dataset")
     before.set_ylabel("seconds")
     before.set_title("Making them")
-    before.legend(frameon=False)
+    before.legend(frameon=False, fontsize=8)
     start.plot(x, [p["start_s"] for p in points], "o-", color=MEASURED, label="to the first step")
     start.plot(x, [p["step_ms"] / 1000 for p in points], "s-", color=LEAST, label="a step")
     start.set_ylabel("seconds")
     start.set_title("Training: start and step")
-    start.legend(frameon=False)
+    start.legend(frameon=False, fontsize=8)
     memory.plot(x, [p["train_mb"] for p in points], "o-", color=MEASURED)
     memory.set_ylabel("MB")
     memory.set_title("Training: peak memory")

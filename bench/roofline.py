@@ -41,9 +41,16 @@ def one_preset(build, preset, machine, step_ms):
     return table(head, rows)
 
 
+EXPLANATION = f"""Of a step's {ROWS_OF_A_STEP:,} rows on all threads. *MB moved* counts each buffer of a call once, wherever it lies.
+*Least* is the larger of the operations at the FMA peak and the bytes at the bandwidth of what *bound by* names; a part of a small
+model can be faster than that, where its buffers stay in a nearer cache. *Measured* is the processor time of each part alone, on one
+thread, divided by the threads; what the whole step takes beyond the sum is waiting, first touches, and caches that parts share.
+"""
+
+
 def roofline(build, machine, step_ms):
     """Markdown; step_ms has each preset's whole step, measured in the same sitting."""
-    text = []
+    text = [EXPLANATION]
     for preset in PRESETS:
         text.append(f"#### {preset}\n\n{one_preset(build, preset, machine, step_ms[preset])}")
     return "\n".join(text)
