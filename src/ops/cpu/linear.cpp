@@ -12,14 +12,30 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) {
   return (value + step - 1) / step * step;
 }
 
+// Finding a kernel costs about as much as a hundredth of what one does, so the last one is kept for the next call.
+class KeptKernel {
+ public:
+  const GemmKernel& of(const GemmShape& shape) {
+    if (shape != shape_) {
+      shape_ = shape;
+      kernel_ = GemmKernel(shape);
+    }
+    return kernel_;
+  }
+
+ private:
+  GemmShape shape_;
+  GemmKernel kernel_;
+};
+
 // y [rows, columns] (+)= x [rows, depth] times panels that stand `panel_stride` floats apart. A panel is read once for
 // all rows, since weights are the larger stream; x stays in the cache.
 void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_t columns, std::int64_t depth,
                      std::int64_t rows, ConstRows x, Rows y, Write write) {
+  KeptKernel full, last;
   for (std::int64_t column = 0; column < columns; column += kPanel) {
     const float* panel = panels + column / kPanel * panel_stride;
-    const std::int64_t width = std::min(kPanel, columns - column);
-    GemmShape shape{.m = width,
+    GemmShape shape{.m = std::min(kPanel, columns - column),
                     .n = kGemmRows,
                     .k = depth,
                     .a_stride = kPanel,
@@ -28,12 +44,12 @@ void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_
                     .add = write == Write::kAdd};
     std::int64_t row = 0;
     if (rows >= kGemmRows) {
-      const GemmKernel kernel(shape);
+      const GemmKernel& kernel = full.of(shape);
       for (; row + kGemmRows <= rows; row += kGemmRows) kernel(panel, x.row(row), y.row(row) + column);
     }
     if (row < rows) {
       shape.n = rows - row;
-      GemmKernel{shape}(panel, x.row(row), y.row(row) + column);
+      last.of(shape)(panel, x.row(row), y.row(row) + column);
     }
   }
 }
@@ -65,10 +81,12 @@ void prefetch(const float* tile, std::int64_t rows, std::int64_t columns, std::i
   }
 }
 
-// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not.
+// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not. Rows go in
+// runs of kGemmDepth.
 void backward_weight_float32(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
                              Write write) {
   const std::int64_t in = shape.in_features;
+  KeptKernel first, middle, last;
   for (std::int64_t i = 0; i < in; i += kPanel) {
     const std::int64_t width = std::min(kPanel, in - i);
     for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
@@ -84,7 +102,8 @@ void backward_weight_float32(LinearShape shape, std::int64_t rows, ConstRows dy,
                      .add = write == Write::kAdd};
       for (std::int64_t row = 0; row < rows; row += kGemmDepth) {
         gemm.k = std::min(kGemmDepth, rows - row);
-        GemmKernel{gemm}(x.row(row) + i, dy.row(row) + o, dweight + o * in + i);
+        KeptKernel& kept = row == 0 ? first : row + kGemmDepth < rows ? middle : last;
+        kept.of(gemm)(x.row(row) + i, dy.row(row) + o, dweight + o * in + i);
         gemm.add = true;
       }
     }

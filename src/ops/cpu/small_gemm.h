@@ -12,6 +12,8 @@ struct GemmShape {
   std::int64_t b_stride = 0, b_depth = 1;  // from one n of B to the next, and from one k; one of them is 1
   std::int64_t c_stride = 0;               // from one n of C to the next; the m of an n are dense
   bool add = false;
+
+  bool operator==(const GemmShape&) const = default;
 };
 
 class GemmKernel {
