@@ -4,6 +4,7 @@
 //   operations  arithmetic a call; 0 where a part only moves
 //   bytes       moved a call, each buffer once
 //   calls       a block, or a step where `once` is 1
+// Linear layers come in both precisions; names of the second one begin with bfloat16/.
 #include <benchmark/benchmark.h>
 
 #include <functional>
@@ -59,27 +60,43 @@ double as_double(std::int64_t count) {
   return static_cast<double>(count);
 }
 
-void linear(benchmark::State& state, LinearShape shape, int direction, std::int64_t layers) {
+void linear(benchmark::State& state, LinearShape shape, Precision precision, int direction, std::int64_t layers) {
   const std::int64_t size = shape.in_features * shape.out_features;
   const auto x = filled(kRows * shape.in_features);
   const auto dy = filled(kRows * shape.out_features);
   auto dx = filled(kRows * shape.in_features);
   auto y = filled(kRows * shape.out_features);
-  const auto forward = filled(kRing * packed_forward_size(shape, Precision::kFloat32));
-  const auto backward = filled(kRing * packed_backward_size(shape, Precision::kFloat32));
+  const std::int64_t forward_size = packed_forward_size(shape, precision);
+  const std::int64_t backward_size = packed_backward_size(shape, precision);
+  const bool float32 = precision == Precision::kFloat32;
+  const auto forward = filled(float32 ? kRing * forward_size : 0);
+  const auto backward = filled(float32 ? kRing * backward_size : 0);
+  const AlignedBuffer<std::uint32_t> forward_pairs(static_cast<std::size_t>(float32 ? 0 : kRing * forward_size));
+  const AlignedBuffer<std::uint32_t> backward_pairs(static_cast<std::size_t>(float32 ? 0 : kRing * backward_size));
+  AlignedBuffer<std::uint32_t> words(
+      static_cast<std::size_t>(linear_scratch_words(precision, kRows, shape.in_features + shape.out_features)));
   auto dweight = filled(kRing * size);
   // a product reads two of the three and writes the third; a gradient of weights is read and written
   const double floats = as_double(kRows * (shape.in_features + shape.out_features) + size * (direction == 2 ? 2 : 1));
   measure(state, {2.0 * as_double(size * kRows), floats, layers}, [&](std::int64_t at) {
-    const PackedLinear weight{.shape = shape,
-                              .forward = forward.data() + at * packed_forward_size(shape, Precision::kFloat32),
-                              .backward = backward.data() + at * packed_backward_size(shape, Precision::kFloat32)};
+    PackedLinear weight{.shape = shape, .precision = precision};
+    if (float32) {
+      weight.forward = forward.data() + at * forward_size;
+      weight.backward = backward.data() + at * backward_size;
+    } else {
+      weight.forward_pairs = forward_pairs.data() + at * forward_size;
+      weight.backward_pairs = backward_pairs.data() + at * backward_size;
+    }
+    const LinearScratch scratch{words.data()};
     const ConstRows in{x.data(), shape.in_features};
     const ConstRows grad{dy.data(), shape.out_features};
-    if (direction == 0) linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace);
-    if (direction == 1) linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace);
-    if (direction == 2)
-      linear_backward_weight(shape, Precision::kFloat32, kRows, grad, in, dweight.data() + at * size, Write::kAdd);
+    if (direction == 0) {
+      linear_forward(weight, kRows, in, {y.data(), shape.out_features}, Write::kReplace, scratch);
+    } else if (direction == 1) {
+      linear_backward_input(weight, kRows, grad, {dx.data(), shape.in_features}, Write::kReplace, scratch);
+    } else {
+      linear_backward_weight(shape, precision, kRows, grad, in, dweight.data() + at * size, Write::kAdd, scratch);
+    }
   });
 }
 
@@ -255,8 +272,10 @@ void register_preset(const Preset& preset) {
   for (const auto& [name, shape] : linears) {
     const char* directions[] = {"forward", "backward_input", "backward_weight"};
     for (int direction = 0; direction < 3; ++direction) {
-      add(prefix + name + "/" + directions[direction],
-          [=, shape = shape](benchmark::State& state) { linear(state, shape, direction, layers); });
+      for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+        add((precision == Precision::kFloat32 ? "" : "bfloat16/") + prefix + name + "/" + directions[direction],
+            [=, shape = shape](benchmark::State& state) { linear(state, shape, precision, direction, layers); });
+      }
     }
   }
   for (const bool backward : {false, true}) {

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import PRESETS, machine_facts, table, whole_step
+from measure import PRESETS, benchmark, machine_facts, table, whole_step
 from roofline import roofline
 
 COMPILED = ("400K", "2M")  # presets that torch.compile is tried on too
@@ -69,6 +69,22 @@ def steps_table(steps, machine):
                   "HF Trainer, ms", "ratio", "HF with torch.compile, ms", "ratio"), rows)
 
 
+def products_table(build):
+    """GFLOP/s of every linear layer on one thread, in float32 and in bfloat16 with the rounding of its operands."""
+    rows = []
+    for preset in PRESETS:
+        rates = {name: 1e-9 * row["operations"] / (row["cpu_time"] * 1e-9)
+                 for name, row in benchmark(build / "ops_bench", f"^(bfloat16/)?{preset}/(qkv|o|gate_up|down)/").items()}
+        for layer in ("qkv", "o", "gate_up", "down"):
+            row = [f"{preset}, {layer}"]
+            for precision in ("", "bfloat16/"):
+                row += [f"{rates[f'{precision}{preset}/{layer}/{way}']:.0f}"
+                        for way in ("forward", "backward_input", "backward_weight")]
+            rows.append(row)
+    return table(("layer", "forward", "backward, input", "backward, weight", "bfloat16: forward", "backward, input",
+                  "backward, weight"), rows)
+
+
 def write_between(page, begin, end, text):
     """Replaces what stands between two lines of a page."""
     old = page.read_text()
@@ -90,6 +106,8 @@ def main():
         machine_text(machine),
         "### Whole steps (batch 50 x 128, vocabulary 1,200, all threads)\n",
         steps_table(steps, machine),
+        "### Linear layers (GFLOP/s on one thread)\n",
+        products_table(build),
         "### Parts of a step\n",
         roofline(build, machine, {preset: step["ms"] for preset, step in steps.items()}),
     ])
