@@ -19,7 +19,7 @@
 namespace strider {
 namespace {
 
-constexpr std::int64_t kQueryTile = 32;
+constexpr std::int64_t kQueryTile = 16;
 constexpr std::int64_t kKeyTile = kGemmDepth;  // most keys that one kernel takes
 
 std::int64_t padded(std::int64_t length) {
@@ -101,8 +101,8 @@ void transpose(std::int64_t count, std::int64_t head_dim, const float* rows, flo
 }
 
 // One row of a head turned by its position's angles, forward (direction 1) or back (-1), times `scale`.
-void rotate_row(const RopeTable& rope, std::int64_t position, std::int64_t head_dim, const float* in, float direction,
-                float scale, float* out) {
+HWY_INLINE void rotate_row(const RopeTable& rope, std::int64_t position, std::int64_t head_dim, const float* in,
+                           float direction, float scale, float* out) {
   const std::int64_t half = head_dim / 2;
   const float* c = rope.cos(position);
   const float* s = rope.sin(position);
@@ -211,49 +211,42 @@ void add_weighted_queries(const HeadKernels& kernels, std::int64_t head_dim, std
 }
 
 // Softmax down the keys of a score tile whose first query is `first`: scores become exp(s - max), zero above the
-// diagonal. Returns their sums and the log-sum-exps. Two vectors of queries go side by side, since each is one chain of
-// dependent steps.
+// diagonal. Returns their sums and the log-sum-exps.
 void softmax_tile(std::int64_t first, float* scores, float* sums, float* log_sum_exp) {
-  const hn::CappedTag<float, kQueryTile / 2> d;
+  const hn::CappedTag<float, kQueryTile> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t keys = first + kQueryTile;
-  for (std::int64_t lane = 0; lane < kQueryTile; lane += 2 * lanes) {
-    const auto query0 = hn::Iota(d, static_cast<float>(lane));
-    const auto query1 = hn::Iota(d, static_cast<float>(lane + lanes));
+  for (std::int64_t lane = 0; lane < kQueryTile; lane += lanes) {
+    const auto query = hn::Iota(d, static_cast<float>(lane));
     float* const column = scores + lane;
-    auto most0 = hn::Set(d, -3.0e38F);
-    auto most1 = most0;
-    for (std::int64_t key = 0; key < first; ++key) {
-      most0 = hn::Max(most0, hn::LoadU(d, column + key * kQueryTile));
-      most1 = hn::Max(most1, hn::LoadU(d, column + key * kQueryTile + lanes));
+    auto most = hn::Set(d, -3.0e38F);
+    auto most1 = most;
+    for (std::int64_t key = 0; key + 2 <= first; key += 2) {
+      most = hn::Max(most, hn::LoadU(d, column + key * kQueryTile));
+      most1 = hn::Max(most1, hn::LoadU(d, column + key * kQueryTile + kQueryTile));
     }
+    most = hn::Max(most, most1);
     for (std::int64_t key = first; key < keys; ++key) {
       const auto own = hn::Set(d, static_cast<float>(key - first));
-      const auto s0 = hn::LoadU(d, column + key * kQueryTile);
-      const auto s1 = hn::LoadU(d, column + key * kQueryTile + lanes);
-      most0 = hn::Max(most0, hn::IfThenElse(hn::Ge(query0, own), s0, most0));
-      most1 = hn::Max(most1, hn::IfThenElse(hn::Ge(query1, own), s1, most1));
+      const auto s = hn::LoadU(d, column + key * kQueryTile);
+      most = hn::Max(most, hn::IfThenElse(hn::Ge(query, own), s, most));
     }
-    auto total0 = hn::Zero(d);
-    auto total1 = hn::Zero(d);
-    for (std::int64_t key = 0; key < keys; ++key) {
+    auto total = hn::Zero(d);
+    for (std::int64_t key = 0; key < first; ++key) {
       float* const at = column + key * kQueryTile;
-      auto e0 = fast_exp(d, hn::Sub(hn::LoadU(d, at), most0));
-      auto e1 = fast_exp(d, hn::Sub(hn::LoadU(d, at + lanes), most1));
-      if (key >= first) {
-        const auto own = hn::Set(d, static_cast<float>(key - first));
-        e0 = hn::IfThenElseZero(hn::Ge(query0, own), e0);
-        e1 = hn::IfThenElseZero(hn::Ge(query1, own), e1);
-      }
-      total0 = hn::Add(total0, e0);
-      total1 = hn::Add(total1, e1);
-      hn::StoreU(e0, d, at);
-      hn::StoreU(e1, d, at + lanes);
+      const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, at), most));
+      total = hn::Add(total, e);
+      hn::StoreU(e, d, at);
     }
-    hn::StoreU(total0, d, sums + lane);
-    hn::StoreU(total1, d, sums + lane + lanes);
-    hn::StoreU(hn::Add(most0, hn::Log(d, total0)), d, log_sum_exp + lane);
-    hn::StoreU(hn::Add(most1, hn::Log(d, total1)), d, log_sum_exp + lane + lanes);
+    for (std::int64_t key = first; key < keys; ++key) {
+      float* const at = column + key * kQueryTile;
+      const auto own = hn::Set(d, static_cast<float>(key - first));
+      const auto e = hn::IfThenElseZero(hn::Ge(query, own), fast_exp(d, hn::Sub(hn::LoadU(d, at), most)));
+      total = hn::Add(total, e);
+      hn::StoreU(e, d, at);
+    }
+    hn::StoreU(total, d, sums + lane);
+    hn::StoreU(hn::Add(most, hn::Log(d, total)), d, log_sum_exp + lane);
   }
 }
 

@@ -15,9 +15,9 @@ namespace strider {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// exp(x) within 2 units in the last place for x in [-87, 88]; outside it is held at the ends of that range.
-/// x = n ln 2 + r with |r| <= ln 2 / 2, ln 2 in two parts; exp(r) by a polynomial of degree 7 with the coefficients of
-/// the Cephes library's expf (Moshier), times 2^n made from its exponent bits.
+/// exp(x) within 3 units in the last place for x in [-87, 88]; outside it is held at the ends of that range.
+/// x = n ln 2 + r with |r| <= ln 2 / 2, ln 2 in two parts; exp(r) = 1 + r + r^2 p(r), where p has degree 3 and makes the
+/// largest relative error over that interval least, 1.0e-7; times 2^n made from its exponent bits.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V fast_exp(D d, V x) {
   const hn::RebindToSigned<D> di;
@@ -27,12 +27,10 @@ HWY_INLINE V fast_exp(D d, V x) {
   const V nf = hn::ConvertTo(d, n);
   V r = hn::NegMulAdd(nf, hn::Set(d, 0.693359375F), x);
   r = hn::NegMulAdd(nf, hn::Set(d, -2.12194440e-4F), r);
-  V p = hn::Set(d, 1.9875691500e-4F);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3F));
-  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3F));
-  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2F));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1F));
-  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1F));
+  V p = hn::Set(d, 8.314798586e-3F);
+  p = hn::MulAdd(p, r, hn::Set(d, 4.189024121e-2F));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.666708738e-1F));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.999923110e-1F));
   p = hn::MulAdd(hn::Mul(p, r), r, hn::Add(r, hn::Set(d, 1.0F)));
   const auto scale = hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127)));
   return hn::Mul(p, hn::BitCast(d, scale));
