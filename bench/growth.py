@@ -98,8 +98,8 @@ def main():
     walks = walks_growth(build, [int(text) for text in a.walks.split(",")])
     text = [machine_text(machine)]
     for what, points in growth.items():
-        text += [f"#### By {WHAT_GROWS[what]}\n", f"![](charts/growth_{what}.svg)\n", engine_table(what, points)]
-    text += ["#### By walks in the dataset\n", "![](charts/growth_walks.svg)\n", walks_table(walks)]
+        text += [f"#### By {WHAT_GROWS[what]}\n", f"![Time a token, rate and memory by {WHAT_GROWS[what]}](charts/growth_{what}.svg)\n", engine_table(what, points)]
+    text += ["#### By walks in the dataset\n", "![Making walks, training's start, step and memory by walks](charts/growth_walks.svg)\n", walks_table(walks)]
     print("\n".join(text))
     if a.write:
         folder = a.write.parent / "charts"
