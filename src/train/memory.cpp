@@ -12,6 +12,10 @@
 namespace strider {
 namespace {
 
+// The program, its libraries and their heaps (36 MB were seen), and the kernels that libxsmm makes for every shape that
+// comes up (up to 19 MB, where walks have all kinds of lengths).
+constexpr std::uint64_t kProgramBytes = 64'000'000;
+
 // What would fit, with as little given up as possible: threads first, which change no result, then tokens.
 std::optional<std::string> smaller_settings(TrainingSettings settings, const LlamaConfig& config,
                                             const WalkDataset& dataset, std::uint64_t available) {
@@ -46,7 +50,7 @@ std::uint64_t training_memory_bytes(const TrainingSettings& settings, const Llam
     engine.precision = Precision::kBfloat16;
     most = std::max(most, Engine::memory_bytes(config, engine));
   }
-  return most + 2 * ids + order + copies;
+  return most + 2 * ids + order + copies + kProgramBytes;
 }
 
 void check_training_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
