@@ -6,6 +6,9 @@ class App;
 
 namespace strider::cli {
 
+/// What headings stand between.
+inline constexpr const char* kRule = "============================================================";
+
 void add_graph_command(CLI::App& program);
 void add_walks_command(CLI::App& program);
 void add_dataset_command(CLI::App& program);

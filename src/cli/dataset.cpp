@@ -20,8 +20,6 @@
 namespace strider::cli {
 namespace {
 
-constexpr const char* kRule = "============================================================";
-
 struct DatasetSettings {
   std::filesystem::path input_csv;
   std::filesystem::path output_dir = "dataset";

@@ -12,8 +12,6 @@
 namespace strider::cli {
 namespace {
 
-constexpr const char* kRule = "============================================================";
-
 void print_plan(const ExtractPlan& plan) {
   const ExtractSettings& settings = plan.settings;
   fmt::print("{}\nToken Representation Extraction\n{}\n\n", kRule, kRule);

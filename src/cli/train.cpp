@@ -17,8 +17,6 @@
 namespace strider::cli {
 namespace {
 
-constexpr const char* kRule = "============================================================";
-
 // A handler can reach nothing but what is global.
 std::atomic<TrainingSignals*> g_signals{nullptr};
 

@@ -17,8 +17,6 @@
 namespace strider::cli {
 namespace {
 
-constexpr const char* kRule = "============================================================";
-
 struct WalksCommand {
   std::filesystem::path graph_dir = "graph";
   std::string topology;

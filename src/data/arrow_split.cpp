@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "data/arrow_status.h"
+#include "data/file_errors.h"
 #include "io/json.h"
 
 namespace strider {
@@ -28,7 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kCannotRead = "cannot read the file";
 constexpr const char* kNoStream = "this is no Arrow stream of walks";
-constexpr const char* kAdvice = "Make the dataset again with ./01c_dataset_preparation.sh, or copy it again.";
 
 // Where something was found: a file, and what in it is being read.
 struct Place {
@@ -38,7 +38,7 @@ struct Place {
 };
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& what, const std::string& place = {}) {
-  throw Error(what, {.file = file.string(), .place = place, .advice = kAdvice});
+  throw Error(what, {.file = file.string(), .place = place, .advice = kMakeItAgain});
 }
 
 [[noreturn]] void refuse_batch(const Place& at, const std::string& what) {
@@ -210,9 +210,9 @@ arrow::ipc::IpcReadOptions read_options(const arrow::Schema& schema, const fs::p
 void check_end(arrow::io::MemoryMappedFile& mapped, const fs::path& file) {
   constexpr std::array<std::uint8_t, 8> kEndMarker = {0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0};
   constexpr auto kBytes = static_cast<std::int64_t>(kEndMarker.size());
-  const std::int64_t end = take_arrow(mapped.Tell(), kCannotRead, file, kAdvice);
+  const std::int64_t end = take_arrow(mapped.Tell(), kCannotRead, file, kMakeItAgain);
   const auto bytes =
-      take_arrow(mapped.ReadAt(std::max<std::int64_t>(0, end - kBytes), kBytes), kCannotRead, file, kAdvice);
+      take_arrow(mapped.ReadAt(std::max<std::int64_t>(0, end - kBytes), kBytes), kCannotRead, file, kMakeItAgain);
   if (bytes->size() != kBytes || !std::equal(kEndMarker.begin(), kEndMarker.end(), bytes->data())) {
     refuse(file, "the Arrow stream is cut short: its end marker is missing", fmt::format("byte {}", end));
   }
@@ -223,13 +223,13 @@ void read_shard(const fs::path& file, const std::string& split, std::int64_t voc
   if (!fs::is_regular_file(file)) refuse(file, "the file of walks is missing");
   if (fs::file_size(file) == 0) refuse(file, "the file is empty");
   const auto mapped = take_arrow(arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ),
-                                 kCannotRead, file, kAdvice);
-  const auto schema = take_arrow(RecordBatchStreamReader::Open(mapped), kNoStream, file, kAdvice)->schema();
-  check_arrow(mapped->Seek(0), kCannotRead, file, kAdvice);
+                                 kCannotRead, file, kMakeItAgain);
+  const auto schema = take_arrow(RecordBatchStreamReader::Open(mapped), kNoStream, file, kMakeItAgain)->schema();
+  check_arrow(mapped->Seek(0), kCannotRead, file, kMakeItAgain);
   const auto reader =
-      take_arrow(RecordBatchStreamReader::Open(mapped, read_options(*schema, file)), kNoStream, file, kAdvice);
-  const auto whole = take_arrow(mapped->ReadAt(0, take_arrow(mapped->GetSize(), kCannotRead, file, kAdvice)),
-                                kCannotRead, file, kAdvice);
+      take_arrow(RecordBatchStreamReader::Open(mapped, read_options(*schema, file)), kNoStream, file, kMakeItAgain);
+  const auto whole = take_arrow(mapped->ReadAt(0, take_arrow(mapped->GetSize(), kCannotRead, file, kMakeItAgain)),
+                                kCannotRead, file, kMakeItAgain);
   storage.shards.push_back({std::as_bytes(std::span(whole->data(), static_cast<std::size_t>(whole->size()))), whole});
   constexpr std::int64_t kBytesBetweenReleases = 16 << 20;
   std::int64_t released = 0;
@@ -244,7 +244,7 @@ void read_shard(const fs::path& file, const std::string& split, std::int64_t voc
     check_walks(chunk, at, vocab_size);
     storage.walks += chunk.walks;
     storage.chunks.push_back(std::move(chunk));
-    const std::int64_t read = take_arrow(mapped->Tell(), kCannotRead, file, kAdvice);
+    const std::int64_t read = take_arrow(mapped->Tell(), kCannotRead, file, kMakeItAgain);
     if (read - released < kBytesBetweenReleases) continue;
     release_pages(storage.shards.back());
     released = read;

@@ -15,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAdvice = "Make the dataset again with ./01c_dataset_preparation.sh, or copy it again.";
-
 template <typename T>
 void narrow(const void* values, std::int64_t begin, std::size_t count, std::int32_t* out) {
   const T* from = static_cast<const T*>(values) + begin;
@@ -53,11 +51,11 @@ std::vector<std::string> read_splits(const fs::path& file) {
   const nlohmann::json object = read_json(file);
   std::vector<std::string> names;
   if (!object.is_object() || !object.contains("splits") || !object["splits"].is_array()) {
-    throw Error("the list \"splits\" is missing", {.file = file.string(), .place = {}, .advice = kAdvice});
+    throw Error("the list \"splits\" is missing", {.file = file.string(), .place = {}, .advice = kMakeItAgain});
   }
   for (const nlohmann::json& name : object["splits"]) {
     if (!name.is_string())
-      throw Error("a split's name is no string", {.file = file.string(), .place = "splits", .advice = kAdvice});
+      throw Error("a split's name is no string", {.file = file.string(), .place = "splits", .advice = kMakeItAgain});
     names.push_back(name.get<std::string>());
   }
   return names;

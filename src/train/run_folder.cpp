@@ -19,7 +19,7 @@ constexpr const char* kRunFile = "strider_run.json";
 constexpr const char* kLogFile = "trainer_state.json";
 constexpr const char* kRemovalMark = ".strider.overwriting";
 constexpr const char* kFinalModel = "final_model";
-constexpr int kVersion = 2;
+constexpr int kRunFileVersion = 2;
 
 // Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
 json fingerprint(const WalkSplit& split, std::int64_t max_length) {
@@ -90,10 +90,10 @@ json read_run_file(const fs::path& file) {
   try {
     json object = read_json(file);
     const std::int64_t version = json_integer(object, "version", file);
-    const bool is_of_version = version == kVersion || (version == 1 && !object.contains("crc32"));
+    const bool is_of_version = version == kRunFileVersion || (version == 1 && !object.contains("crc32"));
     if (!is_of_version) {
       reason = fmt::format("version {} is none that this program reads", version);
-    } else if (version == kVersion && json_integer(object, "crc32", file) != json_checksum(object)) {
+    } else if (version == kRunFileVersion && json_integer(object, "crc32", file) != json_checksum(object)) {
       reason = "its checksum is another";
     } else if (!object.value("settings", json()).is_object() || !object.value("result", json()).is_object()) {
       reason = "a field is missing";
@@ -242,7 +242,7 @@ void write_finished_run(const fs::path& output_dir, const FinishedRun& run, cons
     result["eval_loss"] = run.best->loss;
     result["eval_loss_per_prediction"] = run.best->loss_per_prediction;
   }
-  json object = {{"version", kVersion}, {"settings", shaping}, {"result", result}};
+  json object = {{"version", kRunFileVersion}, {"settings", shaping}, {"result", result}};
   object["crc32"] = json_checksum(object);
   write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
 }

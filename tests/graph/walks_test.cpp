@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Grid grid_of(const nlohmann::json& settings) {
+Grid grid_of_settings(const nlohmann::json& settings) {
   return {parse_surfaces(settings["TOPOLOGY"].get<std::string>()).front(), settings["H"], settings["W"],
           settings["NEIGH"]};
 }
@@ -44,7 +44,7 @@ TEST(Walks, SmallSettingsGiveTheReferencesBytes) {
   for (const char* scene : {"torus", "klein_x_restarts", "mobius_y_trapped", "plane_until_visited"}) {
     SCOPED_TRACE(scene);
     const nlohmann::json json = test::golden_json("walks/" + std::string(scene) + "/settings.json");
-    const Grid grid = grid_of(json);
+    const Grid grid = grid_of_settings(json);
     const WalkSettings settings = walk_settings_of(json);
     const test::ScratchFolder folder;
     const WalkFiles files = files_in(folder, grid_name(grid));
@@ -75,7 +75,7 @@ std::vector<std::vector<std::int32_t>> read_walks(const fs::path& file) {
 // digits is that of all 120,000 walks).
 TEST(Walks, TheDefaultIsTheReferencesAndItsBestLossIsKnown) {
   const nlohmann::json expected = test::golden_json("walks/default.json");
-  const Grid grid = grid_of(expected["settings"]);
+  const Grid grid = grid_of_settings(expected["settings"]);
   const test::ScratchFolder folder;
   const WalkFiles files = files_in(folder, grid_name(grid));
   write_walks(make_surface_graph(grid).graph, grid_name(grid), walk_settings_of(expected["settings"]), files,
@@ -119,7 +119,7 @@ TEST(BestLoss, CountsWhatTheRuleAllows) {
   for (const char* scene : {"torus", "mobius_y_trapped", "plane_until_visited"}) {
     SCOPED_TRACE(scene);
     const nlohmann::json json = test::golden_json("walks/" + std::string(scene) + "/settings.json");
-    const Grid grid = grid_of(json);
+    const Grid grid = grid_of_settings(json);
     const RuledGraph ruled{{grid_name(grid), walk_settings_of(json), 0, 0}, make_surface_graph(grid).graph};
     const auto walks = read_walks(test::golden("walks") / scene / ("walks_" + grid_name(grid) + ".csv"));
     BestLoss best(ruled);

@@ -147,8 +147,9 @@ TEST_P(Bfloat16, ProductEqualsASlowOne) {
 
 TEST(TileGemm, EqualsASlowProduct) {
   for_shapes([](const GemmShape& shape) {
-    const Floats a = test::random_floats(static_cast<std::size_t>(shape.k * shape.m), 1);
-    const Floats b = test::random_floats(static_cast<std::size_t>(shape.n * shape.k), 2);
+    // One more, so that a depth of 0 has a place to point at.
+    const Floats a = test::random_floats(static_cast<std::size_t>(shape.k * shape.m + 1), 1);
+    const Floats b = test::random_floats(static_cast<std::size_t>(shape.n * shape.k + 1), 2);
     Floats c(static_cast<std::size_t>(shape.n * shape.m), 0.5F);
     tile_gemm(shape, a.data(), b.data(), c.data());
     test::expect_close(c, slow_product(shape, a, b), 2e-6, "c");
