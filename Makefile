@@ -1,17 +1,19 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build test bench fuzz soak format lint clean
+.PHONY: help run build test bench fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make run     set up, build, then a small default run: dataset, model, representations"
-	@echo "make build   set up and build the program build/strider"
-	@echo "make test    set up, build, run every test"
-	@echo "make bench   set up, build, run the benchmarks"
-	@echo "make fuzz    build the fuzzers and run each reader under damaged input for FUZZ_SECONDS=30 each"
-	@echo "make soak    random settings, kills and resumes against undisturbed runs for SOAK_MINUTES=60"
-	@echo "make format  format the C++ files"
-	@echo "make lint    clang-format, clang-tidy and shellcheck, as checks"
-	@echo "make clean   remove build/ (results/ stays)"
+	@echo "make run       set up, build, then a small default run: dataset, model, representations"
+	@echo "make build     set up and build the program build/strider"
+	@echo "make test      set up, build, run every test"
+	@echo "make bench     set up, build, run the benchmarks"
+	@echo "make fuzz      run every reader under damaged input for FUZZ_SECONDS=30 each (clang)"
+	@echo "make sanitize  the tests under the address, undefined-behaviour and thread sanitizers (clang)"
+	@echo "make coverage  which lines the tests reach, by room"
+	@echo "make soak      random settings, kills and resumes against undisturbed runs for SOAK_MINUTES=60"
+	@echo "make format    format the C++ files"
+	@echo "make lint      clang-format, clang-tidy and shellcheck, as checks"
+	@echo "make clean     remove build/ (results/ stays)"
 
 run: build
 	@scripts/default_run.sh
@@ -30,6 +32,13 @@ bench:
 FUZZ_SECONDS ?= 30
 fuzz:
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+sanitize:
+	@scripts/sanitize.sh address
+	@scripts/sanitize.sh threads
+
+coverage:
+	@scripts/coverage.sh
 
 SOAK_MINUTES ?= 60
 soak: build

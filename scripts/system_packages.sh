@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that are missing, through root or sudo; does nothing when none is.
-# Usage: system_packages.sh build|test|bench|lint|fuzz...
+# Usage: system_packages.sh build|test|bench|lint|clang|coverage...
 set -euo pipefail
 
 packages=()
@@ -13,9 +13,10 @@ for use in "$@"; do
     test) packages+=(libgtest-dev librapidcheck-dev) ;;
     bench) packages+=(libbenchmark-dev) ;;
     lint) packages+=(clang-format clang-tidy shellcheck) ;;
-    fuzz) packages+=(clang) ;;
+    clang) packages+=(clang libclang-rt-dev llvm) ;;  # with libFuzzer, the sanitizers and what names places in reports
+    coverage) packages+=(gcovr) ;;
     *)
-      echo "usage: system_packages.sh build|test|bench|lint|fuzz..." >&2
+      echo "usage: system_packages.sh build|test|bench|lint|clang|coverage..." >&2
       exit 2
       ;;
   esac

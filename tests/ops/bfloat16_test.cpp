@@ -134,8 +134,9 @@ TEST_P(Bfloat16, ProductEqualsASlowOne) {
     Floats b = test::random_floats(static_cast<std::size_t>(shape.n * depth), 2);
     test::round_to_bfloat16(a);
     test::round_to_bfloat16(b);
-    std::vector<Bfloat16Pair> a_pairs(static_cast<std::size_t>(shape.k * shape.m));
-    std::vector<Bfloat16Pair> b_pairs(static_cast<std::size_t>(shape.n * shape.k));
+    // One more, so that a depth of 0 has a place to point at.
+    std::vector<Bfloat16Pair> a_pairs(static_cast<std::size_t>(shape.k * shape.m + 1));
+    std::vector<Bfloat16Pair> b_pairs(static_cast<std::size_t>(shape.n * shape.k + 1));
     GetParam().to_column_pairs(depth, shape.m, {a.data(), shape.m}, a_pairs.data());
     GetParam().to_row_pairs(shape.n, depth, {b.data(), depth}, b_pairs.data());
     Floats c(static_cast<std::size_t>(shape.n * shape.m), 0.5F);

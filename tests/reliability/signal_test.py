@@ -1,6 +1,6 @@
 """Signals as a user or a scheduler sends them, and a second run in the folder of one that goes on.
 
-    signal_test.py PROGRAM
+    signal_test.py PROGRAM      STRIDER_STEPS: of a run (1500); fewer where a sanitizer makes them slow
 """
 
 import os
@@ -15,8 +15,8 @@ import time
 
 from small_run import HANG_SECONDS, SmallRun, check, check_same, result, scratch_folder
 
-STEPS = 1500  # a second or two
-SAVE_STEPS = 750
+STEPS = int(os.environ.get("STRIDER_STEPS", "1500"))  # a second or two
+SAVE_STEPS = STEPS // 2
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent.parent / "configs"
 
 

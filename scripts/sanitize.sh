@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Builds with sanitizers (clang) and runs the tests under them. libxsmm's kernels are made at run time and Arrow's library
+# comes built, so in those two nothing is checked but what they are given.
+# Usage: sanitize.sh address    the whole suite, for memory errors and undefined behaviour, in build-asan/
+#        sanitize.sh threads    what has threads (training, extraction, killed runs), for data races, in build-tsan/
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+case ${1:-} in
+  address)
+    preset=asan
+    targets=(all)
+    # Its millions of steps take minutes here, and the other scripts' tests run the same code.
+    tests=(-E '^front_door_default_data$')
+    ;;
+  threads)
+    preset=tsan
+    targets=(strider base_tests train_tests extract_tests)
+    tests=(-R '^(base|train|extract|reliability_kill)$')
+    ;;
+  *)
+    echo "usage: sanitize.sh address|threads" >&2
+    exit 2
+    ;;
+esac
+
+scripts/system_packages.sh build test clang
+scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-test.txt
+mkdir -p build-$preset
+cmake -S . --preset $preset >build-$preset/configure.log || {
+  cat build-$preset/configure.log
+  exit 1
+}
+cmake --build build-$preset --parallel "$(nproc)" --target "${targets[@]}"
+ctest --test-dir build-$preset --output-on-failure --parallel "$(nproc)" "${tests[@]}"
