@@ -39,10 +39,11 @@ def engine_growth(build, machine):
 
 
 def engine_table(what, points):
-    rows = [(f"{p['x']:,}", p["walks"], f"{p['ms']:.0f}", f"{p['us']:.1f}", f"{p['least_us']:.1f}", f"{p['gflops']:.0f}",
-             f"{100 * p['share']:.0f}%", f"{p['mb']:.0f}") for p in points]
-    return table((WHAT_GROWS[what], "walks a step", "step, ms", "µs a token", "by the arithmetic, µs", "GFLOP/s",
-                  "share of FMA peak", "memory, MB"), rows)
+    size = () if what == "batch" else ("walks a step",)
+    rows = [(f"{p['x']:,}", *(p["walks"] for _ in size), f"{p['ms']:.0f}", f"{p['us']:.1f}", f"{p['least_us']:.1f}",
+             f"{p['gflops']:.0f}", f"{100 * p['share']:.0f}%", f"{p['mb']:.0f}") for p in points]
+    return table((WHAT_GROWS[what], *size, "step, ms", "µs a token", "by the arithmetic, µs", "GFLOP/s", "share of FMA peak",
+                  "memory, MB"), rows)
 
 
 def run(command):
