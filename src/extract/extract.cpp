@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/thread_team.h"
 #include "extract/output.h"
+#include "extract/pieces_ahead.h"
 #include "extract/token_states.h"
 #include "io/atomic_file.h"
 #include "io/npz.h"
@@ -80,21 +81,56 @@ void compute_rows(TokenStates& states, const TokenArray& array, ThreadTeam& team
   });
 }
 
-void write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::path& file,
-                  const std::function<void(const TokenArray&)>& on_array, double& forward_seconds) {
+// The pieces of all arrays, one after the other, as write_npz asks for them.
+class Pieces {
+ public:
+  Pieces(const ExtractPlan& plan, TokenStates& states, ThreadTeam& team) : plan_(plan), states_(states), team_(team) {}
+
+  std::int64_t next(float* out) {
+    if (array_ == plan_.arrays.size()) return 0;
+    const Clock::time_point start = Clock::now();
+    const TokenArray& array = plan_.arrays[array_];
+    const std::int64_t count = std::min(kRowsAtOnce, states_.tokens() - first_);
+    compute_rows(states_, array, team_, first_, count, out);
+    first_ += count;
+    if (first_ == states_.tokens()) {
+      array_ += 1;
+      first_ = 0;
+    }
+    seconds_ += seconds_since(start);
+    return count * array.width;
+  }
+
+  double seconds() const { return seconds_; }
+
+ private:
+  const ExtractPlan& plan_;
+  TokenStates& states_;
+  ThreadTeam& team_;
+  std::size_t array_ = 0;
+  std::int64_t first_ = 0;
+  double seconds_ = 0.0;
+};
+
+/// Returns the seconds of arithmetic.
+double write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::path& file,
+                    const std::function<void(const TokenArray&)>& on_array) {
   ThreadTeam team(plan.settings.threads);
   TokenStates states(weights, plan.token_ids, team.size());
-  std::vector<NpzArray> arrays;
-  for (const TokenArray& array : plan.arrays) {
-    auto fill = [&](std::int64_t first, std::int64_t count, float* out) {
-      const Clock::time_point start = Clock::now();
-      compute_rows(states, array, team, first, count, out);
-      forward_seconds += seconds_since(start);
-      if (first + count == states.tokens()) on_array(array);
-    };
-    arrays.push_back({array.name, {states.tokens(), array.width}, std::move(fill)});
+  Pieces pieces(plan, states, team);
+  {
+    PiecesAhead ahead(static_cast<std::int64_t>(piece_floats(plan)), [&](float* out) { return pieces.next(out); });
+    std::vector<NpzArray> arrays;
+    for (const TokenArray& array : plan.arrays) {
+      auto fill = [&](std::int64_t first, std::int64_t count, float* out) {
+        ahead.take(out);
+        if (first + count == states.tokens()) on_array(array);
+      };
+      arrays.push_back({array.name, {states.tokens(), array.width}, std::move(fill)});
+    }
+    write_npz(file, arrays, kRowsAtOnce);
   }
-  write_npz(file, arrays, kRowsAtOnce);
+  return pieces.seconds();
 }
 
 }  // namespace
@@ -115,7 +151,7 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   }
   plan.memory_bytes = Weights::memory_bytes(plan.config, 1, false) +
                       TokenStates::memory_bytes(plan.config, tokens, settings.threads) +
-                      piece_floats(plan) * sizeof(float);
+                      2 * piece_floats(plan) * sizeof(float);  // one is made while one is written
   return plan;
 }
 
@@ -130,7 +166,7 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
   const fs::path& folder = plan.settings.output_dir;
   const bool beside_others = fs::is_directory(folder);
   AtomicFolder staged(beside_others ? folder / "representations" : folder);
-  write_arrays(plan, weights, staged.path() / kArraysFile, on_array, seconds.forward);
+  seconds.forward = write_arrays(plan, weights, staged.path() / kArraysFile, on_array);
   write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
   write_file_atomically(staged.path() / kInfoFile, info_json(plan));
