@@ -1,6 +1,6 @@
 """Signals as a user or a scheduler sends them, and a second run in the folder of one that goes on.
 
-    signal_test.py PROGRAM      STRIDER_STEPS: of a run (1500); fewer where a sanitizer makes them slow
+    signal_test.py PROGRAM      STRIDER_STEPS: of a run (1500); fewer where steps are slow
 """
 
 import os
