@@ -28,6 +28,27 @@ class Gradients : public testing::TestWithParam<const char*> {
     return made;
   }
 
+  // Weights after some steps, and the losses of the last one.
+  void expect_the_same_bits(Precision precision, int steps) const {
+    std::vector<float> first;
+    std::vector<double> first_losses;
+    for (const int threads : {1, 2, 3, 7}) {
+      const auto model = engine(threads, precision);
+      std::vector<double> losses(views.size());
+      for (int step = 0; step < steps; ++step) {
+        model->forward_backward(views, predicted, losses);
+        model->update(1e-2, 1.0, {});
+      }
+      const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
+      if (first.empty()) {
+        first = parameters;
+        first_losses = losses;
+      }
+      EXPECT_EQ(parameters, first) << threads;
+      EXPECT_EQ(losses, first_losses) << threads;
+    }
+  }
+
   std::filesystem::path folder;
   LlamaConfig config;
   std::vector<std::vector<std::int32_t>> batch;
@@ -83,23 +104,7 @@ TEST_P(Gradients, EqualTorch) {
 }
 
 TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {
-  std::vector<float> first;
-  std::vector<double> first_losses;
-  for (const int threads : {1, 2, 3, 7}) {
-    const auto model = engine(threads);
-    std::vector<double> losses(views.size());
-    for (int step = 0; step < 3; ++step) {
-      model->forward_backward(views, predicted, losses);
-      model->update(1e-2, 1.0, {});
-    }
-    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
-    if (first.empty()) {
-      first = parameters;
-      first_losses = losses;
-    }
-    EXPECT_EQ(parameters, first) << threads;
-    EXPECT_EQ(losses, first_losses) << threads;
-  }
+  expect_the_same_bits(Precision::kFloat32, 3);
 }
 
 // Rounding to 8 bits is wrong by 2^-9 at most and 2^-10 or so on average; sums of many such products are off by a few
@@ -133,36 +138,14 @@ TEST_P(Gradients, Bfloat16IsFloat32Rounded) {
 }
 
 TEST_P(Gradients, Bfloat16HasTheSameBitsForAnyNumberOfThreads) {
-  std::vector<float> first;
-  for (const int threads : {1, 2, 3, 7}) {
-    const auto model = engine(threads, Precision::kBfloat16);
-    std::vector<double> losses(views.size());
-    for (int step = 0; step < 3; ++step) {
-      model->forward_backward(views, predicted, losses);
-      model->update(1e-2, 1.0, {});
-    }
-    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
-    if (first.empty()) first = parameters;
-    EXPECT_EQ(parameters, first) << threads;
-  }
+  expect_the_same_bits(Precision::kBfloat16, 3);
 }
 
 // So many walks that every lane has several blocks, which may overtake each other.
 TEST_P(Gradients, SameBitsForAnyNumberOfThreadsOverManyBlocks) {
   constexpr std::size_t kWalks = 1200;
   while (views.size() < kWalks) views.push_back(batch[views.size() % batch.size()]);
-  std::vector<float> first;
-  for (const int threads : {1, 2, 3, 7}) {
-    const auto model = engine(threads);
-    std::vector<double> losses(views.size());
-    for (int step = 0; step < 5; ++step) {
-      model->forward_backward(views, predicted, losses);
-      model->update(1e-2, 1.0, {});
-    }
-    const std::vector<float> parameters(model->parameters().begin(), model->parameters().end());
-    if (first.empty()) first = parameters;
-    EXPECT_EQ(parameters, first) << threads;
-  }
+  expect_the_same_bits(Precision::kFloat32, 5);
 }
 
 TEST_P(Gradients, EvaluationGivesTheLossesOfTraining) {

@@ -23,7 +23,7 @@ void to_row_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pa
 /// x [rows, width] to [pairs_of(rows)][width].
 void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs);
 
-/// As gemm(), where k counts pairs, and strides words.
+/// As tile_gemm(), where k counts pairs, and strides words.
 void bfloat16_gemm(const GemmShape& shape, const Bfloat16Pair* a, const Bfloat16Pair* b, float* c);
 
 /// The parts of the above for any processor.
