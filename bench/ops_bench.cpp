@@ -105,6 +105,7 @@ void attention(benchmark::State& state, const LlamaConfig& config, bool backward
   const std::int64_t width = shape.heads * shape.head_dim;
   const std::int64_t qkv_width = shape.qkv_width();
   const RopeTable rope(kLength, config.head_dim, config.rope_theta);
+  const AttentionKernels kernels(shape);
   auto qkv = filled(kRows * qkv_width);
   const auto kept = filled(kRows * qkv_width);
   auto out = filled(kRows * width);
@@ -113,13 +114,13 @@ void attention(benchmark::State& state, const LlamaConfig& config, bool backward
   auto scratch = filled(attention_scratch_floats(shape, kLength));
   const auto forward = [&](std::int64_t walk) {
     const std::int64_t row = walk * kLength;
-    attention_forward(shape, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
+    attention_forward(kernels, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
                       {out.data() + row * width, width}, log_sum_exp.data() + row * shape.heads, scratch.data());
   };
   for (std::int64_t walk = 0; walk < kWalks; ++walk) forward(walk);
   // the causal half: 2 products of 2 operations forward, 5 backward (scores again)
   const double operations = (backward ? 5.0 : 2.0) * as_double(kWalks * kLength * kLength * width);
-  const double floats = as_double(kRows * (backward ? 2 * qkv_width + 2 * width : qkv_width + width));
+  const double floats = as_double(kRows * (backward ? 2 * qkv_width + width : qkv_width + width));
   measure(state, {operations, floats, config.num_hidden_layers}, [&](std::int64_t) {
     for (std::int64_t walk = 0; walk < kWalks; ++walk) {
       if (!backward) {
@@ -128,9 +129,8 @@ void attention(benchmark::State& state, const LlamaConfig& config, bool backward
       }
       const std::int64_t row = walk * kLength;
       std::copy_n(kept.data() + row * qkv_width, kLength * qkv_width, qkv.data() + row * qkv_width);
-      attention_backward(shape, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
-                         {out.data() + row * width, width}, {dout.data() + row * width, width},
-                         log_sum_exp.data() + row * shape.heads, scratch.data());
+      attention_backward(kernels, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
+                         {dout.data() + row * width, width}, log_sum_exp.data() + row * shape.heads, scratch.data());
     }
   });
 }

@@ -48,12 +48,11 @@ std::int64_t embedding_stage(std::int64_t layers) {
 
 void attend_backward(const Weights& weights, const Block& block, const LayerActivations& layer, Rows dattention,
                      float* scratch) {
-  const LlamaConfig& config = weights.config();
-  const AttentionShape shape{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+  const AttentionKernels& kernels = weights.attention();
   std::int64_t row = 0;
   for (const std::int64_t length : block.lengths) {
-    attention_backward(shape, weights.rope(), length, layer.qkv.from(row), layer.attention.from(row),
-                       dattention.from(row), layer.log_sum_exp + row * shape.heads, scratch);
+    attention_backward(kernels, weights.rope(), length, layer.qkv.from(row), dattention.from(row),
+                       layer.log_sum_exp + row * kernels.shape().heads, scratch);
     row += length;
   }
 }

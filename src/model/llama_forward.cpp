@@ -15,12 +15,11 @@ void copy_rows(std::int64_t rows, std::int64_t width, ConstRows from, Rows to) {
 }
 
 void attend(const Weights& weights, const Block& block, const LayerActivations& layer, float* scratch) {
-  const LlamaConfig& config = weights.config();
-  const AttentionShape shape{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+  const AttentionKernels& kernels = weights.attention();
   std::int64_t row = 0;
   for (const std::int64_t length : block.lengths) {
-    attention_forward(shape, weights.rope(), length, layer.qkv.from(row), layer.attention.from(row),
-                      layer.log_sum_exp + row * shape.heads, scratch);
+    attention_forward(kernels, weights.rope(), length, layer.qkv.from(row), layer.attention.from(row),
+                      layer.log_sum_exp + row * kernels.shape().heads, scratch);
     row += length;
   }
 }

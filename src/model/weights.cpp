@@ -44,6 +44,7 @@ Weights::Weights(const LlamaConfig& config, std::int64_t positions, bool for_tra
       for_training_(for_training),
       layout_(config),
       rope_(positions, config.head_dim, config.rope_theta),
+      attention_({config.num_attention_heads, config.num_key_value_heads, config.head_dim}),
       matrices_(list_matrices(config, layout_, precision)),
       values_(static_cast<std::size_t>(layout_.total())) {
   const std::size_t forward = forward_size(matrices_, precision);

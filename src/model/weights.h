@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/parameters.h"
 #include "ops/linear.h"
+#include "ops/attention.h"
 #include "ops/rope.h"
 
 namespace strider {
@@ -27,6 +28,7 @@ class Weights {
   Precision precision() const { return precision_; }
   const ParameterLayout& layout() const { return layout_; }
   const RopeTable& rope() const { return rope_; }
+  const AttentionKernels& attention() const { return attention_; }
   std::span<float> values() { return values_.span(); }
   std::span<const float> values() const { return values_.span(); }
 
@@ -58,6 +60,7 @@ class Weights {
   bool for_training_;
   ParameterLayout layout_;
   RopeTable rope_;
+  AttentionKernels attention_;
   std::vector<Matrix> matrices_;
   AlignedBuffer<float> values_;
   AlignedBuffer<float> forward_, backward_;                      // kFloat32

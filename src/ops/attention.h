@@ -4,9 +4,10 @@
 // Query head h reads key/value head h / (heads / kv_heads). Scores live one tile of kQueryTile queries at a time,
 // [keys, queries], so that softmax runs down whole vectors; [length, length] is never stored, and the backward pass
 // makes P again from the log-sum-exp (Dao et al. 2022):
-//   dP[t, u] = dout[t] . v[u],  dS = P (dP - D) with D[t] = dout[t] . out[t],
+//   dP[t, u] = dout[t] . v[u],  dS = P (dP - D) with D[t] = sum_u P dP,
 //   dq[t] = sum_u dS k[u] / sqrt(head_dim),  dk[u] = sum_t dS q[t] / sqrt(head_dim),  dv[u] = sum_t P dout[t]
 #include <cstdint>
+#include <memory>
 
 #include "ops/rope.h"
 #include "ops/rows.h"
@@ -20,16 +21,33 @@ struct AttentionShape {
   std::int64_t qkv_width() const { return (heads + 2 * kv_heads) * head_dim; }
 };
 
+/// The kernels for a shape, found once. Nothing changes them: threads may share them.
+class AttentionKernels {
+ public:
+  explicit AttentionKernels(const AttentionShape& shape);
+  AttentionKernels(AttentionKernels&&) noexcept;
+  ~AttentionKernels();
+
+  struct Products;
+  const AttentionShape& shape() const { return shape_; }
+  const Products& products() const { return *products_; }
+
+ private:
+  AttentionShape shape_;
+  std::unique_ptr<const Products> products_;
+};
+
 /// Floats of scratch that a walk of up to `length` tokens needs.
 std::int64_t attention_scratch_floats(const AttentionShape& shape, std::int64_t length);
 
 /// qkv [length, qkv_width] before rotation: q heads, then k heads, then v heads. out [length, heads * head_dim].
-/// log_sum_exp [heads, length] is written, for the backward pass. scratch: aligned, attention_scratch_floats.
-void attention_forward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
-                       float* log_sum_exp, float* scratch);
+/// log_sum_exp [heads, length], to base 2, is written for the backward pass. scratch: aligned,
+/// attention_scratch_floats.
+void attention_forward(const AttentionKernels& kernels, const RopeTable& rope, std::int64_t length, ConstRows qkv,
+                       Rows out, float* log_sum_exp, float* scratch);
 
 /// qkv holds what the forward pass read and is replaced by its gradient.
-void attention_backward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, Rows qkv,
-                        ConstRows out, ConstRows dout, const float* log_sum_exp, float* scratch);
+void attention_backward(const AttentionKernels& kernels, const RopeTable& rope, std::int64_t length, Rows qkv,
+                        ConstRows dout, const float* log_sum_exp, float* scratch);
 
 }  // namespace strider

@@ -77,7 +77,7 @@ class Attention : public testing::TestWithParam<Case> {
     log_sum_exp.resize(static_cast<std::size_t>(length * shape.heads));
     scratch = AlignedBuffer<float>(static_cast<std::size_t>(attention_scratch_floats(shape, length)));
     rope = std::make_unique<RopeTable>(length, shape.head_dim, kTheta);
-    attention_forward(shape, *rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width},
+    attention_forward(AttentionKernels(shape), *rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width},
                       log_sum_exp.data(), scratch.data());
   }
 
@@ -101,8 +101,8 @@ TEST_P(AttentionBackward, ByDifferences) {
   const std::int64_t length = GetParam().length;
   const Floats dout = test::random_floats(out.size(), 2);
   const Doubles wide = test::widen(qkv);
-  attention_backward(shape, *rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width},
-                     {dout.data(), out_width}, log_sum_exp.data(), scratch.data());
+  attention_backward(AttentionKernels(shape), *rope, length, {qkv.data(), shape.qkv_width()}, {dout.data(), out_width},
+                     log_sum_exp.data(), scratch.data());
   auto f = [&](const Doubles& at) { return test::dot(slow_attention(shape, length, at), dout); };
   test::expect_close(qkv, test::numeric_gradient(f, wide), 2e-5, "dqkv");
 }
@@ -128,10 +128,11 @@ TEST(AttentionLong, BackwardAlongADirection) {
   const Floats dout = test::random_floats(out.size(), 2);
   AlignedBuffer<float> scratch(static_cast<std::size_t>(attention_scratch_floats(shape, length)));
   const RopeTable rope(length, shape.head_dim, kTheta);
-  attention_forward(shape, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width}, log_sum_exp.data(),
+  const AttentionKernels kernels(shape);
+  attention_forward(kernels, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width}, log_sum_exp.data(),
                     scratch.data());
-  attention_backward(shape, rope, length, {qkv.data(), shape.qkv_width()}, {out.data(), out_width},
-                     {dout.data(), out_width}, log_sum_exp.data(), scratch.data());
+  attention_backward(kernels, rope, length, {qkv.data(), shape.qkv_width()}, {dout.data(), out_width},
+                     log_sum_exp.data(), scratch.data());
   auto f = [&](double step) {
     Doubles at = wide;
     for (std::size_t i = 0; i < at.size(); ++i) at[i] += step * double{direction[i]};

@@ -26,21 +26,24 @@ std::int64_t padded(std::int64_t length) {
   return (length + kQueryTile - 1) / kQueryTile * kQueryTile;
 }
 
+// Scores are kept times log2(e), so that softmax takes powers of two.
+constexpr float kLog2E = 1.44269504088896341F;
+constexpr float kLn2 = 0.693147180559945309F;
+
 // One head's working memory. "Rows" are [keys or queries, head_dim]; "columns" the transpose. All padded with zeros to
 // a multiple of kQueryTile, so that every kernel has one of a few shapes.
 struct HeadScratch {
-  float* q_rows;  // rotated and scaled
-  float* q_columns;
-  float* k_rows;  // rotated
+  float* q_rows;     // rotated and scaled
+  float* q_columns;  // of a tile of queries after the other: [head_dim, kQueryTile] each
+  float* k_rows;     // rotated
   float* v_rows;
   float* dout_rows;
   float* dout_columns;
   float* dk_rows;
   float* dv_rows;
-  float* scores;    // [keys, kQueryTile]
-  float* dscores;   // the same
-  float* tile;      // [kQueryTile, head_dim]
-  float* row_sums;  // [kQueryTile]
+  float* scores;   // [keys, kQueryTile]
+  float* dscores;  // the same
+  float* tile;     // [kQueryTile, head_dim]
 
   HeadScratch(float* memory, std::int64_t head_dim, std::int64_t length) {
     const std::int64_t size = padded(length) * head_dim;
@@ -55,17 +58,56 @@ struct HeadScratch {
     scores = take(padded(length) * kQueryTile);
     dscores = take(padded(length) * kQueryTile);
     tile = take(kQueryTile * head_dim);
-    row_sums = take(kQueryTile);
   }
 };
 
 }  // namespace
+
+// The products of a head, each as kernels for 1, 2, ... tiles of keys.
+struct AttentionKernels::Products {
+  static constexpr std::int64_t kSizes = kKeyTile / kQueryTile;
+  GemmKernel products[kSizes], weighted[kSizes], weighted_add[kSizes], queries[kSizes];
+
+  explicit Products(std::int64_t head_dim) {
+    for (std::int64_t i = 0; i < kSizes; ++i) {
+      const std::int64_t keys = (i + 1) * kQueryTile;
+      products[i] = GemmKernel({.m = kQueryTile,
+                                .n = keys,
+                                .k = head_dim,
+                                .a_stride = kQueryTile,
+                                .b_stride = head_dim,
+                                .c_stride = kQueryTile});
+      GemmShape sum{.m = head_dim,
+                    .n = kQueryTile,
+                    .k = keys,
+                    .a_stride = head_dim,
+                    .b_stride = 1,
+                    .b_depth = kQueryTile,
+                    .c_stride = head_dim};
+      weighted[i] = GemmKernel(sum);
+      sum.add = true;
+      weighted_add[i] = GemmKernel(sum);
+      queries[i] = GemmKernel({.m = head_dim,
+                               .n = keys,
+                               .k = kQueryTile,
+                               .a_stride = head_dim,
+                               .b_stride = kQueryTile,
+                               .c_stride = head_dim,
+                               .add = true});
+    }
+  }
+
+  static std::int64_t size_of(std::int64_t keys) { return std::min(kKeyTile, keys) / kQueryTile - 1; }
+};
+
 }  // namespace strider
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace strider {
 namespace HWY_NAMESPACE {
+
+using Kernels = AttentionKernels::Products;
 
 // columns [head_dim, count] from rows [count, head_dim], in squares of four: one store moves four values. `count` is a
 // multiple of four.
@@ -117,11 +159,14 @@ HWY_INLINE void rotate_row(const RopeTable& rope, std::int64_t position, std::in
   });
 }
 
-// Zeros after the rows of a walk, and the transpose where it is asked for.
+// Zeros after the rows of a walk, and the transpose of every tile where it is asked for.
 void finish_rows(std::int64_t length, std::int64_t head_dim, float* rows, float* columns) {
   const std::int64_t pitch = padded(length);
   std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns != nullptr) transpose(pitch, head_dim, rows, columns);
+  if (columns == nullptr) return;
+  for (std::int64_t first = 0; first < pitch; first += kQueryTile) {
+    transpose(kQueryTile, head_dim, rows + first * head_dim, columns + first * head_dim);
+  }
 }
 
 // Rotates rows of one head into `rows` (and, transposed, into `columns` where given), times `scale`.
@@ -150,69 +195,35 @@ void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* row
   finish_rows(length, head_dim, rows, columns);
 }
 
-// The products of a head, each as kernels for 1, 2, ... tiles of keys. Found once a walk, since finding one costs about
-// as much as the smallest of them.
-struct HeadKernels {
-  static constexpr std::int64_t kSizes = kKeyTile / kQueryTile;
-  GemmKernel products[kSizes], weighted[kSizes], weighted_add[kSizes], queries[kSizes];
-
-  HeadKernels(std::int64_t head_dim, std::int64_t pitch) {
-    for (std::int64_t i = 0; i < kSizes; ++i) {
-      const std::int64_t keys = (i + 1) * kQueryTile;
-      products[i] = GemmKernel(
-          {.m = kQueryTile, .n = keys, .k = head_dim, .a_stride = pitch, .b_stride = head_dim, .c_stride = kQueryTile});
-      GemmShape sum{.m = head_dim,
-                    .n = kQueryTile,
-                    .k = keys,
-                    .a_stride = head_dim,
-                    .b_stride = 1,
-                    .b_depth = kQueryTile,
-                    .c_stride = head_dim};
-      weighted[i] = GemmKernel(sum);
-      sum.add = true;
-      weighted_add[i] = GemmKernel(sum);
-      queries[i] = GemmKernel({.m = head_dim,
-                               .n = keys,
-                               .k = kQueryTile,
-                               .a_stride = head_dim,
-                               .b_stride = kQueryTile,
-                               .c_stride = head_dim,
-                               .add = true});
-    }
-  }
-
-  static std::int64_t size_of(std::int64_t keys) { return std::min(kKeyTile, keys) / kQueryTile - 1; }
-};
-
-// out[key][query] = sum_i columns[i][first + query] * rows[key][i] for keys below `keys`.
-void tile_products(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* columns,
+// out[key][query] = sum_i columns[i][query] * rows[key][i] for keys below `keys`.
+void tile_products(const Kernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* columns,
                    const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    kernels.products[HeadKernels::size_of(keys - key)](columns, rows + key * head_dim, out + key * kQueryTile);
+    kernels.products[Kernels::size_of(keys - key)](columns, rows + key * head_dim, out + key * kQueryTile);
   }
 }
 
 // out[query][i] = sum over keys of weights[key][query] * rows[key][i].
-void weighted_rows(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
+void weighted_rows(const Kernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
                    const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    const std::int64_t size = HeadKernels::size_of(keys - key);
+    const std::int64_t size = Kernels::size_of(keys - key);
     const GemmKernel& kernel = key == 0 ? kernels.weighted[size] : kernels.weighted_add[size];
     kernel(rows + key * head_dim, weights + key * kQueryTile, out);
   }
 }
 
 // out[key][i] += sum over the tile's queries of weights[key][query] * rows[query][i].
-void add_weighted_queries(const HeadKernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
+void add_weighted_queries(const Kernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* weights,
                           const float* rows, float* out) {
   for (std::int64_t key = 0; key < keys; key += kKeyTile) {
-    kernels.queries[HeadKernels::size_of(keys - key)](rows, weights + key * kQueryTile, out + key * head_dim);
+    kernels.queries[Kernels::size_of(keys - key)](rows, weights + key * kQueryTile, out + key * head_dim);
   }
 }
 
-// Softmax down the keys of a score tile whose first query is `first`: scores become exp(s - max), zero above the
-// diagonal. Returns their sums and the log-sum-exps.
-void softmax_tile(std::int64_t first, float* scores, float* sums, float* log_sum_exp) {
+// Softmax down the keys of a score tile whose first query is `first`: scores become 2^(s - max), zero above the
+// diagonal. Gives the inverse of their sums and the log-sum-exps, to base 2 as the scores.
+void softmax_tile(std::int64_t first, float* scores, float* inverse_sums, float* log_sum_exp) {
   const hn::CappedTag<float, kQueryTile> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t keys = first + kQueryTile;
@@ -234,86 +245,99 @@ void softmax_tile(std::int64_t first, float* scores, float* sums, float* log_sum
     auto total = hn::Zero(d);
     for (std::int64_t key = 0; key < first; ++key) {
       float* const at = column + key * kQueryTile;
-      const auto e = fast_exp(d, hn::Sub(hn::LoadU(d, at), most));
+      const auto e = fast_exp2_of_negative(d, hn::Sub(hn::LoadU(d, at), most));
       total = hn::Add(total, e);
       hn::StoreU(e, d, at);
     }
     for (std::int64_t key = first; key < keys; ++key) {
       float* const at = column + key * kQueryTile;
       const auto own = hn::Set(d, static_cast<float>(key - first));
-      const auto e = hn::IfThenElseZero(hn::Ge(query, own), fast_exp(d, hn::Sub(hn::LoadU(d, at), most)));
+      const auto e = hn::IfThenElseZero(hn::Ge(query, own), fast_exp2_of_negative(d, hn::Sub(hn::LoadU(d, at), most)));
       total = hn::Add(total, e);
       hn::StoreU(e, d, at);
     }
-    hn::StoreU(total, d, sums + lane);
-    hn::StoreU(hn::Add(most, hn::Log(d, total)), d, log_sum_exp + lane);
+    hn::StoreU(hn::Div(hn::Set(d, 1.0F), total), d, inverse_sums + lane);
+    hn::StoreU(hn::MulAdd(hn::Log(d, total), hn::Set(d, kLog2E), most), d, log_sum_exp + lane);
   }
 }
 
-// P from the scores and log-sum-exps (in place), dS = P (dP - D) in place of dP.
-void softmax_backward_tile(std::int64_t first, const float* log_sum_exp, const float* dots, float* scores,
-                           float* dscores) {
+// P from the scores and log-sum-exps (in place), dS = P (dP - D) in place of dP. A tile has every key of its queries,
+// so D, the sum of P dP over them, is at hand.
+void softmax_backward_tile(std::int64_t first, const float* log_sum_exp, float* scores, float* dscores) {
   const hn::CappedTag<float, kQueryTile> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t keys = first + kQueryTile;
   for (std::int64_t lane = 0; lane < kQueryTile; lane += lanes) {
     const auto query = hn::Iota(d, static_cast<float>(lane));
     const auto lse = hn::LoadU(d, log_sum_exp + lane);
-    const auto dot = hn::LoadU(d, dots + lane);
+    auto dot = hn::Zero(d);
     for (std::int64_t key = 0; key < keys; ++key) {
-      float* at = scores + key * kQueryTile + lane;
-      float* grad = dscores + key * kQueryTile + lane;
-      auto p = fast_exp(d, hn::Sub(hn::LoadU(d, at), lse));
+      float* const at = scores + key * kQueryTile + lane;
+      auto p = fast_exp2_of_negative(d, hn::Sub(hn::LoadU(d, at), lse));
       if (key >= first) p = hn::IfThenElseZero(hn::Ge(query, hn::Set(d, static_cast<float>(key - first))), p);
       hn::StoreU(p, d, at);
+      dot = hn::MulAdd(p, hn::LoadU(d, dscores + key * kQueryTile + lane), dot);
+    }
+    for (std::int64_t key = 0; key < keys; ++key) {
+      float* const grad = dscores + key * kQueryTile + lane;
+      const auto p = hn::LoadU(d, scores + key * kQueryTile + lane);
       hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, grad), dot)), d, grad);
     }
   }
 }
 
-void AttentionForward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
+// What the backward pass reads of the next head was stored long ago and lies in a far cache.
+void prefetch_rows(ConstRows x, std::int64_t first, std::int64_t count, std::int64_t head_dim) {
+  constexpr std::int64_t kLine = 16;
+  for (std::int64_t t = first; t < first + count; ++t) {
+    for (std::int64_t i = 0; i < head_dim; i += kLine) __builtin_prefetch(x.row(t) + i, 1, 2);
+  }
+}
+
+void AttentionForward(const AttentionKernels& plan, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
                       float* log_sum_exp, float* scratch) {
+  const AttentionShape& shape = plan.shape();
   const std::int64_t head_dim = shape.head_dim;
   const std::int64_t group = shape.heads / shape.kv_heads;
-  const std::int64_t pitch = padded(length);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const HeadScratch own(scratch, head_dim, length);
-  const HeadKernels kernels(head_dim, pitch);
-  float lse[kQueryTile];
+  const Kernels& kernels = plan.products();
+  float lse[kQueryTile], inverse_sums[kQueryTile];
   for (std::int64_t head = 0; head < shape.heads; ++head) {
     const std::int64_t kv = head / group;
     if (head % group == 0) {
       rotate_in(rope, length, head_dim, qkv.from(0, (shape.heads + kv) * head_dim), 1.0F, own.k_rows, nullptr);
       copy_in(length, head_dim, qkv.from(0, (shape.heads + shape.kv_heads + kv) * head_dim), own.v_rows, nullptr);
     }
-    rotate_in(rope, length, head_dim, qkv.from(0, head * head_dim), scale, own.q_rows, own.q_columns);
+    rotate_in(rope, length, head_dim, qkv.from(0, head * head_dim), scale * kLog2E, own.q_rows, own.q_columns);
     for (std::int64_t first = 0; first < length; first += kQueryTile) {
       const std::int64_t keys = first + kQueryTile;
       const std::int64_t count = std::min(kQueryTile, length - first);
-      tile_products(kernels, head_dim, keys, own.q_columns + first, own.k_rows, own.scores);
-      softmax_tile(first, own.scores, own.row_sums, lse);
+      tile_products(kernels, head_dim, keys, own.q_columns + first * head_dim, own.k_rows, own.scores);
+      softmax_tile(first, own.scores, inverse_sums, lse);
       weighted_rows(kernels, head_dim, keys, own.scores, own.v_rows, own.tile);
       std::copy_n(lse, count, log_sum_exp + head * length + first);
       for (std::int64_t t = 0; t < count; ++t) {
-        const float inverse = 1.0F / own.row_sums[t];
+        const float inverse_sum = inverse_sums[t];
         const float* in = own.tile + t * head_dim;
         float* to = out.row(first + t) + head * head_dim;
         for_vectors(head_dim, [&](auto d, std::int64_t i) {
-          hn::StoreU(hn::Mul(hn::LoadU(d, in + i), hn::Set(d, inverse)), d, to + i);
+          hn::StoreU(hn::Mul(hn::LoadU(d, in + i), hn::Set(d, inverse_sum)), d, to + i);
         });
       }
     }
   }
 }
 
-void AttentionBackward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, Rows qkv, ConstRows out,
+void AttentionBackward(const AttentionKernels& plan, const RopeTable& rope, std::int64_t length, Rows qkv,
                        ConstRows dout, const float* log_sum_exp, float* scratch) {
+  const AttentionShape& shape = plan.shape();
   const std::int64_t head_dim = shape.head_dim;
   const std::int64_t group = shape.heads / shape.kv_heads;
   const std::int64_t pitch = padded(length);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const HeadScratch own(scratch, head_dim, length);
-  const HeadKernels kernels(head_dim, pitch);
+  const Kernels& kernels = plan.products();
   for (std::int64_t head = 0; head < shape.heads; ++head) {
     const std::int64_t kv = head / group;
     const Rows k = qkv.from(0, (shape.heads + kv) * head_dim);
@@ -325,30 +349,28 @@ void AttentionBackward(const AttentionShape& shape, const RopeTable& rope, std::
       std::fill_n(own.dk_rows, pitch * head_dim, 0.0F);
       std::fill_n(own.dv_rows, pitch * head_dim, 0.0F);
     }
-    rotate_in(rope, length, head_dim, q, scale, own.q_rows, own.q_columns);
+    rotate_in(rope, length, head_dim, q, scale * kLog2E, own.q_rows, own.q_columns);
     copy_in(length, head_dim, dout.from(0, head * head_dim), own.dout_rows, own.dout_columns);
     for (std::int64_t first = 0; first < length; first += kQueryTile) {
       const std::int64_t keys = first + kQueryTile;
       const std::int64_t count = std::min(kQueryTile, length - first);
-      float dots[kQueryTile] = {};
       float lse[kQueryTile] = {};
-      for (std::int64_t t = 0; t < count; ++t) {
-        const float* a = own.dout_rows + (first + t) * head_dim;
-        const float* b = out.row(first + t) + head * head_dim;
-        dots[t] = sum_vectors(
-            head_dim, [&](auto d, std::int64_t i) { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); });
-        lse[t] = log_sum_exp[head * length + first + t];
+      std::copy_n(log_sum_exp + head * length + first, count, lse);
+      if (head + 1 < shape.heads) prefetch_rows(q.from(0, head_dim), first, count, head_dim);
+      if (head % group == group - 1 && kv + 1 < shape.kv_heads) {
+        prefetch_rows(k.from(0, head_dim), first, count, head_dim);
+        prefetch_rows(v.from(0, head_dim), first, count, head_dim);
       }
-      tile_products(kernels, head_dim, keys, own.q_columns + first, own.k_rows, own.scores);
-      tile_products(kernels, head_dim, keys, own.dout_columns + first, own.v_rows, own.dscores);
-      softmax_backward_tile(first, lse, dots, own.scores, own.dscores);
+      tile_products(kernels, head_dim, keys, own.q_columns + first * head_dim, own.k_rows, own.scores);
+      tile_products(kernels, head_dim, keys, own.dout_columns + first * head_dim, own.v_rows, own.dscores);
+      softmax_backward_tile(first, lse, own.scores, own.dscores);
       weighted_rows(kernels, head_dim, keys, own.dscores, own.k_rows, own.tile);
       add_weighted_queries(kernels, head_dim, keys, own.dscores, own.q_rows + first * head_dim, own.dk_rows);
       add_weighted_queries(kernels, head_dim, keys, own.scores, own.dout_rows + first * head_dim, own.dv_rows);
       rotate_out(rope, first, count, head_dim, own.tile, scale, q);
     }
     if (head % group == group - 1) {
-      rotate_out(rope, 0, length, head_dim, own.dk_rows, 1.0F, k);
+      rotate_out(rope, 0, length, head_dim, own.dk_rows, kLn2, k);  // q_rows are times log2(e)
       for (std::int64_t t = 0; t < length; ++t) std::copy_n(own.dv_rows + t * head_dim, head_dim, v.row(t));
     }
   }
@@ -367,17 +389,22 @@ HWY_EXPORT(AttentionBackward);
 std::int64_t attention_scratch_floats(const AttentionShape& shape, std::int64_t length) {
   const std::int64_t rows = padded(length) * shape.head_dim + 16;
   const std::int64_t scores = padded(length) * kQueryTile;
-  return 8 * rows + 2 * scores + kQueryTile * shape.head_dim + kQueryTile + 64;
+  return 8 * rows + 2 * scores + kQueryTile * shape.head_dim + 64;
 }
 
-void attention_forward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
-                       float* log_sum_exp, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(AttentionForward)(shape, rope, length, qkv, out, log_sum_exp, scratch);
+AttentionKernels::AttentionKernels(const AttentionShape& shape)
+    : shape_(shape), products_(std::make_unique<const Products>(shape.head_dim)) {}
+AttentionKernels::AttentionKernels(AttentionKernels&&) noexcept = default;
+AttentionKernels::~AttentionKernels() = default;
+
+void attention_forward(const AttentionKernels& kernels, const RopeTable& rope, std::int64_t length, ConstRows qkv,
+                       Rows out, float* log_sum_exp, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionForward)(kernels, rope, length, qkv, out, log_sum_exp, scratch);
 }
 
-void attention_backward(const AttentionShape& shape, const RopeTable& rope, std::int64_t length, Rows qkv,
-                        ConstRows out, ConstRows dout, const float* log_sum_exp, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(AttentionBackward)(shape, rope, length, qkv, out, dout, log_sum_exp, scratch);
+void attention_backward(const AttentionKernels& kernels, const RopeTable& rope, std::int64_t length, Rows qkv,
+                        ConstRows dout, const float* log_sum_exp, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionBackward)(kernels, rope, length, qkv, dout, log_sum_exp, scratch);
 }
 
 }  // namespace strider

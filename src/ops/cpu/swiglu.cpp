@@ -30,6 +30,8 @@ void SwigluBackward(std::int64_t rows, std::int64_t ffn, Rows gate_up, ConstRows
     const float* grad = dact.row(r);
     float* out = act.row(r);
     for_vectors(ffn, [&](auto d, std::int64_t i) {
+      __builtin_prefetch(gate + 2 * gate_up.stride + i, 1, 2);
+      __builtin_prefetch(up + 2 * gate_up.stride + i, 1, 2);
       const auto g = hn::LoadU(d, gate + i);
       const auto u = hn::LoadU(d, up + i);
       const auto da = hn::LoadU(d, grad + i);

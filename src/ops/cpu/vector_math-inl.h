@@ -44,6 +44,24 @@ HWY_INLINE V fast_exp(D d, V x) {
   return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
 }
 
+/// 2^x within 2 units in the last place for x in [-126, 1], and 2^-126 below; not for larger x. As above with r = x - n,
+/// which is exact, and the same polynomial in r ln 2.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V fast_exp2_of_negative(D d, V x) {
+  const hn::RebindToSigned<D> di;
+  x = hn::Max(hn::Set(d, -126.0F), x);  // the order as above
+  const V magic = hn::Set(d, 12582912.0F);
+  const V shifted = hn::Add(x, magic);
+  const V r = hn::Sub(x, hn::Sub(shifted, magic));
+  V p = hn::Set(d, 1.330390205e-3F);
+  p = hn::MulAdd(p, r, hn::Set(d, 9.669737959e-3F));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.550550974e-2F));
+  p = hn::MulAdd(p, r, hn::Set(d, 2.402228128e-1F));
+  p = hn::MulAdd(p, r, hn::Set(d, 6.931471806e-1F));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.0F));
+  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+}
+
 /// 1 / x within 1 unit in the last place for positive normal x whose inverse is normal.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V inverse(D d, V x) {
