@@ -1,5 +1,8 @@
 #pragma once
-// Memory for arithmetic: aligned to cache lines, zeroed, owned, never resized.
+// Memory for arithmetic: aligned to cache lines, zeroed, owned, never resized; in huge pages where it is large and the
+// system has them.
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +14,7 @@
 namespace strider {
 
 inline constexpr std::size_t kCacheLine = 64;
+inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 template <typename T>
 class AlignedBuffer {
@@ -23,8 +27,12 @@ class AlignedBuffer {
     if (count > (static_cast<std::size_t>(-1) / 2 - kCacheLine) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = (count * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
     if (bytes == 0) return;
-    void* memory = std::aligned_alloc(kCacheLine, bytes);
+    const bool large = bytes >= kHugePage;
+    void* memory = std::aligned_alloc(large ? kHugePage : kCacheLine, bytes);
     if (memory == nullptr) throw std::bad_alloc();
+    // A step goes through more small pages than a processor can keep in mind, and its prefetching stops at each. This is
+    // advice: a system that has no huge pages says so, and nothing is lost.
+    if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
     std::memset(memory, 0, bytes);
     data_.reset(static_cast<T*>(memory));
   }
