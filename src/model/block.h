@@ -16,6 +16,7 @@ struct Block {
   std::span<const std::int64_t> lengths;  // rows of each walk; 0 is allowed
   std::span<const std::int32_t> inputs;   // [rows] token ids
   std::span<const std::int32_t> targets;  // [rows] next token ids; empty where no loss is asked for
+  const float* token_qkv = nullptr;       // [vocab, qkv width]: the first layer's q, k, v where they are at hand
   std::int64_t rows() const { return static_cast<std::int64_t>(inputs.size()); }
 };
 

@@ -12,12 +12,17 @@ namespace strider {
 
 class GradientLane {
  public:
-  GradientLane(std::int64_t floats, std::int64_t stages)
-      : stages_(stages), values_(static_cast<std::size_t>(floats)), passed_(new std::atomic<std::int64_t>[stages]) {
+  /// `token_floats`: of the gradient of every token's first q, k, v, where they are made once a token.
+  GradientLane(std::int64_t floats, std::int64_t stages, std::int64_t token_floats = 0)
+      : stages_(stages),
+        values_(static_cast<std::size_t>(floats)),
+        token_gradient_(static_cast<std::size_t>(token_floats)),
+        passed_(new std::atomic<std::int64_t>[stages]) {
     restart();
   }
 
   float* values() { return values_.data(); }
+  float* token_gradient() { return token_gradient_.data(); }
 
   /// Before a step: block 0 comes next at every stage.
   void restart() {
@@ -40,7 +45,7 @@ class GradientLane {
 
  private:
   std::int64_t stages_;
-  AlignedBuffer<float> values_;
+  AlignedBuffer<float> values_, token_gradient_;
   std::unique_ptr<std::atomic<std::int64_t>[]> passed_;
 };
 

@@ -11,12 +11,22 @@ namespace strider {
 /// `keep` leaves every layer's activations in its own place, for llama_backward.
 void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers);
 
+/// q, k, v of the first layer, before rotation, depend on the token alone. A step with more positions than tokens makes
+/// them once a token: writes those of tokens.inputs to `qkv` [rows, qkv width], for Block::token_qkv.
+void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuffers& buffers, Rows qkv);
+
 /// After llama_forward: buffers.losses[r] is the cross-entropy of row r against its target.
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers);
 
 /// After llama_forward with `keep`: losses as above, and the gradient of scale * (their sum) is added up in the lane,
-/// in the layout of the parameters.
+/// in the layout of the parameters. With Block::token_qkv what comes to the first q, k, v is added up a token in the
+/// lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
 void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneTurn turn);
+
+/// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
+/// parameters, added to the lane. Its turn comes after all blocks of walks.
+void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
+                                   LaneTurn turn);
 
 /// Stages of llama_backward at which blocks of a lane follow each other.
 std::int64_t llama_backward_stages(const LlamaConfig& config);

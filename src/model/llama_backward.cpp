@@ -22,12 +22,15 @@ class Turn {
   Write write() const { return turn_.number == 0 ? Write::kReplace : Write::kAdd; }
 
   // For gradients that can only be added to.
-  float* cleared_at(std::int64_t offset, std::int64_t floats) const {
-    if (turn_.number == 0) std::fill_n(at(offset), floats, 0.0F);
-    return at(offset);
-  }
+  float* cleared_at(std::int64_t offset, std::int64_t floats) const { return cleared(at(offset), floats); }
+  float* cleared_tokens(std::int64_t floats) const { return cleared(turn_.lane->token_gradient(), floats); }
 
  private:
+  float* cleared(float* values, std::int64_t floats) const {
+    if (turn_.number == 0) std::fill_n(values, floats, 0.0F);
+    return values;
+  }
+
   LaneTurn turn_;
   std::int64_t stage_;
 };
@@ -79,6 +82,28 @@ void feed_forward_backward(const Weights& weights, std::int64_t index, std::int6
                     buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.post_norm, hidden));
 }
 
+// dqkv from a layer's q, k, v through the projection and the norm: the parameters' part into the lane's turn, and the
+// gradient of layer.input, which replaces or is added to dresidual. Wants buffers.normed.
+void project_backward(const Weights& weights, std::int64_t index, std::int64_t rows, const LayerActivations& layer,
+                      Write write, BlockBuffers& buffers, const Turn& turn) {
+  const std::int64_t hidden = weights.config().hidden_size;
+  const ParameterLayout::Layer& offsets = weights.layout().layer(index);
+  linear_backward_weight(weights.qkv(index).shape, weights.precision(), rows, layer.qkv, buffers.normed,
+                         turn.at(offsets.qkv), turn.write(), buffers.linear_scratch);
+  rms_norm_backward(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.dnormed,
+                    buffers.dresidual, write, turn.cleared_at(offsets.input_norm, hidden));
+}
+
+// The gradient of the first q, k, v a token; the projection's own gradient comes when all blocks are through.
+void add_to_tokens(const Weights& weights, const Block& block, const LayerActivations& layer, const Turn& turn) {
+  const LinearShape shape = weights.qkv(0).shape;
+  const ParameterLayout::Layer& offsets = weights.layout().layer(0);
+  turn.cleared_at(offsets.qkv, shape.out_features * shape.in_features);
+  turn.cleared_at(offsets.input_norm, shape.in_features);
+  embedding_backward(block.rows(), shape.out_features, block.inputs.data(), -1, layer.qkv,
+                     turn.cleared_tokens(weights.config().vocab_size * shape.out_features));
+}
+
 // dresidual holds the gradient of `middle` on entry, of the layer's input on return.
 void attention_part_backward(const Weights& weights, std::int64_t index, const Block& block,
                              const LayerActivations& layer, BlockBuffers& buffers, LaneTurn lane_turn) {
@@ -89,16 +114,21 @@ void attention_part_backward(const Weights& weights, std::int64_t index, const B
   linear_backward_input(weights.o(index), rows, buffers.dresidual, buffers.dattention, Write::kReplace,
                         buffers.linear_scratch);
   attend_backward(weights, block, layer, buffers.dattention, buffers.attention_scratch);
-  linear_backward_input(weights.qkv(index), rows, layer.qkv, buffers.dnormed, Write::kReplace, buffers.linear_scratch);
-  rms_norm_apply(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.normed);
+  const bool by_token = index == 0 && block.token_qkv != nullptr;
+  if (!by_token) {
+    linear_backward_input(weights.qkv(index), rows, layer.qkv, buffers.dnormed, Write::kReplace,
+                          buffers.linear_scratch);
+    rms_norm_apply(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.normed);
+  }
 
   const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, index));
   linear_backward_weight(weights.o(index).shape, weights.precision(), rows, buffers.dresidual, layer.attention,
                          turn.at(offsets.o), turn.write(), buffers.linear_scratch);
-  linear_backward_weight(weights.qkv(index).shape, weights.precision(), rows, layer.qkv, buffers.normed,
-                         turn.at(offsets.qkv), turn.write(), buffers.linear_scratch);
-  rms_norm_backward(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.dnormed,
-                    buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.input_norm, hidden));
+  if (by_token) {
+    add_to_tokens(weights, block, layer, turn);
+  } else {
+    project_backward(weights, index, rows, layer, Write::kAdd, buffers, turn);
+  }
 }
 
 // From the losses to the gradient of the last residual stream, in dresidual.
@@ -120,6 +150,26 @@ void head_backward(const Weights& weights, const Block& block, float scale, Bloc
 }
 
 }  // namespace
+
+void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
+                                   LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  const ParameterLayout& layout = weights.layout();
+  const std::int64_t rows = tokens.rows();
+  LayerActivations place = buffers.layers.front();
+  place.qkv = dqkv;
+  embedding_forward(rows, config.hidden_size, tokens.inputs.data(), weights.at(layout.embed_tokens()), place.input);
+  rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), place.input,
+                   weights.at(layout.layer(0).input_norm), buffers.normed, place.input_inverse);
+  linear_backward_input(weights.qkv(0), rows, dqkv, buffers.dnormed, Write::kReplace, buffers.linear_scratch);
+  {
+    const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, 0));
+    project_backward(weights, 0, rows, place, Write::kReplace, buffers, turn);
+  }
+  const Turn turn(lane_turn, embedding_stage(config.num_hidden_layers));
+  embedding_backward(rows, config.hidden_size, tokens.inputs.data(), config.pad_token_id.value_or(-1),
+                     buffers.dresidual, turn.at(layout.embed_tokens()));
+}
 
 std::int64_t llama_backward_stages(const LlamaConfig& config) {
   return embedding_stage(config.num_hidden_layers) + 1;

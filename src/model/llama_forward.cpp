@@ -24,6 +24,20 @@ void attend(const Weights& weights, const Block& block, const LayerActivations& 
   }
 }
 
+// q, k, v of a layer, before rotation.
+void project(const Weights& weights, std::int64_t index, const Block& block, const LayerActivations& layer,
+             BlockBuffers& buffers) {
+  const LlamaConfig& config = weights.config();
+  const std::int64_t rows = block.rows();
+  if (index == 0 && block.token_qkv != nullptr) {
+    embedding_forward(rows, weights.attention().shape().qkv_width(), block.inputs.data(), block.token_qkv, layer.qkv);
+    return;
+  }
+  rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), layer.input,
+                   weights.at(weights.layout().layer(index).input_norm), buffers.normed, layer.input_inverse);
+  linear_forward(weights.qkv(index), rows, buffers.normed, layer.qkv, Write::kReplace, buffers.linear_scratch);
+}
+
 // x -> x + o(attention(norm(x))) -> that + down(swiglu(gate_up(norm(that))))
 void layer_forward(const Weights& weights, std::int64_t index, const Block& block, const LayerActivations& layer,
                    Rows output, BlockBuffers& buffers) {
@@ -32,9 +46,7 @@ void layer_forward(const Weights& weights, std::int64_t index, const Block& bloc
   const std::int64_t rows = block.rows();
   const auto eps = static_cast<float>(config.rms_norm_eps);
 
-  rms_norm_forward(rows, config.hidden_size, eps, layer.input, weights.at(offsets.input_norm), buffers.normed,
-                   layer.input_inverse);
-  linear_forward(weights.qkv(index), rows, buffers.normed, layer.qkv, Write::kReplace, buffers.linear_scratch);
+  project(weights, index, block, layer, buffers);
   attend(weights, block, layer, buffers.attention_scratch);
   copy_rows(rows, config.hidden_size, layer.input, layer.middle);
   linear_forward(weights.o(index), rows, layer.attention, layer.middle, Write::kAdd, buffers.linear_scratch);
@@ -63,6 +75,14 @@ void llama_forward(const Weights& weights, const Block& block, bool keep, BlockB
   }
   rms_norm_forward(block.rows(), config.hidden_size, static_cast<float>(config.rms_norm_eps), place(layers).input,
                    weights.at(weights.layout().final_norm()), buffers.normed, buffers.final_inverse);
+}
+
+void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuffers& buffers, Rows qkv) {
+  LayerActivations place = buffers.layers.front();
+  place.qkv = qkv;
+  embedding_forward(tokens.rows(), weights.config().hidden_size, tokens.inputs.data(),
+                    weights.at(weights.layout().embed_tokens()), place.input);
+  project(weights, 0, tokens, place, buffers);
 }
 
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers) {

@@ -8,8 +8,8 @@
 #include "base/aligned_buffer.h"
 #include "model/config.h"
 #include "model/parameters.h"
-#include "ops/linear.h"
 #include "ops/attention.h"
+#include "ops/linear.h"
 #include "ops/rope.h"
 
 namespace strider {

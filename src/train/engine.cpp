@@ -5,6 +5,7 @@
 #include <cmath>
 #include <deque>
 #include <new>
+#include <numeric>
 #include <string>
 
 #include "base/error.h"
@@ -19,6 +20,12 @@ namespace {
 constexpr std::int64_t kBlockRows = 256;
 // The last walks of a call go one by one, so that no thread is left with a large block when the others are done.
 constexpr std::size_t kSingleWalks = 8;
+// The first layer's q, k, v are made once a token where a call has at least this many positions for each, and no more
+// tokens than this, so that the sums for them stay in a near cache.
+constexpr std::int64_t kPositionsAToken = 2;
+constexpr std::int64_t kMostTokens = 4096;
+// Tokens that one thread takes at once for that.
+constexpr std::int64_t kTokensAtOnce = 96;
 // Floats that one thread updates at once.
 constexpr std::int64_t kUpdateFloats = 65536;
 
@@ -30,6 +37,12 @@ std::int64_t lane_count(const ParameterLayout& layout) {
 
 std::int64_t block_rows(const EngineSettings& settings) {
   return std::max(kBlockRows, settings.max_length);
+}
+
+std::int64_t token_qkv_floats(const LlamaConfig& config, const EngineSettings& settings) {
+  const std::int64_t positions = settings.walks_per_step * (settings.max_length - 1);
+  if (config.vocab_size > kMostTokens || config.vocab_size * kPositionsAToken > positions) return 0;
+  return config.vocab_size * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
 }
 
 // Walks [first, last) of a call, and the rows they make.
@@ -71,6 +84,14 @@ struct Worker {
       inputs.insert(inputs.end(), walk.begin(), walk.end());
       lengths.push_back(static_cast<std::int64_t>(walk.size()));
     }
+    return {lengths, inputs, {}};
+  }
+
+  // The tokens [first, last) themselves, to be looked at one by one.
+  Block load_tokens(std::int64_t first, std::int64_t last) {
+    inputs.resize(static_cast<std::size_t>(last - first));
+    std::iota(inputs.begin(), inputs.end(), static_cast<std::int32_t>(first));
+    lengths.clear();
     return {lengths, inputs, {}};
   }
 
@@ -121,6 +142,7 @@ struct Engine::State {
   std::deque<Worker> workers;
   std::deque<GradientLane> lanes;
   AlignedBuffer<float> first, second;
+  AlignedBuffer<float> token_qkv;  // empty where that never pays
   std::int64_t updates = 0;
   std::vector<UpdateUnit> units;
   std::vector<double> squares;  // of the gradient, a part for each run of kUpdateFloats
@@ -134,10 +156,12 @@ struct Engine::State {
         team(engine_settings.threads),
         first(static_cast<std::size_t>(weights.layout().total())),
         second(static_cast<std::size_t>(weights.layout().total())),
+        token_qkv(static_cast<std::size_t>(token_qkv_floats(config, settings))),
         units(list_updates(weights)) {
     for (int i = 0; i < settings.threads; ++i) workers.emplace_back(config, settings);
     for (std::int64_t i = 0; i < lane_count(weights.layout()); ++i) {
-      lanes.emplace_back(weights.layout().total(), llama_backward_stages(config));
+      lanes.emplace_back(weights.layout().total(), llama_backward_stages(config),
+                         static_cast<std::int64_t>(token_qkv.size()));
     }
     squares.resize(static_cast<std::size_t>((weights.layout().total() + kUpdateFloats - 1) / kUpdateFloats));
     blocks.reserve(static_cast<std::size_t>(settings.walks_per_step));
@@ -168,6 +192,48 @@ struct Engine::State {
       for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
         work(workers[static_cast<std::size_t>(member)], i);
       }
+    });
+  }
+
+  // Calls work(worker, i, first, last) for every run of kTokensAtOnce tokens.
+  template <class Work>
+  void share_out_tokens(const Work& work) {
+    const std::int64_t vocab = weights.config().vocab_size;
+    share_out((vocab + kTokensAtOnce - 1) / kTokensAtOnce, [&](Worker& worker, std::int64_t i) {
+      const std::int64_t begin = i * kTokensAtOnce;
+      work(worker, i, begin, std::min(vocab, begin + kTokensAtOnce));
+    });
+  }
+
+  // q, k, v of the first layer for every token, or null where the planned blocks have too few positions for that.
+  const float* project_tokens() {
+    std::int64_t positions = 0;
+    for (const BlockPlan& block : blocks) positions += block.rows;
+    const LlamaConfig& config = weights.config();
+    if (token_qkv.size() == 0 || positions < kPositionsAToken * config.vocab_size) return nullptr;
+    const std::int64_t width = weights.attention().shape().qkv_width();
+    share_out_tokens([&](Worker& worker, std::int64_t, std::int64_t begin, std::int64_t end) {
+      const Block tokens = worker.load_tokens(begin, end);
+      llama_project_tokens(weights, tokens, worker.buffers, {token_qkv.data() + begin * width, width});
+    });
+    return token_qkv.data();
+  }
+
+  // What came to them, from all lanes, on to the parameters.
+  void project_tokens_backward() {
+    const std::int64_t width = weights.attention().shape().qkv_width();
+    const auto walk_blocks = static_cast<std::int64_t>(blocks.size());
+    share_out_tokens([&](Worker& worker, std::int64_t i, std::int64_t begin, std::int64_t end) {
+      const float* at[16] = {};
+      for (std::int64_t lane = 0; lane < lanes_used; ++lane) {
+        at[lane] = lanes[static_cast<std::size_t>(lane)].token_gradient() + begin * width;
+      }
+      const Rows sum{worker.buffers.layers.front().qkv.data, width};
+      sum_gradients((end - begin) * width, at, lanes_used, sum.data);
+      const std::int64_t lane = i % lanes_used;
+      const std::int64_t blocks_before = (walk_blocks - lane + lanes_used - 1) / lanes_used;
+      llama_project_tokens_backward(weights, worker.load_tokens(begin, end), sum, worker.buffers,
+                                    {&lanes[static_cast<std::size_t>(lane)], blocks_before + i / lanes_used});
     });
   }
 
@@ -206,6 +272,7 @@ std::uint64_t Engine::memory_bytes(const LlamaConfig& config, const EngineSettin
   const auto threads = static_cast<std::uint64_t>(settings.threads);
   return Weights::memory_bytes(config, settings.max_length, true, settings.precision) +
          (lanes + 2) * floats * sizeof(float) +
+         (lanes + 1) * static_cast<std::uint64_t>(token_qkv_floats(config, settings)) * sizeof(float) +
          threads *
              BlockBuffers::memory_bytes(config, block_rows(settings), settings.max_length, true, settings.precision);
 }
@@ -256,17 +323,20 @@ void Engine::forward_backward(std::span<const WalkView> walks, double denominato
   const auto lanes = static_cast<std::int64_t>(state.lanes.size());
   const auto count = static_cast<std::int64_t>(state.blocks.size());
   const auto scale = static_cast<float>(1.0 / denominator);
+  state.lanes_used = std::min(lanes, count);
+  const float* token_qkv = state.project_tokens();
   state.share_out(count, [&](Worker& worker, std::int64_t i) {
     const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
     const auto first = static_cast<std::size_t>(plan.first);
     const auto size = static_cast<std::size_t>(plan.last - plan.first);
-    const Block block = worker.load(walks.subspan(first, size));
+    Block block = worker.load(walks.subspan(first, size));
+    block.token_qkv = token_qkv;
     llama_forward(state.weights, block, true, worker.buffers);
     llama_backward(state.weights, block, scale, worker.buffers,
                    {&state.lanes[static_cast<std::size_t>(i % lanes)], i / lanes});
     worker.sum_losses(walk_losses.subspan(first, size));
   });
-  state.lanes_used = std::min(lanes, count);
+  if (token_qkv != nullptr) state.project_tokens_backward();
   state.reduced = false;
 }
 
@@ -311,11 +381,13 @@ void Engine::update(double learning_rate, double max_grad_norm, const AdamWSetti
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
   State& state = *state_;
   state.plan(walks, 1);
+  const float* token_qkv = state.project_tokens();
   state.share_out(static_cast<std::int64_t>(state.blocks.size()), [&](Worker& worker, std::int64_t i) {
     const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
     const auto first = static_cast<std::size_t>(plan.first);
     const auto size = static_cast<std::size_t>(plan.last - plan.first);
-    const Block block = worker.load(walks.subspan(first, size));
+    Block block = worker.load(walks.subspan(first, size));
+    block.token_qkv = token_qkv;
     llama_forward(state.weights, block, false, worker.buffers);
     llama_losses(state.weights, block, worker.buffers);
     worker.sum_losses(walk_losses.subspan(first, size));

@@ -9,6 +9,12 @@
 namespace strider {
 namespace {
 
+double largest(const std::vector<float>& values) {
+  double most = 0.0;
+  for (const float value : values) most = std::max(most, std::abs(double{value}));
+  return most;
+}
+
 class Gradients : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -49,6 +55,38 @@ class Gradients : public testing::TestWithParam<const char*> {
     }
   }
 
+  std::vector<float> torch(const std::string& name) const {
+    const SafetensorsFile expected(folder / "expected.safetensors");
+    const TensorEntry* entry = expected.find(name);
+    EXPECT_NE(entry, nullptr) << name;
+    std::vector<float> values(static_cast<std::size_t>(entry->elements()));
+    expected.read(*entry, values);
+    return values;
+  }
+
+  // The batch `copies` times in one step has the same mean loss and the same gradient. Returns the walks' losses.
+  std::vector<double> expect_torch(int copies) {
+    const std::vector<WalkView> once = views;
+    for (int copy = 1; copy < copies; ++copy) views.insert(views.end(), once.begin(), once.end());
+    predicted *= copies;
+    const auto model = engine(2);
+    std::vector<double> losses(views.size());
+    model->forward_backward(views, predicted, losses);
+    double loss = 0.0;
+    for (const double sum : losses) loss += sum / predicted;
+    EXPECT_NEAR(loss, torch("loss")[0], 1e-5);
+    for (const ParameterInfo& tensor : model->layout().tensors()) {
+      const std::vector<float> gradient = torch("grad." + tensor.name);
+      EXPECT_EQ(static_cast<std::int64_t>(gradient.size()), tensor.size);
+      const double tolerance = 1e-5 * largest(gradient);
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        EXPECT_NEAR(model->gradient()[static_cast<std::size_t>(tensor.offset) + i], gradient[i], tolerance)
+            << tensor.name;
+      }
+    }
+    return losses;
+  }
+
   std::filesystem::path folder;
   LlamaConfig config;
   std::vector<std::vector<std::int32_t>> batch;
@@ -58,24 +96,9 @@ class Gradients : public testing::TestWithParam<const char*> {
 
 INSTANTIATE_TEST_SUITE_P(Golden, Gradients, testing::Values("gradients", "gradients_gqa_tied"));
 
-double largest(const std::vector<float>& values) {
-  double most = 0.0;
-  for (const float value : values) most = std::max(most, std::abs(double{value}));
-  return most;
-}
-
-TEST_P(Gradients, EqualTorch) {
-  const auto model = engine(2);
-  const SafetensorsFile expected(folder / "expected.safetensors");
-  auto read = [&](const std::string& name) {
-    const TensorEntry* entry = expected.find(name);
-    EXPECT_NE(entry, nullptr) << name;
-    std::vector<float> values(static_cast<std::size_t>(entry->elements()));
-    expected.read(*entry, values);
-    return values;
-  };
-  const std::vector<float> logits = read("logits");  // [walks, 16, vocab]
-  const std::vector<float> ours = model->logits(views);
+TEST_P(Gradients, LogitsEqualTorch) {
+  const std::vector<float> logits = torch("logits");  // [walks, 16, vocab]
+  const std::vector<float> ours = engine(2)->logits(views);
   const auto vocab = static_cast<std::size_t>(config.vocab_size);
   const double bound = 1e-5 * largest(logits);
   std::size_t row = 0;
@@ -87,20 +110,20 @@ TEST_P(Gradients, EqualTorch) {
       }
     }
   }
-  std::vector<double> losses(views.size());
-  model->forward_backward(views, predicted, losses);
-  double loss = 0.0;
-  for (const double sum : losses) loss += sum / predicted;
-  EXPECT_NEAR(loss, read("loss")[0], 1e-5);
-  for (const ParameterInfo& tensor : model->layout().tensors()) {
-    const std::vector<float> gradient = read("grad." + tensor.name);
-    ASSERT_EQ(static_cast<std::int64_t>(gradient.size()), tensor.size);
-    const double tolerance = 1e-5 * largest(gradient);
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      ASSERT_NEAR(model->gradient()[static_cast<std::size_t>(tensor.offset) + i], gradient[i], tolerance)
-          << tensor.name;
-    }
-  }
+}
+
+TEST_P(Gradients, EqualTorch) {
+  expect_torch(1);
+}
+
+// Where there are several positions for each token, the first q, k, v are made once a token.
+TEST_P(Gradients, EqualTorchWithManyPositionsAToken) {
+  const std::vector<WalkView> once = views;
+  std::vector<double> losses_once(once.size());
+  engine(2)->forward_backward(once, predicted, losses_once);
+  const int copies = 1 + static_cast<int>(4 * static_cast<double>(config.vocab_size) / predicted);
+  const std::vector<double> losses = expect_torch(copies);
+  for (std::size_t i = 0; i < losses.size(); ++i) EXPECT_EQ(losses[i], losses_once[i % once.size()]) << i;
 }
 
 TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {
