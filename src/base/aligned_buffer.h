@@ -30,8 +30,8 @@ class AlignedBuffer {
     const bool large = bytes >= kHugePage;
     void* memory = std::aligned_alloc(large ? kHugePage : kCacheLine, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    // A step goes through more small pages than a processor can keep in mind, and its prefetching stops at each. This is
-    // advice: a system that has no huge pages says so, and nothing is lost.
+    // A step goes through more small pages than a processor can keep in mind, and its prefetching stops at each. This
+    // is advice: a system that has no huge pages says so, and nothing is lost.
     if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
     std::memset(memory, 0, bytes);
     data_.reset(static_cast<T*>(memory));
