@@ -1,7 +1,6 @@
 #include "io/atomic_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "io/file_steps.h"
 
 namespace strider {
 namespace {
@@ -18,28 +18,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = 1 << 20;
 
-std::string advice_for(int error_number) {
-  if (error_number == ENOSPC || error_number == EDQUOT) return "Free some space there and run the same command again.";
-  if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
-    return "Choose a folder that you may write to, or change its permissions.";
-  }
-  return {};
-}
-
-[[noreturn]] void fail(const char* what, int error_number, const fs::path& file) {
-  throw system_error(what, error_number, {.file = file.string(), .place = {}, .advice = advice_for(error_number)});
-}
-
 void make_folders(const fs::path& folder) {
   if (folder.empty()) return;
   std::error_code status;
   fs::create_directories(folder, status);
-  if (status) fail("cannot make the folder", status.value(), folder);
-}
-
-// Beside its place, so that the rename stays on one filesystem; hidden, and named after the process that writes it.
-fs::path partial_name(const fs::path& place) {
-  return place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid());
+  if (status) fail_on_file("cannot make the folder", status.value(), folder);
 }
 
 // A folder behind a link is replaced where it is, and the link stays.
@@ -48,7 +31,7 @@ fs::path real_place(const fs::path& folder) {
   std::error_code status;
   if (!fs::is_symlink(place, status)) return place;
   fs::path real = fs::canonical(place, status);
-  if (status) fail("cannot follow the link", status.value(), place);
+  if (status) fail_on_file("cannot follow the link", status.value(), place);
   return real;
 }
 
@@ -57,7 +40,7 @@ bool folder_stands_at(const fs::path& place) {
   std::error_code status;
   const fs::file_type type = fs::symlink_status(place, status).type();
   if (type == fs::file_type::not_found) return false;
-  if (type == fs::file_type::none) fail("cannot look at the folder", status.value(), place);
+  if (type == fs::file_type::none) fail_on_file("cannot look at the folder", status.value(), place);
   if (type == fs::file_type::directory) return true;
   throw Error("something that is no folder stands where a folder is to be written",
               {.file = place.string(), .place = {}, .advice = "Move it away, or choose another place."});
@@ -66,18 +49,18 @@ bool folder_stands_at(const fs::path& place) {
 // fsync of a file or a folder. Folders of filesystems that cannot sync them (EINVAL) have nothing to lose.
 void flush_to_disk(const fs::path& path, bool folder) {
   const int descriptor = open(path.c_str(), folder ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("cannot open what was just written", errno, path);
+  if (descriptor < 0) fail_on_file("cannot open what was just written", errno, path);
   const int result = fsync(descriptor);
   const int error_number = errno;
   close(descriptor);
-  if (result != 0 && !(folder && error_number == EINVAL)) fail("cannot flush to the disk", error_number, path);
+  if (result != 0 && !(folder && error_number == EINVAL)) fail_on_file("cannot flush to the disk", error_number, path);
 }
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& file) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("cannot write the file", errno, file);
+    if (written < 0) fail_on_file("cannot write the file", errno, file);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -95,7 +78,7 @@ void flush_tree(const fs::path& folder) {
     if (type == fs::file_type::regular) flush_to_disk(entry->path(), false);
     if (type == fs::file_type::directory) flush_to_disk(entry->path(), true);
   }
-  if (status) fail("cannot list what was just written", status.value(), folder);
+  if (status) fail_on_file("cannot list what was just written", status.value(), folder);
   flush_to_disk(folder, true);
 }
 
@@ -103,15 +86,15 @@ void flush_tree(const fs::path& folder) {
 // folders under hidden names and none under the right one; a failure puts the old one back.
 void replace_in_two_steps(const fs::path& partial, const fs::path& folder) {
   const fs::path aside = partial.string() + ".old";
-  if (rename(folder.c_str(), aside.c_str()) != 0) fail("cannot move the old folder aside", errno, folder);
+  if (rename(folder.c_str(), aside.c_str()) != 0) fail_on_file("cannot move the old folder aside", errno, folder);
   if (rename(partial.c_str(), folder.c_str()) != 0) {
     const int error_number = errno;
-    if (rename(aside.c_str(), folder.c_str()) != 0) fail("cannot put the old folder back", errno, aside);
-    fail("cannot put the folder in its place", error_number, folder);
+    if (rename(aside.c_str(), folder.c_str()) != 0) fail_on_file("cannot put the old folder back", errno, aside);
+    fail_on_file("cannot put the folder in its place", error_number, folder);
   }
   std::error_code status;
   fs::remove_all(aside, status);
-  if (status) fail("cannot remove what was replaced", status.value(), aside);
+  if (status) fail_on_file("cannot remove what was replaced", status.value(), aside);
 }
 
 }  // namespace
@@ -125,7 +108,7 @@ void write_file_atomically(const fs::path& file, std::string_view bytes) {
 AtomicFile::AtomicFile(fs::path file) : file_(std::move(file)), partial_(partial_name(file_)) {
   make_folders(file_.parent_path());
   descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("cannot write the file", errno, file_);
+  if (descriptor_ < 0) fail_on_file("cannot write the file", errno, file_);
   buffer_.reserve(kBufferBytes);
 }
 
@@ -151,18 +134,18 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
-  if (fsync(descriptor_) != 0) fail("cannot flush the file to the disk", errno, file_);
+  if (fsync(descriptor_) != 0) fail_on_file("cannot flush the file to the disk", errno, file_);
   if (close(descriptor_) != 0) {
     const int error_number = errno;
     descriptor_ = -1;
     unlink(partial_.c_str());
-    fail("cannot close the file", error_number, file_);
+    fail_on_file("cannot close the file", error_number, file_);
   }
   descriptor_ = -1;
   if (rename(partial_.c_str(), file_.c_str()) != 0) {
     const int error_number = errno;
     unlink(partial_.c_str());
-    fail("cannot put the file in its place", error_number, file_);
+    fail_on_file("cannot put the file in its place", error_number, file_);
   }
   flush_parent(file_);
 }
@@ -172,7 +155,7 @@ AtomicFolder::AtomicFolder(fs::path folder) : folder_(real_place(folder)), parti
   folder_stands_at(folder_);
   std::error_code status;
   fs::remove_all(partial_, status);
-  if (mkdir(partial_.c_str(), 0777) != 0) fail("cannot make the folder", errno, folder_);
+  if (mkdir(partial_.c_str(), 0777) != 0) fail_on_file("cannot make the folder", errno, folder_);
 }
 
 AtomicFolder::~AtomicFolder() {
@@ -190,14 +173,15 @@ void AtomicFolder::commit() {
     flush_parent(folder_);
     std::error_code status;
     fs::remove_all(partial_, status);  // the old one
-    if (status) fail("cannot remove what was replaced", status.value(), partial_);
+    if (status) fail_on_file("cannot remove what was replaced", status.value(), partial_);
     return;
   }
-  if (errno != ENOENT && errno != EINVAL && errno != ENOSYS) fail("cannot put the folder in its place", errno, folder_);
+  if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
+    fail_on_file("cannot put the folder in its place", errno, folder_);
   if (replaces) {
     replace_in_two_steps(partial_, folder_);
   } else if (rename(partial_.c_str(), folder_.c_str()) != 0) {
-    fail("cannot put the folder in its place", errno, folder_);
+    fail_on_file("cannot put the folder in its place", errno, folder_);
   }
   committed_ = true;
   flush_parent(folder_);
@@ -208,13 +192,13 @@ void remove_atomically(const fs::path& path) {
   const fs::path partial = partial_name(place);
   std::error_code status;
   fs::remove_all(partial, status);
-  if (status) fail("cannot remove what an earlier writer left", status.value(), partial);
+  if (status) fail_on_file("cannot remove what an earlier writer left", status.value(), partial);
   if (rename(place.c_str(), partial.c_str()) != 0) {
     if (errno == ENOENT) return;
-    fail("cannot remove", errno, place);
+    fail_on_file("cannot remove", errno, place);
   }
   fs::remove_all(partial, status);
-  if (status) fail("cannot remove", status.value(), partial);
+  if (status) fail_on_file("cannot remove", status.value(), partial);
 }
 
 }  // namespace strider

@@ -12,7 +12,9 @@
 #include <memory>
 
 #include "base/error.h"
+#include "io/large_file.h"
 #include "io/npy_header.h"
+#include "io/zip_sink.h"
 
 namespace strider {
 namespace {
@@ -25,6 +27,7 @@ constexpr std::string_view kSuffix = ".npy";
 constexpr std::string_view kFloat32 = "<f4";
 constexpr std::uint64_t kLongestHeader = 1 << 20;
 constexpr std::uint64_t kMostInflation = 1040;  // deflate makes at most 1032 bytes of one
+constexpr const char* kCannotWrite = "cannot write the .npz archive";
 constexpr const char* kDamaged = "The file is damaged; make it again.";
 // 1980-01-01 00:00, what numpy gives every entry: the same arrays are the same bytes whenever they are written.
 constexpr zip_uint16_t kDosTime = 0;
@@ -44,18 +47,6 @@ using Archive = std::unique_ptr<zip_t, Discard>;
   ErrorDetails details{.file = file.string(), .place = place, .advice = std::move(advice)};
   if (system) throw system_error(message, number, std::move(details));
   throw Error(fmt::format("{}: {}", message, zip_error_strerror(error)), std::move(details));
-}
-
-Archive open_archive(const fs::path& file, int flags, const std::string& message) {
-  int code = 0;
-  Archive archive(zip_open(file.c_str(), flags, &code));
-  if (!archive) {
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    const std::unique_ptr<zip_error_t, decltype(&zip_error_fini)> clean(&error, &zip_error_fini);
-    fail(&error, message, file, {});
-  }
-  return archive;
 }
 
 std::uint64_t row_floats(const NpzArray& array) {
@@ -160,17 +151,17 @@ void add_entry(zip_t* archive, const NpzArray& array, Writing& writing, const fs
   const std::string name = array.name + std::string(kSuffix);
   auto entry = std::make_unique<EntrySource>(array, writing);
   zip_source_t* source = zip_source_function(archive, &EntrySource::serve, entry.get());
-  if (source == nullptr) fail(zip_get_error(archive), "cannot write the archive", file, array.name);
+  if (source == nullptr) fail(zip_get_error(archive), kCannotWrite, file, array.name);
   static_cast<void>(entry.release());  // the source's now
   const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
-    fail(zip_get_error(archive), "cannot write the archive", file, array.name);
+    fail(zip_get_error(archive), kCannotWrite, file, array.name);
   }
   const auto at = static_cast<zip_uint64_t>(index);
   if (zip_set_file_compression(archive, at, ZIP_CM_STORE, 0) != 0 ||
       zip_file_set_dostime(archive, at, kDosTime, kDosDate, 0) != 0) {
-    fail(zip_get_error(archive), "cannot write the archive", file, array.name);
+    fail(zip_get_error(archive), kCannotWrite, file, array.name);
   }
 }
 
@@ -261,8 +252,34 @@ class EntryReader {
   std::string extra_;  // values that were read with the header
 };
 
+struct EndError {
+  void operator()(zip_error_t* error) const { zip_error_fini(error); }
+};
+
 Archive open_for_reading(const fs::path& file) {
-  return open_archive(file, ZIP_RDONLY, "cannot open the .npz archive");
+  int code = 0;
+  Archive archive(zip_open(file.c_str(), ZIP_RDONLY, &code));
+  if (!archive) {
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    const std::unique_ptr<zip_error_t, EndError> end(&error);
+    fail(&error, "cannot open the .npz archive", file, {});
+  }
+  return archive;
+}
+
+Archive open_for_writing(ZipSink& sink, const fs::path& file) {
+  zip_error_t error;
+  zip_error_init(&error);
+  const std::unique_ptr<zip_error_t, EndError> end(&error);
+  zip_source_t* source = sink.make_source(&error);
+  if (source == nullptr) fail(&error, kCannotWrite, file, {});
+  Archive archive(zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error));
+  if (!archive) {
+    zip_source_free(source);
+    fail(&error, kCannotWrite, file, {});
+  }
+  return archive;
 }
 
 }  // namespace
@@ -277,11 +294,14 @@ void write_npz(const fs::path& file, const std::vector<NpzArray>& arrays, std::i
   }
   writing.piece.resize(longest);
 
-  Archive archive = open_archive(file, ZIP_CREATE | ZIP_TRUNCATE, "cannot write the .npz archive");
+  LargeFile target(file);
+  ZipSink sink(target);
+  Archive archive = open_for_writing(sink, file);
   for (const NpzArray& array : arrays) add_entry(archive.get(), array, writing, file);
   if (zip_close(archive.get()) != 0) {
     if (writing.thrown) std::rethrow_exception(writing.thrown);
-    fail(zip_get_error(archive.get()), "cannot write the .npz archive", file, {});
+    if (sink.thrown()) std::rethrow_exception(sink.thrown());
+    fail(zip_get_error(archive.get()), kCannotWrite, file, {});
   }
   static_cast<void>(archive.release());  // zip_close has freed it
 }

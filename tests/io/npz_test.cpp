@@ -1,18 +1,19 @@
 #include "io/npz.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <numeric>
 
 #include "base/error.h"
+#include "file_size_limit.h"
 #include "golden.h"
+#include "io/large_file.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
+using test::FileSizeLimit;
 using test::ScratchFolder;
 
 std::int64_t values_of(const std::vector<std::int64_t>& shape) {
@@ -36,25 +37,6 @@ std::string message_of(const std::function<void()>& action) {
   }
   return "nothing was thrown";
 }
-
-// For its lifetime no file of this process may grow past `bytes`: a disk that is full, without filling one.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    before_ = std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &limit_);
-    const rlimit lower{bytes, limit_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &lower);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &limit_);
-    std::signal(SIGXFSZ, before_);
-  }
-
- private:
-  rlimit limit_{};
-  void (*before_)(int) = nullptr;
-};
 
 std::int64_t entries_in(const fs::path& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
@@ -129,6 +111,35 @@ TEST(Npz, LeavesNothingWhenTheDiskIsFull) {
   {
     const FileSizeLimit limit(100'000);
     message = message_of([&] { write_npz(scratch / "a.npz", {counting("a", {100'000, 4})}, 1000); });
+  }
+  EXPECT_NE(message.find("a.npz"), std::string::npos) << message;
+  EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+  EXPECT_EQ(entries_in(scratch.path()), 0);
+}
+
+// Past the buffer of what it is written with: the first headers are completed on the disk, the last ones in memory.
+TEST(Npz, ReadsWhatIsLargerThanTheBuffer) {
+  const ScratchFolder scratch;
+  const fs::path file = scratch / "a.npz";
+  const std::vector<NpzArray> arrays = {counting("first", {3, 1'000'000}), counting("second", {700, 1000}, 5.0F),
+                                        counting("third", {11}, 7.0F)};
+  write_npz(file, arrays, 2);
+  EXPECT_GT(fs::file_size(file), 3 * LargeFile::kBufferBytes);
+  ASSERT_EQ(read_npz_entries(file).size(), 3U);
+  for (const NpzArray& array : arrays) {
+    std::vector<float> expected(static_cast<std::size_t>(values_of(array.shape)));
+    array.fill(0, array.shape[0], expected.data());
+    EXPECT_EQ(read_npz_floats(file, array.name).values, expected) << array.name;
+  }
+  EXPECT_EQ(entries_in(scratch.path()), 1);
+}
+
+TEST(Npz, LeavesNothingWhenTheDiskIsFullFarIntoTheFile) {
+  const ScratchFolder scratch;
+  std::string message;
+  {
+    const FileSizeLimit limit(2 * LargeFile::kBufferBytes + 5000);
+    message = message_of([&] { write_npz(scratch / "a.npz", {counting("a", {3'000'000, 1})}, 1000); });
   }
   EXPECT_NE(message.find("a.npz"), std::string::npos) << message;
   EXPECT_NE(message.find("File too large"), std::string::npos) << message;

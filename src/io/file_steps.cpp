@@ -1,0 +1,31 @@
+#include "io/file_steps.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace strider {
+namespace {
+
+std::string advice_for(int error_number) {
+  if (error_number == ENOSPC || error_number == EDQUOT) return "Free some space there and run the same command again.";
+  if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
+    return "Choose a folder that you may write to, or change its permissions.";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::filesystem::path partial_name(const std::filesystem::path& place) {
+  return place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid());
+}
+
+void fail_on_file(const char* what, int error_number, const std::filesystem::path& file) {
+  throw system_error(what, error_number, {.file = file.string(), .place = {}, .advice = advice_for(error_number)});
+}
+
+}  // namespace strider

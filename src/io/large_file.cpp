@@ -1,0 +1,141 @@
+#include "io/large_file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+#include "io/file_steps.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMemoryAlignment = 4096;  // what direct writes ask of any disk in use
+constexpr const char* kCannotWrite = "cannot write the file";
+
+/// Whether the buffer may be written past the page cache. Systems that do not tell are taken to say no.
+bool takes_direct_writes(int descriptor, const fs::path& file) {
+#ifdef STATX_DIOALIGN
+  struct statx about {};
+  if (statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &about) != 0) {
+    fail_on_file("cannot look at the file", errno, file);
+  }
+  return (about.stx_mask & STATX_DIOALIGN) != 0 && about.stx_dio_offset_align != 0 &&
+         LargeFile::kBufferBytes % about.stx_dio_offset_align == 0 && kMemoryAlignment % about.stx_dio_mem_align == 0;
+#else
+  static_cast<void>(descriptor);
+  static_cast<void>(file);
+  return false;
+#endif
+}
+
+/// What one call wrote; throws unless it failed with `allowed`, which is nothing written.
+std::size_t write_once(int descriptor, std::uint64_t at, std::string_view bytes, const fs::path& file,
+                       int allowed = 0) {
+  ssize_t written = -1;
+  do {
+    written = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
+  } while (written < 0 && errno == EINTR);
+  if (written >= 0) return static_cast<std::size_t>(written);
+  if (errno != allowed) fail_on_file(kCannotWrite, errno, file);
+  return 0;
+}
+
+}  // namespace
+
+LargeFile::LargeFile(fs::path file)
+    : file_(std::move(file)),
+      partial_(partial_name(file_)),
+      buffer_(static_cast<char*>(std::aligned_alloc(kMemoryAlignment, kBufferBytes))) {
+  if (!buffer_) throw std::bad_alloc();
+  descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_on_file(kCannotWrite, errno, file_);
+}
+
+LargeFile::~LargeFile() {
+  if (direct_ >= 0) close(direct_);
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  unlink(partial_.c_str());
+}
+
+void LargeFile::append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min(bytes.size(), kBufferBytes - buffered_);
+    std::memcpy(buffer_.get() + buffered_, bytes.data(), count);
+    buffered_ += count;
+    bytes.remove_prefix(count);
+    if (buffered_ == kBufferBytes) flush();
+  }
+}
+
+void LargeFile::overwrite(std::uint64_t at, std::string_view bytes) {
+  if (at > size() || bytes.size() > size() - at) {
+    throw Error("bytes past the end of the file cannot be corrected",
+                {.file = file_.string(), .place = {}, .advice = {}});
+  }
+  const std::uint64_t on_disk = at < flushed_ ? std::min<std::uint64_t>(flushed_ - at, bytes.size()) : 0;
+  write_at(at, bytes.substr(0, on_disk));
+  if (on_disk == bytes.size()) return;
+  std::memcpy(buffer_.get() + (at + on_disk - flushed_), bytes.data() + on_disk, bytes.size() - on_disk);
+}
+
+void LargeFile::flush() {
+  if (buffered_ < kBufferBytes) {
+    write_at(flushed_, {buffer_.get(), buffered_});
+  } else {
+    if (flushed_ == 0) open_direct();
+    const std::string_view bytes(buffer_.get(), kBufferBytes);
+    // Where less than all fits (a full disk, a limit on the size of files), what is left need not begin or end where a
+    // direct write may, and a direct write is refused as invalid: the ordinary write says what is wrong.
+    const std::size_t direct = direct_ < 0 ? 0 : write_once(direct_, flushed_, bytes, file_, EINVAL);
+    write_at(flushed_ + direct, bytes.substr(direct));
+  }
+  flushed_ += buffered_;
+  buffered_ = 0;
+}
+
+void LargeFile::open_direct() {
+  if (getenv("NODIRECT") || !takes_direct_writes(descriptor_, file_)) return;
+  direct_ = open(partial_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+  if (direct_ < 0) fail_on_file(kCannotWrite, errno, file_);
+}
+
+void LargeFile::write_at(std::uint64_t at, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t written = write_once(descriptor_, at, bytes, file_);
+    bytes.remove_prefix(written);
+    at += written;
+  }
+}
+
+void LargeFile::close_all() {
+  const int direct_result = direct_ < 0 ? 0 : close(std::exchange(direct_, -1));
+  int error_number = errno;
+  const int result = close(std::exchange(descriptor_, -1));
+  if (direct_result == 0) error_number = errno;
+  if (direct_result == 0 && result == 0) return;
+  unlink(partial_.c_str());
+  fail_on_file("cannot close the file", error_number, file_);
+}
+
+void LargeFile::commit() {
+  flush();
+  close_all();
+  if (rename(partial_.c_str(), file_.c_str()) != 0) {
+    const int error_number = errno;
+    unlink(partial_.c_str());
+    fail_on_file("cannot put the file in its place", error_number, file_);
+  }
+}
+
+}  // namespace strider
