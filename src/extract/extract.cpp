@@ -116,7 +116,7 @@ class Pieces {
 double write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::path& file,
                     const std::function<void(const TokenArray&)>& on_array) {
   ThreadTeam team(plan.settings.threads);
-  TokenStates states(weights, plan.token_ids, team.size());
+  TokenStates states(weights, plan.token_ids, plan.arrays, team.size());
   Pieces pieces(plan, states, team);
   {
     PiecesAhead ahead(static_cast<std::int64_t>(piece_floats(plan)), [&](float* out) { return pieces.next(out); });
@@ -150,7 +150,7 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
     plan.array_bytes += static_cast<std::uint64_t>(tokens * array.width) * sizeof(float);
   }
   plan.memory_bytes = Weights::memory_bytes(plan.config, 1, false) +
-                      TokenStates::memory_bytes(plan.config, tokens, settings.threads) +
+                      TokenStates::memory_bytes(plan.config, tokens, plan.arrays, settings.threads) +
                       2 * piece_floats(plan) * sizeof(float);  // one is made while one is written
   return plan;
 }

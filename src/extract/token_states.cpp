@@ -1,7 +1,10 @@
 #include "extract/token_states.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/error.h"
 #include "ops/embedding.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
@@ -24,8 +27,7 @@ ConstRows linear_columns(const PackedLinear& weight, std::int64_t first, std::in
 }
 
 std::int64_t wide_floats(const LlamaConfig& config) {
-  return std::max({2 * config.intermediate_size, config.intermediate_size + kPanel,
-                   config.num_key_value_heads * config.head_dim + kPanel});
+  return std::max(2 * config.intermediate_size, config.num_key_value_heads * config.head_dim + kPanel);
 }
 
 std::int64_t scratch_floats(const LlamaConfig& config) {
@@ -33,16 +35,29 @@ std::int64_t scratch_floats(const LlamaConfig& config) {
          config.intermediate_size + 1;
 }
 
+std::int64_t up_floats(const LlamaConfig& config, std::int64_t tokens, std::span<const TokenArray> arrays) {
+  const auto asked = [&](Representation what) {
+    return std::ranges::find(arrays, what, &TokenArray::what) != arrays.end();
+  };
+  return asked(Representation::kFfnGate) && asked(Representation::kFfnUp) ? tokens * config.intermediate_size : 0;
+}
+
+void expect_order(bool in_order, const char* what) {
+  if (!in_order) throw Error(fmt::format("{} is asked for again, or after what follows it", what));
+}
+
 }  // namespace
 
-TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> ids, int workers)
+TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> ids, std::span<const TokenArray> arrays,
+                         int workers)
     : weights_(weights),
       ids_(ids),
-      input_(ids.size() * static_cast<std::size_t>(weights.config().hidden_size)),
-      middle_(input_.size()),
-      output_(input_.size()),
+      up_(static_cast<std::size_t>(up_floats(weights.config(), tokens(), arrays))),
       progress_(static_cast<std::size_t>(blocks())) {
   const LlamaConfig& config = weights.config();
+  for (auto& stream : streams_) {
+    stream = AlignedBuffer<float>(ids.size() * static_cast<std::size_t>(config.hidden_size));
+  }
   auto block_of = [](std::int64_t width) { return AlignedBuffer<float>(static_cast<std::size_t>(kBlock * width)); };
   for (int worker = 0; worker < workers; ++worker) {
     scratch_.push_back({.normed = block_of(config.hidden_size),
@@ -54,8 +69,10 @@ TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> i
   }
 }
 
-std::uint64_t TokenStates::memory_bytes(const LlamaConfig& config, std::int64_t tokens, int workers) {
-  return static_cast<std::uint64_t>(3 * tokens * config.hidden_size + workers * kBlock * scratch_floats(config)) *
+std::uint64_t TokenStates::memory_bytes(const LlamaConfig& config, std::int64_t tokens,
+                                        std::span<const TokenArray> arrays, int workers) {
+  return static_cast<std::uint64_t>(2 * tokens * config.hidden_size + up_floats(config, tokens, arrays) +
+                                    workers * kBlock * scratch_floats(config)) *
          sizeof(float);
 }
 
@@ -63,9 +80,14 @@ std::int64_t TokenStates::block_rows(std::int64_t block) const {
   return std::min(kBlock, tokens() - block * kBlock);
 }
 
-Rows TokenStates::rows_of(AlignedBuffer<float>& buffer, std::int64_t block) {
+Rows TokenStates::stream(std::int64_t layer, std::int64_t block) {
   const std::int64_t hidden = weights_.config().hidden_size;
-  return {buffer.data() + block * kBlock * hidden, hidden};
+  return {streams_[static_cast<std::size_t>(layer % 2)].data() + block * kBlock * hidden, hidden};
+}
+
+Rows TokenStates::up_of(std::int64_t block) {
+  const std::int64_t ffn = weights_.config().intermediate_size;
+  return {up_.data() + block * kBlock * ffn, ffn};
 }
 
 void TokenStates::norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const {
@@ -87,18 +109,21 @@ void TokenStates::compute(const TokenArray& array, std::int64_t block, int worke
       copy_rows(rows, array.width, attention_output(block, scratch), out);
       break;
     case Representation::kFfnGate:
+      copy_rows(rows, array.width, feed_forward(block, scratch), out);
+      break;
     case Representation::kFfnUp:
-      copy_rows(rows, array.width, ffn_half(array.what == Representation::kFfnUp, block, scratch), out);
+      copy_rows(rows, array.width,
+                up_.size() > 0 ? ConstRows(up_of(block)) : feed_forward(block, scratch).from(0, array.width), out);
       break;
     case Representation::kAfterBlock:
       need_output(block, scratch);
-      copy_rows(rows, array.width, rows_of(output_, block), out);
+      copy_rows(rows, array.width, stream(array.layer + 1, block), out);
       break;
     case Representation::kResidualBefore:
-      copy_rows(rows, array.width, rows_of(input_, block), out);
+      copy_rows(rows, array.width, stream(array.layer, block), out);
       break;
     case Representation::kFinalHidden:
-      norm(rows, rows_of(input_, block), weights_.layout().final_norm(), scratch, out);
+      norm(rows, stream(array.layer, block), weights_.layout().final_norm(), scratch, out);
       break;
     case Representation::kInputEmbeds:
       break;
@@ -111,30 +136,29 @@ void TokenStates::embed(std::int64_t block, Rows out) const {
 }
 
 void TokenStates::reach(std::int64_t layer, std::int64_t block, Scratch& scratch) {
-  Progress& progress = progress_[static_cast<std::size_t>(block)];
-  const std::int64_t rows = block_rows(block);
-  const std::int64_t hidden = weights_.config().hidden_size;
+  Progress& progress = progress_of(block);
+  expect_order(layer >= progress.layer, "a layer");
   if (!progress.has_input) {
-    embed(block, rows_of(input_, block));
+    embed(block, stream(0, block));
     progress.has_input = true;
   }
   while (progress.layer < layer) {
     need_output(block, scratch);
-    copy_rows(rows, hidden, rows_of(output_, block), rows_of(input_, block));
     progress = {.layer = progress.layer + 1, .has_input = true};
   }
 }
 
 ConstRows TokenStates::attention_output(std::int64_t block, Scratch& scratch) {
   const LlamaConfig& config = weights_.config();
-  Progress& progress = progress_[static_cast<std::size_t>(block)];
+  Progress& progress = progress_of(block);
+  expect_order(!progress.has_middle, "the attention's output");
   const std::int64_t rows = block_rows(block);
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t head = config.head_dim;
   const std::int64_t query_heads = config.num_attention_heads;
   const std::int64_t group = query_heads / config.num_key_value_heads;
-  const Rows input = rows_of(input_, block);
-  const Rows middle = rows_of(middle_, block);
+  const Rows input = stream(progress.layer, block);
+  const Rows middle = stream(progress.layer + 1, block);
   const Rows normed{scratch.normed.data(), hidden};
   const Rows heads{scratch.heads.data(), query_heads * head};
   const Rows output{scratch.attention.data(), hidden};
@@ -156,37 +180,34 @@ ConstRows TokenStates::attention_output(std::int64_t block, Scratch& scratch) {
 }
 
 void TokenStates::need_middle(std::int64_t block, Scratch& scratch) {
-  if (!progress_[static_cast<std::size_t>(block)].has_middle) attention_output(block, scratch);
-}
-
-ConstRows TokenStates::ffn_half(bool up, std::int64_t block, Scratch& scratch) {
-  const LlamaConfig& config = weights_.config();
-  const std::int64_t layer = progress_[static_cast<std::size_t>(block)].layer;
-  const Rows normed{scratch.normed.data(), config.hidden_size};
-  need_middle(block, scratch);
-  norm(block_rows(block), rows_of(middle_, block), weights_.layout().layer(layer).post_norm, scratch, normed);
-  return linear_columns(weights_.gate_up(layer), up ? config.intermediate_size : 0, config.intermediate_size,
-                        block_rows(block), normed, scratch.wide);
+  if (!progress_of(block).has_middle) attention_output(block, scratch);
 }
 
 void TokenStates::need_output(std::int64_t block, Scratch& scratch) {
+  if (!progress_of(block).has_output) feed_forward(block, scratch);
+}
+
+// Returns gate and up side by side, [rows, 2 * intermediate]. Whoever asks for one of them, the block's output comes
+// out of both now: it is needed at the latest for the final hidden states.
+ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch) {
   const LlamaConfig& config = weights_.config();
-  Progress& progress = progress_[static_cast<std::size_t>(block)];
-  if (progress.has_output) return;
+  Progress& progress = progress_of(block);
+  expect_order(!progress.has_output, "the feed-forward");
   const std::int64_t rows = block_rows(block);
   const std::int64_t ffn = config.intermediate_size;
   const Rows normed{scratch.normed.data(), config.hidden_size};
   const Rows gate_up{scratch.wide.data(), 2 * ffn};
   const Rows act{scratch.act.data(), ffn};
-  const Rows output = rows_of(output_, block);
 
   need_middle(block, scratch);
-  norm(rows, rows_of(middle_, block), weights_.layout().layer(progress.layer).post_norm, scratch, normed);
+  const Rows output = stream(progress.layer + 1, block);
+  norm(rows, output, weights_.layout().layer(progress.layer).post_norm, scratch, normed);
   linear_forward(weights_.gate_up(progress.layer), rows, normed, gate_up, Write::kReplace);
   swiglu_forward(rows, ffn, gate_up, act);
-  copy_rows(rows, config.hidden_size, rows_of(middle_, block), output);
   linear_forward(weights_.down(progress.layer), rows, act, output, Write::kAdd);
+  if (up_.size() > 0) copy_rows(rows, ffn, ConstRows(gate_up).from(0, ffn), up_of(block));
   progress.has_output = true;
+  return gate_up;
 }
 
 }  // namespace strider
