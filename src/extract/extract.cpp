@@ -122,11 +122,12 @@ double write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::p
     PiecesAhead ahead(static_cast<std::int64_t>(piece_floats(plan)), [&](float* out) { return pieces.next(out); });
     std::vector<NpzArray> arrays;
     for (const TokenArray& array : plan.arrays) {
-      auto fill = [&](std::int64_t first, std::int64_t count, float* out) {
-        ahead.take(out);
+      auto rows = [&](std::int64_t first, std::int64_t count) {
+        const std::span<const float> piece = ahead.take();
         if (first + count == states.tokens()) on_array(array);
+        return piece;
       };
-      arrays.push_back({array.name, {states.tokens(), array.width}, std::move(fill)});
+      arrays.push_back({array.name, {states.tokens(), array.width}, std::move(rows)});
     }
     write_npz(file, arrays, kRowsAtOnce);
   }

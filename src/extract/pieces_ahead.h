@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -18,18 +19,18 @@ class PiecesAhead {
   /// left. It is called on this object's thread alone.
   PiecesAhead(std::int64_t most_floats, std::function<std::int64_t(float* out)> make);
 
-  /// Copies the next piece to `out` when it is made. What make throws comes out of here. Not to be called after the
-  /// last piece.
-  void take(float* out);
+  /// The next piece when it is made; it stands until the next call. What make throws comes out of here. Not to be
+  /// called after the last piece.
+  std::span<const float> take();
 
  private:
   void work(const std::stop_token& stop);
 
   std::function<std::int64_t(float* out)> make_;
-  std::vector<float> piece_;
+  std::vector<float> next_, taken_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::int64_t floats_ = 0;  // of the piece that waits to be taken; 0: there is none
+  std::int64_t floats_ = 0;  // of next_, which waits to be taken; 0: it is not made yet
   std::exception_ptr failure_;
   std::jthread worker_;  // last, so that it ends before what it uses
 };

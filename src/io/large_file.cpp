@@ -55,13 +55,15 @@ std::size_t write_once(int descriptor, std::uint64_t at, std::string_view bytes,
 LargeFile::LargeFile(fs::path file)
     : file_(std::move(file)),
       partial_(partial_name(file_)),
-      buffer_(static_cast<char*>(std::aligned_alloc(kMemoryAlignment, kBufferBytes))) {
-  if (!buffer_) throw std::bad_alloc();
+      buffer_(static_cast<char*>(std::aligned_alloc(kMemoryAlignment, kBufferBytes))),
+      written_(static_cast<char*>(std::aligned_alloc(kMemoryAlignment, kBufferBytes))) {
+  if (!buffer_ || !written_) throw std::bad_alloc();
   descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_on_file(kCannotWrite, errno, file_);
 }
 
 LargeFile::~LargeFile() {
+  if (writing_.valid()) writing_.wait();
   if (direct_ >= 0) close(direct_);
   if (descriptor_ < 0) return;
   close(descriptor_);
@@ -70,11 +72,11 @@ LargeFile::~LargeFile() {
 
 void LargeFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
+    if (buffered_ == kBufferBytes) flush();
     const std::size_t count = std::min(bytes.size(), kBufferBytes - buffered_);
     std::memcpy(buffer_.get() + buffered_, bytes.data(), count);
     buffered_ += count;
     bytes.remove_prefix(count);
-    if (buffered_ == kBufferBytes) flush();
   }
 }
 
@@ -84,24 +86,31 @@ void LargeFile::overwrite(std::uint64_t at, std::string_view bytes) {
                 {.file = file_.string(), .place = {}, .advice = {}});
   }
   const std::uint64_t on_disk = at < flushed_ ? std::min<std::uint64_t>(flushed_ - at, bytes.size()) : 0;
+  if (on_disk > 0) wait();
   write_at(at, bytes.substr(0, on_disk));
   if (on_disk == bytes.size()) return;
   std::memcpy(buffer_.get() + (at + on_disk - flushed_), bytes.data() + on_disk, bytes.size() - on_disk);
 }
 
 void LargeFile::flush() {
-  if (buffered_ < kBufferBytes) {
-    write_at(flushed_, {buffer_.get(), buffered_});
-  } else {
-    if (flushed_ == 0) open_direct();
-    const std::string_view bytes(buffer_.get(), kBufferBytes);
-    // Where less than all fits (a full disk, a limit on the size of files), what is left need not begin or end where a
-    // direct write may, and a direct write is refused as invalid: the ordinary write says what is wrong.
-    const std::size_t direct = direct_ < 0 ? 0 : write_once(direct_, flushed_, bytes, file_, EINVAL);
-    write_at(flushed_ + direct, bytes.substr(direct));
-  }
-  flushed_ += buffered_;
+  wait();
+  if (flushed_ == 0) open_direct();
+  std::swap(buffer_, written_);
+  flushed_ += kBufferBytes;
   buffered_ = 0;
+  writing_ = std::async(std::launch::async, [this, at = flushed_ - kBufferBytes] { write_buffer(at); });
+}
+
+void LargeFile::wait() {
+  if (writing_.valid()) writing_.get();
+}
+
+void LargeFile::write_buffer(std::uint64_t at) {
+  const std::string_view bytes(written_.get(), kBufferBytes);
+  // Where less than all fits (a full disk, a limit on the size of files), what is left need not begin or end where a
+  // direct write may, and a direct write is refused as invalid: the ordinary write says what is wrong.
+  const std::size_t direct = direct_ < 0 ? 0 : write_once(direct_, at, bytes, file_, EINVAL);
+  write_at(at + direct, bytes.substr(direct));
 }
 
 void LargeFile::open_direct() {
@@ -129,7 +138,8 @@ void LargeFile::close_all() {
 }
 
 void LargeFile::commit() {
-  flush();
+  wait();
+  write_at(flushed_, {buffer_.get(), buffered_});
   close_all();
   if (rename(partial_.c_str(), file_.c_str()) != 0) {
     const int error_number = errno;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string_view>
 
@@ -11,7 +12,8 @@ namespace strider {
 
 /// Appended bytes are collected and go to the file kBufferBytes at a time, past the system's page cache where the
 /// filesystem says that it can: a copy of every byte and the care for the pages would cost the processors more than the
-/// disk takes. Without commit() nothing is left of the file. What fails throws Error.
+/// disk takes. While one buffer is written the next one is filled. Without commit() nothing is left of the file. What
+/// fails throws Error, from this call or a later one.
 class LargeFile {
  public:
   static constexpr std::size_t kBufferBytes = 4 << 20;
@@ -34,16 +36,19 @@ class LargeFile {
   };
 
   void flush();
+  void wait();
+  void write_buffer(std::uint64_t at);
   void open_direct();
   void write_at(std::uint64_t at, std::string_view bytes);
   void close_all();
 
   std::filesystem::path file_, partial_;
-  std::unique_ptr<char, Free> buffer_;
-  std::size_t buffered_ = 0;   // bytes in the buffer
-  std::uint64_t flushed_ = 0;  // bytes of the file before the buffer's
+  std::unique_ptr<char, Free> buffer_, written_;
+  std::size_t buffered_ = 0;   // bytes in buffer_
+  std::uint64_t flushed_ = 0;  // bytes of the file before those
   int descriptor_ = -1;
-  int direct_ = -1;  // the same file past the page cache; -1: not opened, or the filesystem cannot
+  int direct_ = -1;            // the same file past the page cache; -1: not opened, or the filesystem cannot
+  std::future<void> writing_;  // of written_, the last kBufferBytes before flushed_
 };
 
 }  // namespace strider

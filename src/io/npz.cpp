@@ -58,7 +58,6 @@ std::uint64_t row_floats(const NpzArray& array) {
 // What the entries of one file share while it is written. libzip is C: an exception waits here until it has returned.
 struct Writing {
   std::int64_t rows_at_once = 0;
-  std::vector<float> piece;
   std::exception_ptr thrown;
 };
 
@@ -109,7 +108,7 @@ class EntrySource {
       std::uint64_t until = header_.size();
       if (position_ >= header_.size()) {
         if (position_ == piece_end_) next_piece();
-        from = reinterpret_cast<const char*>(writing_.piece.data()) + (position_ - piece_begin_);
+        from = reinterpret_cast<const char*>(piece_.data()) + (position_ - piece_begin_);
         until = piece_end_;
       }
       const std::uint64_t count = std::min(length - done, until - position_);
@@ -127,7 +126,10 @@ class EntrySource {
   void next_piece() {
     const auto first = static_cast<std::int64_t>((piece_end_ - header_.size()) / row_bytes_);
     const std::int64_t count = std::min(writing_.rows_at_once, array_.shape.front() - first);
-    array_.fill(first, count, writing_.piece.data());
+    piece_ = array_.rows(first, count);
+    if (piece_.size_bytes() != static_cast<std::uint64_t>(count) * row_bytes_) {
+      throw Error("an array gave other rows than it was asked for", {.file = {}, .place = array_.name, .advice = {}});
+    }
     piece_begin_ = piece_end_;
     piece_end_ += static_cast<std::uint64_t>(count) * row_bytes_;
   }
@@ -143,6 +145,7 @@ class EntrySource {
   Writing& writing_;
   std::string header_;
   std::uint64_t row_bytes_, total_;
+  std::span<const float> piece_;
   std::uint64_t position_ = 0, piece_begin_ = 0, piece_end_ = 0;  // in bytes of the entry
   zip_error_t error_;
 };
@@ -285,15 +288,7 @@ Archive open_for_writing(ZipSink& sink, const fs::path& file) {
 }  // namespace
 
 void write_npz(const fs::path& file, const std::vector<NpzArray>& arrays, std::int64_t rows_at_once) {
-  Writing writing;
-  writing.rows_at_once = rows_at_once;
-  std::uint64_t longest = 0;
-  for (const NpzArray& array : arrays) {
-    const auto rows = static_cast<std::uint64_t>(std::min(rows_at_once, array.shape.at(0)));
-    longest = std::max(longest, rows * row_floats(array));
-  }
-  writing.piece.resize(longest);
-
+  Writing writing{.rows_at_once = rows_at_once, .thrown = {}};
   LargeFile target(file);
   ZipSink sink(target);
   Archive archive = open_for_writing(sink, file);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,13 @@ namespace strider {
 struct NpzArray {
   std::string name;                 // as numpy shows it, without ".npy"
   std::vector<std::int64_t> shape;  // rows first; at least one dimension
-  /// Writes rows [first, first + count) to `out`: count times the product of the other dimensions. Called once for each
-  /// piece, in order, an array after the other. What it throws comes out of write_npz.
-  std::function<void(std::int64_t first, std::int64_t count, float* out)> fill;
+  /// Gives rows [first, first + count): count times the product of the other dimensions, to stand until the next call.
+  /// Called once for each piece, in order, an array after the other. What it throws comes out of write_npz.
+  std::function<std::span<const float>(std::int64_t first, std::int64_t count)> rows;
 };
 
 /// Writes `file` with the arrays in their order, asking for `rows_at_once` rows a piece. Same arrays, same bytes. On an
-/// error (no permission, no space, what fill throws) nothing is left and what was there before stays.
+/// error (no permission, no space, what `rows` throws) nothing is left and what was there before stays.
 void write_npz(const std::filesystem::path& file, const std::vector<NpzArray>& arrays, std::int64_t rows_at_once);
 
 struct NpzEntry {

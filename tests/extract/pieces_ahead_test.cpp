@@ -18,9 +18,10 @@ TEST(PiecesAhead, ComeInTheirOrderAndSize) {
     return floats;
   });
   for (int piece = 1; piece <= 1000; ++piece) {
-    float out[3] = {-1.0F, -1.0F, -1.0F};
-    ahead.take(out);
-    for (int i = 0; i < 3; ++i) ASSERT_EQ(out[i], i < 1 + piece % 3 ? static_cast<float>(piece) : -1.0F);
+    const std::span<const float> taken = ahead.take();
+    ASSERT_EQ(taken.size(), static_cast<std::size_t>(1 + piece % 3));
+    std::this_thread::yield();  // what is made meanwhile must not touch what was taken
+    for (const float value : taken) ASSERT_EQ(value, static_cast<float>(piece));
   }
 }
 
@@ -30,9 +31,8 @@ TEST(PiecesAhead, WhatMakingThrowsComesOutWhereItIsTaken) {
     if (++made == 2) throw std::runtime_error("no more");
     return 1;
   });
-  float out = 0.0F;
-  ahead.take(&out);
-  EXPECT_THROW(ahead.take(&out), std::runtime_error);
+  ahead.take();
+  EXPECT_THROW(ahead.take(), std::runtime_error);
 }
 
 TEST(PiecesAhead, EndsWhenPiecesAreLeft) {
@@ -43,8 +43,7 @@ TEST(PiecesAhead, EndsWhenPiecesAreLeft) {
       ++made;
       return 1;
     });
-    float out = 0.0F;
-    ahead.take(&out);
+    ahead.take();
   }
   EXPECT_LE(made, 2);
 }

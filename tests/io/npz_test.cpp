@@ -20,13 +20,20 @@ std::int64_t values_of(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-// An array whose value at flat index i is start + i.
-NpzArray counting(const std::string& name, std::vector<std::int64_t> shape, float start = 0.0F) {
+// What an array whose value at flat index i is start + i holds.
+std::vector<float> counted(const std::vector<std::int64_t>& shape, float start) {
+  std::vector<float> values(static_cast<std::size_t>(values_of(shape)));
+  std::iota(values.begin(), values.end(), start);
+  return values;
+}
+
+NpzArray counting(const std::string& name, const std::vector<std::int64_t>& shape, float start = 0.0F) {
   const std::int64_t row = shape[0] == 0 ? 0 : values_of(shape) / shape[0];
-  auto fill = [row, start](std::int64_t first, std::int64_t count, float* out) {
-    for (std::int64_t i = 0; i < count * row; ++i) out[i] = start + static_cast<float>(first * row + i);
+  auto rows = [row, piece = std::vector<float>(), start](std::int64_t first, std::int64_t count) mutable {
+    piece = counted({count, row}, start + static_cast<float>(first * row));
+    return std::span<const float>(piece);
   };
-  return {name, std::move(shape), fill};
+  return {name, shape, rows};
 }
 
 std::string message_of(const std::function<void()>& action) {
@@ -56,8 +63,8 @@ TEST(Npz, ReadsWhatItWrites) {
       EXPECT_EQ(entries[i].dtype, "<f4");
       EXPECT_FALSE(entries[i].fortran_order);
       EXPECT_EQ(entries[i].shape, arrays[i].shape);
-      std::vector<float> expected(static_cast<std::size_t>(values_of(arrays[i].shape)));
-      arrays[i].fill(0, arrays[i].shape[0], expected.data());
+      const std::span<const float> whole = arrays[i].rows(0, arrays[i].shape[0]);
+      const std::vector<float> expected(whole.begin(), whole.end());
       const NpzFloats read = read_npz_floats(file, arrays[i].name);
       EXPECT_EQ(read.shape, arrays[i].shape);
       EXPECT_EQ(read.values, expected);
@@ -69,7 +76,10 @@ TEST(Npz, AsksForRowsOnceAndInOrder) {
   const ScratchFolder scratch;
   std::vector<std::pair<std::int64_t, std::int64_t>> asked;
   NpzArray array = counting("a", {10, 3});
-  array.fill = [&](std::int64_t first, std::int64_t count, float*) { asked.emplace_back(first, count); };
+  array.rows = [&, piece = std::vector<float>(12)](std::int64_t first, std::int64_t count) {
+    asked.emplace_back(first, count);
+    return std::span(piece).first(static_cast<std::size_t>(3 * count));
+  };
   write_npz(scratch / "a.npz", {array}, 4);
   EXPECT_EQ(asked, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 4}, {4, 4}, {8, 2}}));
 }
@@ -97,8 +107,9 @@ TEST(Npz, LeavesWhatWasThereWhenAnArrayFails) {
   const fs::path file = scratch / "a.npz";
   write_npz(file, {counting("old", {4})}, 4);
   NpzArray failing = counting("new", {100000, 4});
-  failing.fill = [](std::int64_t first, std::int64_t, float*) {
+  failing.rows = [rows = failing.rows](std::int64_t first, std::int64_t count) {
     if (first > 50000) throw Error("no more rows");
+    return rows(first, count);
   };
   EXPECT_EQ(message_of([&] { write_npz(file, {failing}, 1000); }), "no more rows");
   EXPECT_EQ(read_npz_entries(file).at(0).name, "old");
@@ -127,8 +138,8 @@ TEST(Npz, ReadsWhatIsLargerThanTheBuffer) {
   EXPECT_GT(fs::file_size(file), 3 * LargeFile::kBufferBytes);
   ASSERT_EQ(read_npz_entries(file).size(), 3U);
   for (const NpzArray& array : arrays) {
-    std::vector<float> expected(static_cast<std::size_t>(values_of(array.shape)));
-    array.fill(0, array.shape[0], expected.data());
+    const std::span<const float> whole = array.rows(0, array.shape[0]);
+    const std::vector<float> expected(whole.begin(), whole.end());
     EXPECT_EQ(read_npz_floats(file, array.name).values, expected) << array.name;
   }
   EXPECT_EQ(entries_in(scratch.path()), 1);
@@ -143,6 +154,14 @@ TEST(Npz, LeavesNothingWhenTheDiskIsFullFarIntoTheFile) {
   }
   EXPECT_NE(message.find("a.npz"), std::string::npos) << message;
   EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+  EXPECT_EQ(entries_in(scratch.path()), 0);
+}
+
+TEST(Npz, RefusesOtherRowsThanItAskedFor) {
+  const ScratchFolder scratch;
+  NpzArray array = counting("a", {10, 3});
+  array.rows = [piece = std::vector<float>(12)](std::int64_t, std::int64_t) { return std::span<const float>(piece); };
+  EXPECT_NE(message_of([&] { write_npz(scratch / "a.npz", {array}, 4); }).find("other rows"), std::string::npos);
   EXPECT_EQ(entries_in(scratch.path()), 0);
 }
 
@@ -194,10 +213,12 @@ TEST(Npz, DISABLED_GoesPastFourGiB) {
   const ScratchFolder scratch;
   const fs::path file = scratch / "a.npz";
   const std::int64_t rows = (std::int64_t{1} << 32) / (1024 * 4) + 5;
-  NpzArray large{"large", {rows, 1024}, [](std::int64_t first, std::int64_t count, float* out) {
+  NpzArray large{"large", {rows, 1024}, [piece = std::vector<float>()](std::int64_t first, std::int64_t count) mutable {
+                   piece.resize(static_cast<std::size_t>(count * 1024));
                    for (std::int64_t r = 0; r < count; ++r) {
-                     std::fill_n(out + r * 1024, 1024, static_cast<float>(first + r));
+                     std::fill_n(piece.data() + r * 1024, 1024, static_cast<float>(first + r));
                    }
+                   return std::span<const float>(piece);
                  }};
   write_npz(file, {large, counting("after", {3, 2})}, 2048);
   EXPECT_EQ(read_npz_entries(file).at(0).shape, large.shape);
