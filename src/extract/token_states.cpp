@@ -35,7 +35,7 @@ std::int64_t scratch_floats(const LlamaConfig& config) {
          config.intermediate_size + 1;
 }
 
-std::int64_t up_floats(const LlamaConfig& config, std::int64_t tokens, std::span<const TokenArray> arrays) {
+std::int64_t gate_floats(const LlamaConfig& config, std::int64_t tokens, std::span<const TokenArray> arrays) {
   const auto asked = [&](Representation what) {
     return std::ranges::find(arrays, what, &TokenArray::what) != arrays.end();
   };
@@ -52,7 +52,7 @@ TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> i
                          int workers)
     : weights_(weights),
       ids_(ids),
-      up_(static_cast<std::size_t>(up_floats(weights.config(), tokens(), arrays))),
+      gate_(static_cast<std::size_t>(gate_floats(weights.config(), tokens(), arrays))),
       progress_(static_cast<std::size_t>(blocks())) {
   const LlamaConfig& config = weights.config();
   for (auto& stream : streams_) {
@@ -71,7 +71,7 @@ TokenStates::TokenStates(const Weights& weights, std::span<const std::int32_t> i
 
 std::uint64_t TokenStates::memory_bytes(const LlamaConfig& config, std::int64_t tokens,
                                         std::span<const TokenArray> arrays, int workers) {
-  return static_cast<std::uint64_t>(2 * tokens * config.hidden_size + up_floats(config, tokens, arrays) +
+  return static_cast<std::uint64_t>(2 * tokens * config.hidden_size + gate_floats(config, tokens, arrays) +
                                     workers * kBlock * scratch_floats(config)) *
          sizeof(float);
 }
@@ -85,9 +85,9 @@ Rows TokenStates::stream(std::int64_t layer, std::int64_t block) {
   return {streams_[static_cast<std::size_t>(layer % 2)].data() + block * kBlock * hidden, hidden};
 }
 
-Rows TokenStates::up_of(std::int64_t block) {
+Rows TokenStates::gate_of(std::int64_t block) {
   const std::int64_t ffn = weights_.config().intermediate_size;
-  return {up_.data() + block * kBlock * ffn, ffn};
+  return {gate_.data() + block * kBlock * ffn, ffn};
 }
 
 void TokenStates::norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const {
@@ -109,11 +109,10 @@ void TokenStates::compute(const TokenArray& array, std::int64_t block, int worke
       copy_rows(rows, array.width, attention_output(block, scratch), out);
       break;
     case Representation::kFfnGate:
-      copy_rows(rows, array.width, feed_forward(block, scratch), out);
+      copy_rows(rows, array.width, gate_.size() > 0 ? gate(block, scratch) : feed_forward(block, scratch), out);
       break;
     case Representation::kFfnUp:
-      copy_rows(rows, array.width,
-                up_.size() > 0 ? ConstRows(up_of(block)) : feed_forward(block, scratch).from(0, array.width), out);
+      copy_rows(rows, array.width, feed_forward(block, scratch).from(0, array.width), out);
       break;
     case Representation::kAfterBlock:
       need_output(block, scratch);
@@ -187,6 +186,27 @@ void TokenStates::need_output(std::int64_t block, Scratch& scratch) {
   if (!progress_of(block).has_output) feed_forward(block, scratch);
 }
 
+ConstRows TokenStates::normed_middle(std::int64_t block, Scratch& scratch) {
+  const LlamaConfig& config = weights_.config();
+  const std::int64_t layer = progress_of(block).layer;
+  const Rows normed{scratch.normed.data(), config.hidden_size};
+  need_middle(block, scratch);
+  norm(block_rows(block), stream(layer + 1, block), weights_.layout().layer(layer).post_norm, scratch, normed);
+  return normed;
+}
+
+// The gate alone, when up is asked for too: so that both arrays have something to compute while they are written.
+ConstRows TokenStates::gate(std::int64_t block, Scratch& scratch) {
+  Progress& progress = progress_of(block);
+  expect_order(!progress.has_gate && !progress.has_output, "the gate");
+  const ConstRows normed = normed_middle(block, scratch);
+  const Rows kept = gate_of(block);
+  linear_forward(weights_.gate_up(progress.layer), {0, weights_.config().intermediate_size}, block_rows(block), normed,
+                 kept, Write::kReplace);
+  progress.has_gate = true;
+  return kept;
+}
+
 // Returns gate and up side by side, [rows, 2 * intermediate]. Whoever asks for one of them, the block's output comes
 // out of both now: it is needed at the latest for the final hidden states.
 ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch) {
@@ -195,17 +215,16 @@ ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch) {
   expect_order(!progress.has_output, "the feed-forward");
   const std::int64_t rows = block_rows(block);
   const std::int64_t ffn = config.intermediate_size;
-  const Rows normed{scratch.normed.data(), config.hidden_size};
   const Rows gate_up{scratch.wide.data(), 2 * ffn};
   const Rows act{scratch.act.data(), ffn};
 
-  need_middle(block, scratch);
-  const Rows output = stream(progress.layer + 1, block);
-  norm(rows, output, weights_.layout().layer(progress.layer).post_norm, scratch, normed);
-  linear_forward(weights_.gate_up(progress.layer), rows, normed, gate_up, Write::kReplace);
+  const ConstRows normed = normed_middle(block, scratch);
+  const std::int64_t kept = progress.has_gate ? ffn / kPanel * kPanel : 0;  // linear_forward starts at whole panels
+  if (kept > 0) copy_rows(rows, kept, gate_of(block), gate_up);
+  linear_forward(weights_.gate_up(progress.layer), {kept, 2 * ffn - kept}, rows, normed, gate_up.from(0, kept),
+                 Write::kReplace);
   swiglu_forward(rows, ffn, gate_up, act);
-  linear_forward(weights_.down(progress.layer), rows, act, output, Write::kAdd);
-  if (up_.size() > 0) copy_rows(rows, ffn, ConstRows(gate_up).from(0, ffn), up_of(block));
+  linear_forward(weights_.down(progress.layer), rows, act, stream(progress.layer + 1, block), Write::kAdd);
   progress.has_output = true;
   return gate_up;
 }

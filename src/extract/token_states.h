@@ -17,7 +17,7 @@ namespace strider {
 /// Tokens go in blocks of kBlock rows. A block remembers its residual stream at the layer it has reached, so its arrays
 /// are to be asked for in the order of list_token_arrays, each once; what is out of order throws Error. Nothing is
 /// computed twice. Memory beside the model: two buffers of [tokens, hidden], a worker's block, and where both halves of
-/// the feed-forward are asked for, [tokens, intermediate] for the half that is written second.
+/// the feed-forward are asked for, [tokens, intermediate] for the half that is written first.
 class TokenStates {
  public:
   static constexpr std::int64_t kBlock = 64;
@@ -41,7 +41,7 @@ class TokenStates {
  private:
   struct Progress {  // of a block
     std::int64_t layer = 0;
-    bool has_input = false, has_middle = false, has_output = false;
+    bool has_input = false, has_middle = false, has_gate = false, has_output = false;
   };
   struct Scratch {  // of a worker: kBlock rows each
     AlignedBuffer<float> normed, wide, heads, attention, act, inverse;
@@ -50,11 +50,13 @@ class TokenStates {
   void embed(std::int64_t block, Rows out) const;
   Progress& progress_of(std::int64_t block) { return progress_[static_cast<std::size_t>(block)]; }
   Rows stream(std::int64_t layer, std::int64_t block);
-  Rows up_of(std::int64_t block);
+  Rows gate_of(std::int64_t block);
   void reach(std::int64_t layer, std::int64_t block, Scratch& scratch);
   void need_middle(std::int64_t block, Scratch& scratch);
   void need_output(std::int64_t block, Scratch& scratch);
   ConstRows attention_output(std::int64_t block, Scratch& scratch);
+  ConstRows normed_middle(std::int64_t block, Scratch& scratch);
+  ConstRows gate(std::int64_t block, Scratch& scratch);
   ConstRows feed_forward(std::int64_t block, Scratch& scratch);
   void norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const;
 
@@ -63,7 +65,7 @@ class TokenStates {
   // What enters an even layer and an odd one, [tokens, hidden]. What enters the next layer is made where it will stand:
   // first the sum after attention, then the feed-forward is added.
   std::array<AlignedBuffer<float>, 2> streams_;
-  AlignedBuffer<float> up_;  // [tokens, intermediate]; empty unless both halves of the feed-forward are asked for
+  AlignedBuffer<float> gate_;  // [tokens, intermediate]; empty unless both halves of the feed-forward are asked for
   std::vector<Progress> progress_;
   std::vector<Scratch> scratch_;
 };
