@@ -12,6 +12,7 @@
 #include "extract/pieces_ahead.h"
 #include "extract/token_states.h"
 #include "io/atomic_file.h"
+#include "io/large_file.h"
 #include "io/npz.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -152,7 +153,8 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   }
   plan.memory_bytes = Weights::memory_bytes(plan.config, 1, false) +
                       TokenStates::memory_bytes(plan.config, tokens, plan.arrays, settings.threads) +
-                      2 * piece_floats(plan) * sizeof(float);  // one is made while one is written
+                      2 * piece_floats(plan) * sizeof(float) +  // one is made while one is written
+                      2 * LargeFile::kBufferBytes;
   return plan;
 }
 

@@ -90,6 +90,11 @@ Rows TokenStates::gate_of(std::int64_t block) {
   return {gate_.data() + block * kBlock * ffn, ffn};
 }
 
+// Without data where the gate was not computed on its own.
+ConstRows TokenStates::kept_gate(std::int64_t block) {
+  return progress_of(block).has_gate ? ConstRows(gate_of(block)) : ConstRows{};
+}
+
 void TokenStates::norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const {
   const LlamaConfig& config = weights_.config();
   rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), x, weights_.at(weight_offset), y,
@@ -109,10 +114,10 @@ void TokenStates::compute(const TokenArray& array, std::int64_t block, int worke
       copy_rows(rows, array.width, attention_output(block, scratch), out);
       break;
     case Representation::kFfnGate:
-      copy_rows(rows, array.width, gate_.size() > 0 ? gate(block, scratch) : feed_forward(block, scratch), out);
+      gate(block, scratch, out);
       break;
     case Representation::kFfnUp:
-      copy_rows(rows, array.width, feed_forward(block, scratch).from(0, array.width), out);
+      copy_rows(rows, array.width, feed_forward(block, scratch, kept_gate(block)).from(0, array.width), out);
       break;
     case Representation::kAfterBlock:
       need_output(block, scratch);
@@ -183,7 +188,7 @@ void TokenStates::need_middle(std::int64_t block, Scratch& scratch) {
 }
 
 void TokenStates::need_output(std::int64_t block, Scratch& scratch) {
-  if (!progress_of(block).has_output) feed_forward(block, scratch);
+  if (!progress_of(block).has_output) feed_forward(block, scratch, kept_gate(block));
 }
 
 ConstRows TokenStates::normed_middle(std::int64_t block, Scratch& scratch) {
@@ -195,21 +200,27 @@ ConstRows TokenStates::normed_middle(std::int64_t block, Scratch& scratch) {
   return normed;
 }
 
-// The gate alone, when up is asked for too: so that both arrays have something to compute while they are written.
-ConstRows TokenStates::gate(std::int64_t block, Scratch& scratch) {
+// Where up is asked for too the rest of the feed-forward waits for it, so that both arrays have something to compute
+// while they are written.
+void TokenStates::gate(std::int64_t block, Scratch& scratch, Rows out) {
   Progress& progress = progress_of(block);
   expect_order(!progress.has_gate && !progress.has_output, "the gate");
+  const std::int64_t rows = block_rows(block);
+  const std::int64_t ffn = weights_.config().intermediate_size;
   const ConstRows normed = normed_middle(block, scratch);
-  const Rows kept = gate_of(block);
-  linear_forward(weights_.gate_up(progress.layer), {0, weights_.config().intermediate_size}, block_rows(block), normed,
-                 kept, Write::kReplace);
+  linear_forward(weights_.gate_up(progress.layer), {0, ffn}, rows, normed, out, Write::kReplace);
+  if (gate_.size() == 0) {
+    feed_forward(block, scratch, out);
+    return;
+  }
+  copy_rows(rows, ffn, out, gate_of(block));
   progress.has_gate = true;
-  return kept;
 }
 
-// Returns gate and up side by side, [rows, 2 * intermediate]. Whoever asks for one of them, the block's output comes
-// out of both now: it is needed at the latest for the final hidden states.
-ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch) {
+// Returns gate and up side by side, [rows, 2 * intermediate]. `gate` has data where it is computed already. Whoever
+// asks for one of them, the block's output comes out of both now: it is needed at the latest for the final hidden
+// states.
+ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch, ConstRows gate) {
   const LlamaConfig& config = weights_.config();
   Progress& progress = progress_of(block);
   expect_order(!progress.has_output, "the feed-forward");
@@ -219,8 +230,8 @@ ConstRows TokenStates::feed_forward(std::int64_t block, Scratch& scratch) {
   const Rows act{scratch.act.data(), ffn};
 
   const ConstRows normed = normed_middle(block, scratch);
-  const std::int64_t kept = progress.has_gate ? ffn / kPanel * kPanel : 0;  // linear_forward starts at whole panels
-  if (kept > 0) copy_rows(rows, kept, gate_of(block), gate_up);
+  const std::int64_t kept = gate.data == nullptr ? 0 : ffn / kPanel * kPanel;  // linear_forward starts at whole panels
+  if (kept > 0) copy_rows(rows, kept, gate, gate_up);
   linear_forward(weights_.gate_up(progress.layer), {kept, 2 * ffn - kept}, rows, normed, gate_up.from(0, kept),
                  Write::kReplace);
   swiglu_forward(rows, ffn, gate_up, act);

@@ -51,13 +51,14 @@ class TokenStates {
   Progress& progress_of(std::int64_t block) { return progress_[static_cast<std::size_t>(block)]; }
   Rows stream(std::int64_t layer, std::int64_t block);
   Rows gate_of(std::int64_t block);
+  ConstRows kept_gate(std::int64_t block);
   void reach(std::int64_t layer, std::int64_t block, Scratch& scratch);
   void need_middle(std::int64_t block, Scratch& scratch);
   void need_output(std::int64_t block, Scratch& scratch);
   ConstRows attention_output(std::int64_t block, Scratch& scratch);
   ConstRows normed_middle(std::int64_t block, Scratch& scratch);
-  ConstRows gate(std::int64_t block, Scratch& scratch);
-  ConstRows feed_forward(std::int64_t block, Scratch& scratch);
+  void gate(std::int64_t block, Scratch& scratch, Rows out);
+  ConstRows feed_forward(std::int64_t block, Scratch& scratch, ConstRows gate);
   void norm(std::int64_t rows, ConstRows x, std::int64_t weight_offset, Scratch& scratch, Rows y) const;
 
   const Weights& weights_;

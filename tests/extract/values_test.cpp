@@ -77,10 +77,12 @@ LlamaConfig config_of(const Shape& shape) {
 
 class ModelShape : public testing::TestWithParam<Shape> {};
 
-// Value columns that do not begin at a panel, layers narrower than one, several pieces of several blocks.
+// Value columns that do not begin at a panel, layers narrower than one, several pieces of several blocks; and last rows
+// whose bits depend on how many columns a kernel is made for.
 INSTANTIATE_TEST_SUITE_P(Extract, ModelShape,
                          testing::Values(Shape{150, 24, 40, 3, 3, 1, 8}, Shape{70, 16, 100, 2, 4, 2, 12},
-                                         Shape{64, 64, 256, 1, 4, 4, 16}, Shape{2200, 16, 24, 2, 2, 2, 8}));
+                                         Shape{64, 64, 256, 1, 4, 4, 16}, Shape{2200, 16, 24, 2, 2, 2, 8},
+                                         Shape{57, 96, 200, 2, 6, 2, 16}));
 
 TEST_P(ModelShape, EndsWhereTheForwardPassOfSingleTokenWalksEnds) {
   const ScratchFolder scratch;
