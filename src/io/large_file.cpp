@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMemoryAlignment = 4096;  // what direct writes ask of any disk in use
-constexpr const char* kCannotWrite = "cannot write the file";
+constexpr const char* kCannotWriteFile = "cannot write the file";
 
 /// Whether the buffer may be written past the page cache. Systems that do not tell are taken to say no.
 bool takes_direct_writes(int descriptor, const fs::path& file) {
@@ -46,7 +46,7 @@ std::size_t write_once(int descriptor, std::uint64_t at, std::string_view bytes,
     written = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
   } while (written < 0 && errno == EINTR);
   if (written >= 0) return static_cast<std::size_t>(written);
-  if (errno != allowed) fail_on_file(kCannotWrite, errno, file);
+  if (errno != allowed) fail_on_file(kCannotWriteFile, errno, file);
   return 0;
 }
 
@@ -59,7 +59,7 @@ LargeFile::LargeFile(fs::path file)
       written_(static_cast<char*>(std::aligned_alloc(kMemoryAlignment, kBufferBytes))) {
   if (!buffer_ || !written_) throw std::bad_alloc();
   descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_on_file(kCannotWrite, errno, file_);
+  if (descriptor_ < 0) fail_on_file(kCannotWriteFile, errno, file_);
 }
 
 LargeFile::~LargeFile() {
@@ -116,7 +116,7 @@ void LargeFile::write_buffer(std::uint64_t at) {
 void LargeFile::open_direct() {
   if (getenv("NODIRECT") || !takes_direct_writes(descriptor_, file_)) return;
   direct_ = open(partial_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
-  if (direct_ < 0) fail_on_file(kCannotWrite, errno, file_);
+  if (direct_ < 0) fail_on_file(kCannotWriteFile, errno, file_);
 }
 
 void LargeFile::write_at(std::uint64_t at, std::string_view bytes) {

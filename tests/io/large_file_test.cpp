@@ -5,14 +5,16 @@
 #include <random>
 
 #include "base/error.h"
-#include "file_size_limit.h"
 #include "golden.h"
+#include "writing.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
+using test::entries_in;
 using test::FileSizeLimit;
+using test::message_of;
 using test::ScratchFolder;
 
 constexpr std::size_t kBuffer = LargeFile::kBufferBytes;
@@ -22,19 +24,6 @@ std::string noise(std::size_t count) {
   std::string bytes(count, '\0');
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
-}
-
-std::int64_t entries_in(const fs::path& folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 class LargeFileOfPieces : public testing::TestWithParam<std::size_t> {};

@@ -5,15 +5,17 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "file_size_limit.h"
 #include "golden.h"
 #include "io/large_file.h"
+#include "writing.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
+using test::entries_in;
 using test::FileSizeLimit;
+using test::message_of;
 using test::ScratchFolder;
 
 std::int64_t values_of(const std::vector<std::int64_t>& shape) {
@@ -34,19 +36,6 @@ NpzArray counting(const std::string& name, const std::vector<std::int64_t>& shap
     return std::span<const float>(piece);
   };
   return {name, shape, rows};
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-std::int64_t entries_in(const fs::path& folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
 
 TEST(Npz, ReadsWhatItWrites) {

@@ -1,9 +1,28 @@
 #pragma once
+// What the tests of writers share: what was thrown, what was left, and a disk that is full.
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
 
 namespace strider::test {
+
+inline std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+inline std::int64_t entries_in(const std::filesystem::path& folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+}
 
 // For its lifetime no file of this process may grow past `bytes`: a disk that is full, without filling one.
 class FileSizeLimit {
