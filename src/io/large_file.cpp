@@ -114,7 +114,7 @@ void LargeFile::write_buffer(std::uint64_t at) {
 }
 
 void LargeFile::open_direct() {
-  if (getenv("NODIRECT") || !takes_direct_writes(descriptor_, file_)) return;
+  if (!takes_direct_writes(descriptor_, file_)) return;
   direct_ = open(partial_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
   if (direct_ < 0) fail_on_file(kCannotWriteFile, errno, file_);
 }
