@@ -5,21 +5,17 @@
 #include <cmath>
 #include <deque>
 #include <new>
-#include <numeric>
 #include <string>
 
 #include "base/error.h"
 #include "base/thread_team.h"
 #include "model/llama.h"
 #include "ops/adamw.h"
+#include "train/worker.h"
 
 namespace strider {
 namespace {
 
-// Rows that a worker takes at once: weights are read, and their gradients touched, once for all of them.
-constexpr std::int64_t kBlockRows = 256;
-// The last walks of a call go one by one, so that no thread is left with a large block when the others are done.
-constexpr std::size_t kSingleWalks = 8;
 // The first layer's q, k, v are made once a token where a call has at least this many positions for each, and no more
 // tokens than this, so that the sums for them stay in a near cache.
 constexpr std::int64_t kPositionsAToken = 2;
@@ -35,75 +31,11 @@ std::int64_t lane_count(const ParameterLayout& layout) {
   return layout.total() <= kSmallModel ? 8 : 4;
 }
 
-std::int64_t block_rows(const EngineSettings& settings) {
-  return std::max(kBlockRows, settings.max_length);
-}
-
 std::int64_t token_qkv_floats(const LlamaConfig& config, const EngineSettings& settings) {
   const std::int64_t positions = settings.walks_per_step * (settings.max_length - 1);
   if (config.vocab_size > kMostTokens || config.vocab_size * kPositionsAToken > positions) return 0;
   return config.vocab_size * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
 }
-
-// Walks [first, last) of a call, and the rows they make.
-struct BlockPlan {
-  std::int64_t first = 0, last = 0, rows = 0;
-};
-
-// One worker's block: ids side by side with its buffers.
-struct Worker {
-  std::vector<std::int32_t> inputs, targets;
-  std::vector<std::int64_t> lengths;
-  BlockBuffers buffers;
-
-  Worker(const LlamaConfig& config, const EngineSettings& settings)
-      : buffers(config, block_rows(settings), settings.max_length, true, settings.precision) {
-    inputs.reserve(static_cast<std::size_t>(block_rows(settings)));
-    targets.reserve(static_cast<std::size_t>(block_rows(settings)));
-    lengths.reserve(static_cast<std::size_t>(settings.walks_per_step));
-  }
-
-  // The last token of a walk predicts nothing and nothing attends to it, so it makes no row.
-  Block load(std::span<const WalkView> walks) {
-    inputs.clear();
-    targets.clear();
-    lengths.clear();
-    for (const WalkView walk : walks) {
-      inputs.insert(inputs.end(), walk.begin(), walk.end() - 1);
-      targets.insert(targets.end(), walk.begin() + 1, walk.end());
-      lengths.push_back(static_cast<std::int64_t>(walk.size()) - 1);
-    }
-    return {lengths, inputs, targets};
-  }
-
-  // Every token a row, without targets.
-  Block load_whole(std::span<const WalkView> walks) {
-    inputs.clear();
-    lengths.clear();
-    for (const WalkView walk : walks) {
-      inputs.insert(inputs.end(), walk.begin(), walk.end());
-      lengths.push_back(static_cast<std::int64_t>(walk.size()));
-    }
-    return {lengths, inputs, {}};
-  }
-
-  // The tokens [first, last) themselves, to be looked at one by one.
-  Block load_tokens(std::int64_t first, std::int64_t last) {
-    inputs.resize(static_cast<std::size_t>(last - first));
-    std::iota(inputs.begin(), inputs.end(), static_cast<std::int32_t>(first));
-    lengths.clear();
-    return {lengths, inputs, {}};
-  }
-
-  void sum_losses(std::span<double> walk_losses) const {
-    const float* losses = buffers.losses;
-    for (std::size_t walk = 0; walk < lengths.size(); ++walk) {
-      double sum = 0.0;
-      for (std::int64_t r = 0; r < lengths[walk]; ++r) sum += static_cast<double>(*losses++);
-      walk_losses[walk] = sum;
-    }
-  }
-};
 
 // A run of parameters that one thread updates, and packs again where they belong to a matrix.
 struct UpdateUnit {
@@ -165,23 +97,6 @@ struct Engine::State {
     }
     squares.resize(static_cast<std::size_t>((weights.layout().total() + kUpdateFloats - 1) / kUpdateFloats));
     blocks.reserve(static_cast<std::size_t>(settings.walks_per_step));
-  }
-
-  // Whole walks in their order, as many as make no more than block_rows; the same blocks for any number of threads.
-  void plan(std::span<const WalkView> walks, std::int64_t dropped) {
-    blocks.clear();
-    BlockPlan block;
-    for (std::size_t i = 0; i < walks.size(); ++i) {
-      const std::int64_t rows = static_cast<std::int64_t>(walks[i].size()) - dropped;
-      const bool full = block.rows + rows > block_rows(settings) || i + kSingleWalks >= walks.size();
-      if (block.last > block.first && full) {
-        blocks.push_back(block);
-        block = {block.last, block.last, 0};
-      }
-      block.last += 1;
-      block.rows += rows;
-    }
-    if (block.last > block.first) blocks.push_back(block);
   }
 
   // Calls work(worker, i) for each i below count, handed out one by one.
@@ -318,7 +233,7 @@ void Engine::set_optimizer_state(std::span<const float> first, std::span<const f
 
 void Engine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) {
   State& state = *state_;
-  state.plan(walks, 1);
+  plan_blocks(walks, 1, state.settings, state.blocks);
   for (GradientLane& lane : state.lanes) lane.restart();
   const auto lanes = static_cast<std::int64_t>(state.lanes.size());
   const auto count = static_cast<std::int64_t>(state.blocks.size());
@@ -380,7 +295,7 @@ void Engine::update(double learning_rate, double max_grad_norm, const AdamWSetti
 
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
   State& state = *state_;
-  state.plan(walks, 1);
+  plan_blocks(walks, 1, state.settings, state.blocks);
   const float* token_qkv = state.project_tokens();
   state.share_out(static_cast<std::int64_t>(state.blocks.size()), [&](Worker& worker, std::int64_t i) {
     const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
@@ -404,7 +319,7 @@ std::vector<float> Engine::logits(std::span<const WalkView> walks) {
     total += static_cast<std::int64_t>(walk.size());
   }
   std::vector<float> result(static_cast<std::size_t>(total * vocab));
-  state.plan(walks, 0);
+  plan_blocks(walks, 0, state.settings, state.blocks);
   state.share_out(static_cast<std::int64_t>(state.blocks.size()), [&](Worker& worker, std::int64_t i) {
     const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
     const auto first = static_cast<std::size_t>(plan.first);

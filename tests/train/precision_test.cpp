@@ -13,6 +13,15 @@ class PrecisionOfARun : public testing::Test {
     return made;
   }
 
+  // A run in bfloat16 that is stopped and goes on as `later` asks.
+  void expect_the_same_run_after_a_stop(std::optional<Precision> later) const {
+    test::run(settings("whole", Precision::kBfloat16));
+    test::run(settings("stopped", Precision::kBfloat16), 13);
+    test::run(settings("stopped", later));
+    EXPECT_EQ(test::weights_of(folder.path() / "stopped/final_model"),
+              test::weights_of(folder.path() / "whole/final_model"));
+  }
+
   test::ScratchFolder folder;
 };
 
@@ -24,19 +33,11 @@ TEST_F(PrecisionOfARun, Bfloat16LearnsAsFloat32Does) {
 }
 
 TEST_F(PrecisionOfARun, AStoppedBfloat16RunIsTheSameRun) {
-  test::run(settings("whole", Precision::kBfloat16));
-  test::run(settings("stopped", Precision::kBfloat16), 13);
-  test::run(settings("stopped", Precision::kBfloat16));
-  EXPECT_EQ(test::weights_of(folder.path() / "stopped/final_model"),
-            test::weights_of(folder.path() / "whole/final_model"));
+  expect_the_same_run_after_a_stop(Precision::kBfloat16);
 }
 
 TEST_F(PrecisionOfARun, AutoGoesOnAsTheRunBegan) {
-  test::run(settings("whole", Precision::kBfloat16));
-  test::run(settings("stopped", Precision::kBfloat16), 13);
-  test::run(settings("stopped", std::nullopt));
-  EXPECT_EQ(test::weights_of(folder.path() / "stopped/final_model"),
-            test::weights_of(folder.path() / "whole/final_model"));
+  expect_the_same_run_after_a_stop(std::nullopt);
   EXPECT_TRUE(test::run(settings("stopped", std::nullopt)).already_finished);
 }
 

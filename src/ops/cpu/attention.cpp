@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/cpu/attention_tile.h"
 #include "ops/cpu/small_gemm.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -12,6 +13,7 @@
 // math-inl.h has Log; its include order matters.
 #include <hwy/contrib/math/math-inl.h>
 
+#include "ops/cpu/attention_rows-inl.h"
 #include "ops/cpu/vector_math-inl.h"
 
 #ifndef STRIDER_ATTENTION_CONSTANTS
@@ -19,12 +21,7 @@
 namespace strider {
 namespace {
 
-constexpr std::int64_t kQueryTile = 16;
 constexpr std::int64_t kKeyTile = kGemmDepth;  // most keys that one kernel takes
-
-std::int64_t padded(std::int64_t length) {
-  return (length + kQueryTile - 1) / kQueryTile * kQueryTile;
-}
 
 // Scores are kept times log2(e), so that softmax takes powers of two.
 constexpr float kLog2E = 1.44269504088896341F;
@@ -46,7 +43,7 @@ struct HeadScratch {
   float* tile;     // [kQueryTile, head_dim]
 
   HeadScratch(float* memory, std::int64_t head_dim, std::int64_t length) {
-    const std::int64_t size = padded(length) * head_dim;
+    const std::int64_t size = padded_length(length) * head_dim;
     auto take = [&](std::int64_t floats) {
       float* part = memory;
       memory += (floats + 15) / 16 * 16;
@@ -55,8 +52,8 @@ struct HeadScratch {
     for (float** part : {&q_rows, &q_columns, &k_rows, &v_rows, &dout_rows, &dout_columns, &dk_rows, &dv_rows}) {
       *part = take(size);
     }
-    scores = take(padded(length) * kQueryTile);
-    dscores = take(padded(length) * kQueryTile);
+    scores = take(padded_length(length) * kQueryTile);
+    dscores = take(padded_length(length) * kQueryTile);
     tile = take(kQueryTile * head_dim);
   }
 };
@@ -108,92 +105,6 @@ namespace strider {
 namespace HWY_NAMESPACE {
 
 using Kernels = AttentionKernels::Products;
-
-// columns [head_dim, count] from rows [count, head_dim], in squares of four: one store moves four values. `count` is a
-// multiple of four.
-void transpose(std::int64_t count, std::int64_t head_dim, const float* rows, float* columns) {
-  std::int64_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::CappedTag<float, 4> d;
-  const hn::CappedTag<double, 2> pairs;
-  if (hn::Lanes(d) == 4) {
-    for (; i + 4 <= head_dim; i += 4) {
-      for (std::int64_t t = 0; t < count; t += 4) {
-        const float* in = rows + t * head_dim + i;
-        const auto a = hn::LoadU(d, in);
-        const auto b = hn::LoadU(d, in + head_dim);
-        const auto c = hn::LoadU(d, in + 2 * head_dim);
-        const auto e = hn::LoadU(d, in + 3 * head_dim);
-        const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
-        const auto ab_high = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
-        const auto ce_low = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
-        const auto ce_high = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
-        float* out = columns + i * count + t;
-        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_low, ce_low)), d, out);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_low, ce_low)), d, out + count);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab_high, ce_high)), d, out + 2 * count);
-        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high)), d, out + 3 * count);
-      }
-    }
-  }
-#endif
-  for (; i < head_dim; ++i) {
-    for (std::int64_t t = 0; t < count; ++t) columns[i * count + t] = rows[t * head_dim + i];
-  }
-}
-
-// One row of a head turned by its position's angles, forward (direction 1) or back (-1), times `scale`.
-HWY_INLINE void rotate_row(const RopeTable& rope, std::int64_t position, std::int64_t head_dim, const float* in,
-                           float direction, float scale, float* out) {
-  const std::int64_t half = head_dim / 2;
-  const float* c = rope.cos(position);
-  const float* s = rope.sin(position);
-  for_vectors(half, [&](auto d, std::int64_t i) {
-    const auto low = hn::LoadU(d, in + i);
-    const auto high = hn::LoadU(d, in + half + i);
-    const auto cosine = hn::LoadU(d, c + i);
-    const auto sine = hn::Mul(hn::LoadU(d, s + i), hn::Set(d, direction));
-    const auto factor = hn::Set(d, scale);
-    hn::StoreU(hn::Mul(factor, hn::NegMulAdd(high, sine, hn::Mul(low, cosine))), d, out + i);
-    hn::StoreU(hn::Mul(factor, hn::MulAdd(low, sine, hn::Mul(high, cosine))), d, out + half + i);
-  });
-}
-
-// Zeros after the rows of a walk, and the transpose of every tile where it is asked for.
-void finish_rows(std::int64_t length, std::int64_t head_dim, float* rows, float* columns) {
-  const std::int64_t pitch = padded(length);
-  std::fill(rows + length * head_dim, rows + pitch * head_dim, 0.0F);
-  if (columns == nullptr) return;
-  for (std::int64_t first = 0; first < pitch; first += kQueryTile) {
-    transpose(kQueryTile, head_dim, rows + first * head_dim, columns + first * head_dim);
-  }
-}
-
-// Rotates rows of one head into `rows` (and, transposed, into `columns` where given), times `scale`.
-void rotate_in(const RopeTable& rope, std::int64_t length, std::int64_t head_dim, ConstRows x, float scale, float* rows,
-               float* columns) {
-  for (std::int64_t t = 0; t < length; ++t) {
-    rotate_row(rope, t, head_dim, x.row(t), 1.0F, scale, rows + t * head_dim);
-  }
-  finish_rows(length, head_dim, rows, columns);
-}
-
-// Rotates gradients of one head back and writes them to their rows, times `scale`.
-void rotate_out(const RopeTable& rope, std::int64_t first, std::int64_t count, std::int64_t head_dim, const float* rows,
-                float scale, Rows dx) {
-  for (std::int64_t t = 0; t < count; ++t) {
-    rotate_row(rope, first + t, head_dim, rows + t * head_dim, -1.0F, scale, dx.row(first + t));
-  }
-}
-
-void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* rows, float* columns) {
-  for (std::int64_t t = 0; t < length; ++t) {
-    const float* in = x.row(t);
-    float* out = rows + t * head_dim;
-    for_vectors(head_dim, [&](auto d, std::int64_t i) { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
-  }
-  finish_rows(length, head_dim, rows, columns);
-}
 
 // out[key][query] = sum_i columns[i][query] * rows[key][i] for keys below `keys`.
 void tile_products(const Kernels& kernels, std::int64_t head_dim, std::int64_t keys, const float* columns,
@@ -286,14 +197,6 @@ void softmax_backward_tile(std::int64_t first, const float* log_sum_exp, float* 
   }
 }
 
-// What the backward pass reads of the next head was stored long ago and lies in a far cache.
-void prefetch_rows(ConstRows x, std::int64_t first, std::int64_t count, std::int64_t head_dim) {
-  constexpr std::int64_t kLine = 16;
-  for (std::int64_t t = first; t < first + count; ++t) {
-    for (std::int64_t i = 0; i < head_dim; i += kLine) __builtin_prefetch(x.row(t) + i, 1, 2);
-  }
-}
-
 void AttentionForward(const AttentionKernels& plan, const RopeTable& rope, std::int64_t length, ConstRows qkv, Rows out,
                       float* log_sum_exp, float* scratch) {
   const AttentionShape& shape = plan.shape();
@@ -334,7 +237,7 @@ void AttentionBackward(const AttentionKernels& plan, const RopeTable& rope, std:
   const AttentionShape& shape = plan.shape();
   const std::int64_t head_dim = shape.head_dim;
   const std::int64_t group = shape.heads / shape.kv_heads;
-  const std::int64_t pitch = padded(length);
+  const std::int64_t pitch = padded_length(length);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
   const HeadScratch own(scratch, head_dim, length);
   const Kernels& kernels = plan.products();
@@ -387,8 +290,8 @@ HWY_EXPORT(AttentionForward);
 HWY_EXPORT(AttentionBackward);
 
 std::int64_t attention_scratch_floats(const AttentionShape& shape, std::int64_t length) {
-  const std::int64_t rows = padded(length) * shape.head_dim + 16;
-  const std::int64_t scores = padded(length) * kQueryTile;
+  const std::int64_t rows = padded_length(length) * shape.head_dim + 16;
+  const std::int64_t scores = padded_length(length) * kQueryTile;
   return 8 * rows + 2 * scores + kQueryTile * shape.head_dim + 64;
 }
 
