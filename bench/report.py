@@ -2,8 +2,8 @@
 """Runs the benchmarks and prints the measured part of docs/performance.md, or writes it there, between its markers (--write).
 
 Usage: report.py BUILD_DIR [--write docs/performance.md] [--quick]
-PEERS_PYTHON names a Python with torch, transformers and accelerate; with it, Strider and Hugging Face Trainer take turns and
-the ratio of their medians is printed too. Growth has its own command, growth.py.
+PEERS_PYTHON names a Python with torch, transformers and accelerate; with it, Hugging Face Trainer takes its turns too. What is
+compared takes turns, and ratios are of medians. Growth has its own command, growth.py.
 """
 import argparse
 import datetime
@@ -41,18 +41,19 @@ def measure_steps(build, machine, python, turns):
     """Of each preset: median ms of a step, FLOP/s, ms in bfloat16 and of an evaluation, and the peers' ms where they are measured."""
     steps = {}
     for preset in PRESETS:
-        ours, flops, theirs, compiled = [], [], [], []
+        ours, flops, rounded, evaluations, theirs, compiled = [], [], [], [], [], []
         for _ in range(turns):
             row = whole_step(build, preset, "step")
             ours.append(row["real_time"])
             flops.append(row["flops"])
+            rounded.append(whole_step(build, preset, "step/bfloat16")["real_time"])
+            evaluations.append(whole_step(build, preset, "evaluate")["real_time"])
             if python:
                 theirs.append(peer_step(python, preset, machine["threads"], False))
                 if preset in COMPILED:
                     compiled.append(peer_step(python, preset, machine["threads"], True))
         steps[preset] = {"ms": statistics.median(ours), "flops": statistics.median(flops),
-                         "bfloat16_ms": whole_step(build, preset, "step/bfloat16")["real_time"],
-                         "evaluation_ms": whole_step(build, preset, "evaluate")["real_time"],
+                         "bfloat16_ms": statistics.median(rounded), "evaluation_ms": statistics.median(evaluations),
                          "peers_ms": [statistics.median(times) if times else None for times in (theirs, compiled)]}
     return steps
 
@@ -97,7 +98,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=Path)
     parser.add_argument("--write", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one turn against the peers instead of three")
+    parser.add_argument("--quick", action="store_true", help="one turn of everything that is compared instead of three")
     a = parser.parse_args()
     build = a.build.resolve()
     machine = machine_facts(build)
