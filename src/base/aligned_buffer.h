@@ -28,8 +28,8 @@ class AlignedBuffer {
     const std::size_t bytes = (count * sizeof(T) + kCacheLine - 1) / kCacheLine * kCacheLine;
     if (bytes == 0) return;
     const bool large = bytes >= kHugePage;
-    void* memory = std::aligned_alloc(large ? kHugePage : kCacheLine, bytes);
-    if (memory == nullptr) throw std::bad_alloc();
+    void* memory = nullptr;
+    if (posix_memalign(&memory, large ? kHugePage : kCacheLine, bytes) != 0) throw std::bad_alloc();
     // A step goes through more small pages than a processor can keep in mind, and its prefetching stops at each. This
     // is advice: a system that has no huge pages says so, and nothing is lost.
     if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
