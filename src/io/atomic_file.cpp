@@ -142,11 +142,7 @@ void AtomicFile::commit() {
     fail_on_file("cannot close the file", error_number, file_);
   }
   descriptor_ = -1;
-  if (rename(partial_.c_str(), file_.c_str()) != 0) {
-    const int error_number = errno;
-    unlink(partial_.c_str());
-    fail_on_file("cannot put the file in its place", error_number, file_);
-  }
+  rename_into_place(partial_, file_);
   flush_parent(file_);
 }
 

@@ -1,6 +1,7 @@
 #include "io/file_steps.h"
 
 #include <fmt/format.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,13 @@ std::string advice_for(int error_number) {
 
 std::filesystem::path partial_name(const std::filesystem::path& place) {
   return place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid());
+}
+
+void rename_into_place(const std::filesystem::path& partial, const std::filesystem::path& file) {
+  if (rename(partial.c_str(), file.c_str()) == 0) return;
+  const int error_number = errno;
+  unlink(partial.c_str());
+  fail_on_file("cannot put the file in its place", error_number, file);
 }
 
 void fail_on_file(const char* what, int error_number, const std::filesystem::path& file) {

@@ -141,11 +141,7 @@ void LargeFile::commit() {
   wait();
   write_at(flushed_, {buffer_.get(), buffered_});
   close_all();
-  if (rename(partial_.c_str(), file_.c_str()) != 0) {
-    const int error_number = errno;
-    unlink(partial_.c_str());
-    fail_on_file("cannot put the file in its place", error_number, file_);
-  }
+  rename_into_place(partial_, file_);
 }
 
 }  // namespace strider

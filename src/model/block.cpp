@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/weights.h"
 #include "ops/attention.h"
 #include "ops/cross_entropy.h"
 
@@ -36,7 +37,7 @@ LayerActivations carve_layer(Carver& carver, const LlamaConfig& config, std::int
   LayerActivations layer;
   layer.input = carver.rows(rows, config.hidden_size);
   layer.input_inverse = carver.floats(rows);
-  layer.qkv = carver.rows(rows, q_width + 2 * config.num_key_value_heads * config.head_dim);
+  layer.qkv = carver.rows(rows, attention_shape(config).qkv_width());
   layer.log_sum_exp = carver.floats(rows * config.num_attention_heads);
   layer.attention = carver.rows(rows, q_width);
   layer.middle = carver.rows(rows, config.hidden_size);
@@ -66,9 +67,7 @@ std::uint64_t BlockBuffers::memory_bytes(const LlamaConfig& config, std::int64_t
 
 std::int64_t BlockBuffers::linear_words(const LlamaConfig& config, std::int64_t rows, Precision precision) {
   const std::int64_t hidden = config.hidden_size;
-  const std::int64_t q_width = config.num_attention_heads * config.head_dim;
-  const std::int64_t qkv_width = q_width + 2 * config.num_key_value_heads * config.head_dim;
-  const std::int64_t widest = hidden + std::max({qkv_width, 2 * config.intermediate_size});
+  const std::int64_t widest = hidden + std::max(attention_shape(config).qkv_width(), 2 * config.intermediate_size);
   const std::int64_t loss_width = hidden + std::min(config.vocab_size, kLossColumns);
   return std::max(linear_scratch_words(precision, rows, widest),
                   linear_scratch_words(precision, std::min(rows, kLossRows), loss_width));
@@ -76,7 +75,6 @@ std::int64_t BlockBuffers::linear_words(const LlamaConfig& config, std::int64_t 
 
 std::int64_t BlockBuffers::lay_out(float* memory, const LlamaConfig& config, std::int64_t rows, std::int64_t longest,
                                    bool for_training) {
-  const AttentionShape attention{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
   Carver carver(memory);
   const std::int64_t places = for_training ? config.num_hidden_layers : 1;
   for (std::int64_t i = 0; i < places; ++i) layers.push_back(carve_layer(carver, config, rows));
@@ -89,7 +87,7 @@ std::int64_t BlockBuffers::lay_out(float* memory, const LlamaConfig& config, std
   act = carver.rows(rows, config.intermediate_size);
   final_inverse = carver.floats(rows);
   losses = carver.floats(rows);
-  attention_scratch = carver.floats(attention_scratch_floats(attention, longest));
+  attention_scratch = carver.floats(attention_scratch_floats(attention_shape(config), longest));
   loss_scratch = carver.floats(cross_entropy_scratch_floats(config.vocab_size));
   if (for_training) {
     dresidual = carver.rows(rows, config.hidden_size);

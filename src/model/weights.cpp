@@ -38,13 +38,17 @@ std::size_t backward_size(const std::vector<Weights::Matrix>& matrices, Precisio
 
 }  // namespace
 
+AttentionShape attention_shape(const LlamaConfig& config) {
+  return {config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+}
+
 Weights::Weights(const LlamaConfig& config, std::int64_t positions, bool for_training, Precision precision)
     : config_(config),
       precision_(precision),
       for_training_(for_training),
       layout_(config),
       rope_(positions, config.head_dim, config.rope_theta),
-      attention_({config.num_attention_heads, config.num_key_value_heads, config.head_dim}),
+      attention_(attention_shape(config)),
       matrices_(list_matrices(config, layout_, precision)),
       values_(static_cast<std::size_t>(layout_.total())) {
   const std::size_t forward = forward_size(matrices_, precision);

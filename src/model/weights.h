@@ -14,6 +14,8 @@
 
 namespace strider {
 
+AttentionShape attention_shape(const LlamaConfig& config);
+
 class Weights {
  public:
   /// Positions of the rotary table: at least as many as the longest walk has tokens. `for_training` also keeps the

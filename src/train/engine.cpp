@@ -34,7 +34,7 @@ std::int64_t lane_count(const ParameterLayout& layout) {
 std::int64_t token_qkv_floats(const LlamaConfig& config, const EngineSettings& settings) {
   const std::int64_t positions = settings.walks_per_step * (settings.max_length - 1);
   if (config.vocab_size > kMostTokens || config.vocab_size * kPositionsAToken > positions) return 0;
-  return config.vocab_size * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+  return config.vocab_size * attention_shape(config).qkv_width();
 }
 
 // A run of parameters that one thread updates, and packs again where they belong to a matrix.
@@ -107,6 +107,21 @@ struct Engine::State {
       for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
         work(workers[static_cast<std::size_t>(member)], i);
       }
+    });
+  }
+
+  // Calls work(worker, block, i) for every planned block, which leaves its losses, and sums them a walk.
+  template <class Work>
+  void share_out_walks(std::span<const WalkView> walks, const float* projected, std::span<double> walk_losses,
+                       const Work& work) {
+    share_out(static_cast<std::int64_t>(blocks.size()), [&](Worker& worker, std::int64_t i) {
+      const BlockPlan& plan = blocks[static_cast<std::size_t>(i)];
+      const auto begin = static_cast<std::size_t>(plan.first);
+      const auto size = static_cast<std::size_t>(plan.last - plan.first);
+      Block block = worker.load(walks.subspan(begin, size));
+      block.token_qkv = projected;
+      work(worker, block, i);
+      worker.sum_losses(walk_losses.subspan(begin, size));
     });
   }
 
@@ -240,16 +255,10 @@ void Engine::forward_backward(std::span<const WalkView> walks, double denominato
   const auto scale = static_cast<float>(1.0 / denominator);
   state.lanes_used = std::min(lanes, count);
   const float* token_qkv = state.project_tokens();
-  state.share_out(count, [&](Worker& worker, std::int64_t i) {
-    const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
-    const auto first = static_cast<std::size_t>(plan.first);
-    const auto size = static_cast<std::size_t>(plan.last - plan.first);
-    Block block = worker.load(walks.subspan(first, size));
-    block.token_qkv = token_qkv;
+  state.share_out_walks(walks, token_qkv, walk_losses, [&](Worker& worker, const Block& block, std::int64_t i) {
     llama_forward(state.weights, block, true, worker.buffers);
     llama_backward(state.weights, block, scale, worker.buffers,
                    {&state.lanes[static_cast<std::size_t>(i % lanes)], i / lanes});
-    worker.sum_losses(walk_losses.subspan(first, size));
   });
   if (token_qkv != nullptr) state.project_tokens_backward();
   state.reduced = false;
@@ -296,17 +305,11 @@ void Engine::update(double learning_rate, double max_grad_norm, const AdamWSetti
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
   State& state = *state_;
   plan_blocks(walks, 1, state.settings, state.blocks);
-  const float* token_qkv = state.project_tokens();
-  state.share_out(static_cast<std::int64_t>(state.blocks.size()), [&](Worker& worker, std::int64_t i) {
-    const BlockPlan& plan = state.blocks[static_cast<std::size_t>(i)];
-    const auto first = static_cast<std::size_t>(plan.first);
-    const auto size = static_cast<std::size_t>(plan.last - plan.first);
-    Block block = worker.load(walks.subspan(first, size));
-    block.token_qkv = token_qkv;
-    llama_forward(state.weights, block, false, worker.buffers);
-    llama_losses(state.weights, block, worker.buffers);
-    worker.sum_losses(walk_losses.subspan(first, size));
-  });
+  state.share_out_walks(walks, state.project_tokens(), walk_losses,
+                        [&](Worker& worker, const Block& block, std::int64_t) {
+                          llama_forward(state.weights, block, false, worker.buffers);
+                          llama_losses(state.weights, block, worker.buffers);
+                        });
 }
 
 std::vector<float> Engine::logits(std::span<const WalkView> walks) {

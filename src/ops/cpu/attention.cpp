@@ -259,10 +259,10 @@ void AttentionBackward(const AttentionKernels& plan, const RopeTable& rope, std:
       const std::int64_t count = std::min(kQueryTile, length - first);
       float lse[kQueryTile] = {};
       std::copy_n(log_sum_exp + head * length + first, count, lse);
-      if (head + 1 < shape.heads) prefetch_rows(q.from(0, head_dim), first, count, head_dim);
+      if (head + 1 < shape.heads) prefetch_head(q.from(0, head_dim), first, count, head_dim);
       if (head % group == group - 1 && kv + 1 < shape.kv_heads) {
-        prefetch_rows(k.from(0, head_dim), first, count, head_dim);
-        prefetch_rows(v.from(0, head_dim), first, count, head_dim);
+        prefetch_head(k.from(0, head_dim), first, count, head_dim);
+        prefetch_head(v.from(0, head_dim), first, count, head_dim);
       }
       tile_products(kernels, head_dim, keys, own.q_columns + first * head_dim, own.k_rows, own.scores);
       tile_products(kernels, head_dim, keys, own.dout_columns + first * head_dim, own.v_rows, own.dscores);

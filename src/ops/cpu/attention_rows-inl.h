@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "ops/cpu/attention_tile.h"
+#include "ops/cpu/prefetch.h"
 #include "ops/cpu/vector_math-inl.h"
 #include "ops/rope.h"
 #include "ops/rows.h"
@@ -107,12 +108,9 @@ void copy_in(std::int64_t length, std::int64_t head_dim, ConstRows x, float* row
   finish_rows(length, head_dim, rows, columns);
 }
 
-// What the backward pass reads of the next head was stored long ago and lies in a far cache.
-void prefetch_rows(ConstRows x, std::int64_t first, std::int64_t count, std::int64_t head_dim) {
-  constexpr std::int64_t kLine = 16;
-  for (std::int64_t t = first; t < first + count; ++t) {
-    for (std::int64_t i = 0; i < head_dim; i += kLine) __builtin_prefetch(x.row(t) + i, 1, 2);
-  }
+// What the backward pass reads of the next head was stored long ago.
+void prefetch_head(ConstRows x, std::int64_t first, std::int64_t count, std::int64_t head_dim) {
+  prefetch_rows(x.row(first), count, head_dim, x.stride);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -2,22 +2,19 @@
 
 #include <algorithm>
 
+#include "ops/cpu/prefetch.h"
+
 namespace strider {
 namespace {
 
 // Rows of a table come in no order that a processor could foresee.
 constexpr std::int64_t kRowsAhead = 4;
 
-void prefetch(const float* row, std::int64_t floats) {
-  constexpr std::int64_t kLine = 16;
-  for (std::int64_t i = 0; i < floats; i += kLine) __builtin_prefetch(row + i, 1, 3);
-}
-
 }  // namespace
 
 void embedding_forward(std::int64_t rows, std::int64_t hidden, const std::int32_t* ids, const float* table, Rows y) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    if (r + kRowsAhead < rows) prefetch(table + ids[r + kRowsAhead] * hidden, hidden);
+    if (r + kRowsAhead < rows) prefetch_rows(table + ids[r + kRowsAhead] * hidden, 1, hidden, 0);
     std::copy_n(table + ids[r] * hidden, hidden, y.row(r));
   }
 }
@@ -25,7 +22,7 @@ void embedding_forward(std::int64_t rows, std::int64_t hidden, const std::int32_
 void embedding_backward(std::int64_t rows, std::int64_t hidden, const std::int32_t* ids, std::int64_t padding,
                         ConstRows dy, float* dtable) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    if (r + kRowsAhead < rows) prefetch(dtable + ids[r + kRowsAhead] * hidden, hidden);
+    if (r + kRowsAhead < rows) prefetch_rows(dtable + ids[r + kRowsAhead] * hidden, 1, hidden, 0);
     if (ids[r] == padding) continue;
     float* to = dtable + ids[r] * hidden;
     const float* from = dy.row(r);

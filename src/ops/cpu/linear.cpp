@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/cpu/bfloat16.h"
+#include "ops/cpu/prefetch.h"
 #include "ops/cpu/small_gemm.h"
 
 namespace strider {
@@ -73,16 +74,8 @@ std::int64_t depth_of(std::int64_t values, Precision precision) {
   return precision == Precision::kFloat32 ? values : pairs_of(values);
 }
 
-// The next tile of a gradient is on its way from memory while this one is computed.
-void prefetch(const float* tile, std::int64_t rows, std::int64_t columns, std::int64_t stride) {
-  constexpr std::int64_t kLine = 16;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t i = 0; i < columns; i += kLine) __builtin_prefetch(tile + r * stride + i, 1, 2);
-  }
-}
-
-// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not. Rows go in
-// runs of kGemmDepth.
+// A tile of the gradient stays in the cache while all rows are added to it, since a whole gradient does not; the next
+// one is on its way from memory while this one is computed. Rows go in runs of kGemmDepth.
 void backward_weight_float32(LinearShape shape, std::int64_t rows, ConstRows dy, ConstRows x, float* dweight,
                              Write write) {
   const std::int64_t in = shape.in_features;
@@ -92,7 +85,7 @@ void backward_weight_float32(LinearShape shape, std::int64_t rows, ConstRows dy,
     for (std::int64_t o = 0; o < shape.out_features; o += kGemmRows) {
       const std::int64_t height = std::min(kGemmRows, shape.out_features - o);
       const std::int64_t next = o + height;
-      prefetch(dweight + next * in + i, std::min(kGemmRows, shape.out_features - next), width, in);
+      prefetch_rows(dweight + next * in + i, std::min(kGemmRows, shape.out_features - next), width, in);
       GemmShape gemm{.m = width,
                      .n = height,
                      .a_stride = x.stride,

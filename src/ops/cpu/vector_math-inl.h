@@ -15,7 +15,7 @@ namespace strider {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// exp(x) within 5 units in the last place for x in [-87, 88], within 2 for |x| < 10; outside it is held at the ends of
+/// exp(x) within 5 units in the last place for x in [-87, 88], within 3 for |x| < 10; outside it is held at the ends of
 /// that range. x = n ln 2 + r with |r| <= ln 2 / 2; exp(r) = 1 + r (1 + r p(r)), where p has degree 3 and makes the
 /// largest relative error over that interval least, 1.0e-7; n is added to its exponent bits.
 template <class D, class V = hn::Vec<D>>
@@ -44,8 +44,8 @@ HWY_INLINE V fast_exp(D d, V x) {
   return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
 }
 
-/// 2^x within 2 units in the last place for x in [-126, 1], and 2^-126 below; not for larger x. As above with r = x - n,
-/// which is exact, and the same polynomial in r ln 2.
+/// 2^x within 3 units in the last place for x in [-126, 1], and 2^-126 below; not for larger x. As above with r = x -
+/// n, which is exact, and the same polynomial in r ln 2.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V fast_exp2_of_negative(D d, V x) {
   const hn::RebindToSigned<D> di;
