@@ -12,14 +12,15 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "engine/cpu/ops/attention.h"
+#include "engine/cpu/ops/cross_entropy.h"
+#include "engine/cpu/ops/embedding.h"
+#include "engine/cpu/ops/linear.h"
+#include "engine/cpu/ops/rms_norm.h"
+#include "engine/cpu/ops/sum_gradients.h"
+#include "engine/cpu/ops/swiglu.h"
+#include "engine/cpu/rules/update_rule.h"
 #include "model/parameters.h"
-#include "ops/adamw.h"
-#include "ops/attention.h"
-#include "ops/cross_entropy.h"
-#include "ops/embedding.h"
-#include "ops/linear.h"
-#include "ops/rms_norm.h"
-#include "ops/swiglu.h"
 #include "presets.h"
 
 namespace strider::bench {
@@ -104,14 +105,15 @@ void attention(benchmark::State& state, const LlamaConfig& config, bool backward
   const AttentionShape shape{config.num_attention_heads, config.num_key_value_heads, config.head_dim};
   const std::int64_t width = shape.heads * shape.head_dim;
   const std::int64_t qkv_width = shape.qkv_width();
-  const RopeTable rope(kLength, config.head_dim, config.rope_theta);
+  auto angles = filled(RopeTable::floats(kLength, config.head_dim));
+  const RopeTable rope(kLength, config.head_dim, config.rope_theta, angles.data());
   const AttentionKernels kernels(shape);
   auto qkv = filled(kRows * qkv_width);
   const auto kept = filled(kRows * qkv_width);
   auto out = filled(kRows * width);
   const auto dout = filled(kRows * width);
   auto log_sum_exp = filled(kRows * shape.heads);
-  auto scratch = filled(attention_scratch_floats(shape, kLength));
+  auto scratch = carve([&](Carver& carver) { take_attention_scratch(carver, shape, kLength); });
   const auto forward = [&](std::int64_t walk) {
     const std::int64_t row = walk * kLength;
     attention_forward(kernels, rope, kLength, {qkv.data() + row * qkv_width, qkv_width},
@@ -220,7 +222,7 @@ void lane_reduction(benchmark::State& state, std::int64_t count, std::int64_t la
     for (std::int64_t begin = 0; begin < count; begin += kAtOnce) {
       std::vector<const float*> at;
       for (const auto& part : parts) at.push_back(part.data() + begin);
-      squares += sum_gradients(std::min(kAtOnce, count - begin), at.data(), lanes, parts[0].data() + begin);
+      squares += sum_gradients(std::min(kAtOnce, count - begin), at, parts[0].data() + begin);
     }
     benchmark::DoNotOptimize(squares);
   });
@@ -240,13 +242,13 @@ void adamw(benchmark::State& state, const LlamaConfig& config) {
   for (std::size_t i = 0; i < second.size(); ++i) second[i] = 1e-4F;
   auto forward = filled(packed + packed_forward_size(shape, Precision::kFloat32));
   auto backward = filled(packed + packed_backward_size(shape, Precision::kFloat32));
-  AdamWStep step;
-  step.step_size = 1e-4F;
+  const auto rule = make_update_rule({.name = "adamw"});
   measure(state, {0.0, as_double(7 * count + 2 * packed), 1, true}, [&](std::int64_t) {
     for (std::int64_t begin = 0; begin < count; begin += size) {
       float* const values = parameters.data() + begin;
-      adamw_update(step, std::min(size, count - begin), gradient.data() + begin, values, first.data() + begin,
-                   second.data() + begin);
+      float* const states[] = {first.data() + begin, second.data() + begin};
+      rule->update({.learning_rate = 1e-4, .weight_decay = 0.01},
+                   {std::min(size, count - begin), gradient.data() + begin, values, states});
       if (begin + size > packed) continue;
       pack_forward(shape, values, 0, shape.out_features, forward.data() + begin);
       pack_backward(shape, values, 0, shape.out_features, backward.data() + begin);

@@ -8,8 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "engine/engine.h"
+#include "optimize/parameter_groups.h"
 #include "presets.h"
-#include "train/engine.h"
 
 namespace strider::bench {
 namespace {
@@ -50,26 +51,30 @@ void run(benchmark::State& state, const Preset& preset, Precision precision, boo
   const std::int64_t count = state.range(1);
   const std::int64_t length = state.range(2);
   const LlamaConfig config = preset.config(state.range(3));
-  const EngineSettings settings{threads, length, count, precision};
-  Engine engine(config, settings);
-  engine.set_parameters(initial(engine.layout()));
+  const EngineSettings settings{.threads = threads,
+                                .max_length = length,
+                                .walks_per_step = count,
+                                .precision = precision,
+                                .groups = trainer_groups(ParameterLayout(config), {}, 0.01)};
+  const std::unique_ptr<Engine> engine = make_engine(config, settings);
+  engine->set_parameters(initial(engine->layout()));
   const Walks walks = torus_walks(count, length, config.vocab_size);
   const std::vector<WalkView> views(walks.begin(), walks.end());
   std::vector<double> losses(views.size());
   for (auto _ : state) {
     if (training) {
-      engine.forward_backward(views, static_cast<double>(count * (length - 1)), losses);
-      engine.update(1e-5, 1.0, {});
+      engine->forward_backward(views, static_cast<double>(count * (length - 1)), losses);
+      engine->update(1e-5, 1.0);
     } else {
-      engine.evaluate(views, losses);
+      engine->evaluate(views, losses);
     }
   }
   using benchmark::Counter;
   const auto tokens = static_cast<double>(count * length);
   state.counters["tokens"] = Counter(tokens, Counter::kIsIterationInvariantRate);
-  const double flops = Engine::training_flops(config, length) * static_cast<double>(count);
+  const double flops = training_flops(config, length) * static_cast<double>(count);
   state.counters["flops"] = Counter(training ? flops : flops / 3.0, Counter::kIsIterationInvariantRate);
-  state.counters["memory"] = static_cast<double>(Engine::memory_bytes(config, settings));
+  state.counters["memory"] = static_cast<double>(engine_memory_bytes(config, settings));
 }
 
 // One thing grows at a time; the others stay at 50 x 128 tokens, or less where a step would take minutes. Names end in

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   strider::fuzz::write_file(folder / "strider_state.json", with_checksum(input));
   try {
     strider::checkpoint_settings(folder);
-    strider::read_checkpoint(folder, layout);
+    strider::read_checkpoint(folder, layout, {});
     __builtin_trap();                // there are no weights
   } catch (const strider::Error&) {  // what a reader may do with a bad file
   }

@@ -15,8 +15,8 @@ case ${1:-} in
     ;;
   threads)
     preset=tsan
-    targets=(strider base_tests train_tests extract_tests)
-    tests=(-R '^(base|train|extract|reliability_kill)$')
+    targets=(strider base_tests engine_tests train_tests extract_tests)
+    tests=(-R '^(base|engine|train|extract|reliability_kill)$')
     ;;
   *)
     echo "usage: sanitize.sh address|threads" >&2

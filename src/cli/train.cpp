@@ -156,8 +156,7 @@ class ReportingObserver : public TrainingObserver {
     s.threads = settings.threads;
     s.peak_flops = measure_peak_flops(settings.threads);
     const double mean_length = static_cast<double>(facts.tokens_per_epoch) / static_cast<double>(facts.plan.walks);
-    s.flops_per_epoch =
-        static_cast<double>(facts.plan.walks) * Engine::training_flops(facts.config, std::lround(mean_length));
+    s.flops_per_epoch = static_cast<double>(facts.plan.walks) * training_flops(facts.config, std::lround(mean_length));
     s.first_step = facts.first_step;
     s.resumed_from = facts.resumed_from;
     return s;
@@ -237,7 +236,12 @@ void add_settings(CLI::App& command, Options& options) {
   add.number("seed", "SEED", s.seed, "Seed of the weights and of the order of walks");
   add.number("max_steps", "MAX_STEPS", s.max_steps, "Steps of the run and its schedule; 0: all epochs");
   add.number("warmup_steps", "WARMUP_STEPS", s.warmup_steps, "Steps in which the learning rate rises from 0");
-  add.number("weight_decay", "WEIGHT_DECAY", s.weight_decay, "AdamW's weight decay, on matrices and embeddings");
+  std::vector<std::pair<std::string, std::string>> optimizers;
+  for (const std::string_view name : update_rule_names()) optimizers.emplace_back(name, name);
+  add.choice<std::string>("optimizer", "OPTIMIZER", optimizers, s.optimizer,
+                          "adamw, or sgd (stochastic gradient descent with momentum)");
+  add.number("momentum", "MOMENTUM", s.momentum, "Momentum of sgd");
+  add.number("weight_decay", "WEIGHT_DECAY", s.weight_decay, "Weight decay, on matrices and embeddings");
   add.number("max_grad_norm", "MAX_GRAD_NORM", s.max_grad_norm, "Gradients are clipped to this norm; 0: not");
   add.choice<LrScheduler>(
       "lr_scheduler", "LR_SCHEDULER",

@@ -3,20 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
 #include "base/error.h"
-#include "base/thread_team.h"
+#include "engine/engine.h"
 #include "extract/output.h"
 #include "extract/pieces_ahead.h"
-#include "extract/token_states.h"
 #include "io/atomic_file.h"
 #include "io/large_file.h"
 #include "io/npz.h"
 #include "model/folder.h"
 #include "model/parameters.h"
-#include "model/weights.h"
 
 namespace strider {
 namespace {
@@ -63,36 +60,27 @@ void check_folders(const ExtractSettings& settings) {
   }
 }
 
+// One that only reads: tokens go through it one by one.
+EngineSettings engine_settings(const ExtractSettings& settings) {
+  return {.threads = settings.threads, .max_length = 1, .walks_per_step = 1};
+}
+
 std::uint64_t piece_floats(const ExtractPlan& plan) {
   const auto rows = std::min(kRowsAtOnce, static_cast<std::int64_t>(plan.token_ids.size()));
   return static_cast<std::uint64_t>(rows * std::max(plan.config.hidden_size, plan.config.intermediate_size));
 }
 
-// Blocks of rows [first, first + count) of an array, dealt to the team as its members become free.
-void compute_rows(TokenStates& states, const TokenArray& array, ThreadTeam& team, std::int64_t first,
-                  std::int64_t count, float* out) {
-  const std::int64_t begin = first / TokenStates::kBlock;
-  const std::int64_t end = (first + count + TokenStates::kBlock - 1) / TokenStates::kBlock;
-  std::atomic<std::int64_t> next{begin};
-  team.run([&](int member) {
-    for (std::int64_t block = next++; block < end; block = next++) {
-      const Rows rows{out + (block - begin) * TokenStates::kBlock * array.width, array.width};
-      states.compute(array, block, member, rows);
-    }
-  });
-}
-
 // The pieces of all arrays, one after the other, as write_npz asks for them.
 class Pieces {
  public:
-  Pieces(const ExtractPlan& plan, TokenStates& states, ThreadTeam& team) : plan_(plan), states_(states), team_(team) {}
+  Pieces(const ExtractPlan& plan, TokenStates& states) : plan_(plan), states_(states) {}
 
   std::int64_t next(float* out) {
     if (array_ == plan_.arrays.size()) return 0;
     const Clock::time_point start = Clock::now();
     const TokenArray& array = plan_.arrays[array_];
     const std::int64_t count = std::min(kRowsAtOnce, states_.tokens() - first_);
-    compute_rows(states_, array, team_, first_, count, out);
+    states_.compute(array, first_, count, out);
     first_ += count;
     if (first_ == states_.tokens()) {
       array_ += 1;
@@ -107,28 +95,26 @@ class Pieces {
  private:
   const ExtractPlan& plan_;
   TokenStates& states_;
-  ThreadTeam& team_;
   std::size_t array_ = 0;
   std::int64_t first_ = 0;
   double seconds_ = 0.0;
 };
 
 /// Returns the seconds of arithmetic.
-double write_arrays(const ExtractPlan& plan, const Weights& weights, const fs::path& file,
+double write_arrays(const ExtractPlan& plan, Engine& engine, const fs::path& file,
                     const std::function<void(const TokenArray&)>& on_array) {
-  ThreadTeam team(plan.settings.threads);
-  TokenStates states(weights, plan.token_ids, plan.arrays, team.size());
-  Pieces pieces(plan, states, team);
+  const std::unique_ptr<TokenStates> states = engine.token_states(plan.token_ids, plan.arrays);
+  Pieces pieces(plan, *states);
   {
     PiecesAhead ahead(static_cast<std::int64_t>(piece_floats(plan)), [&](float* out) { return pieces.next(out); });
     std::vector<NpzArray> arrays;
     for (const TokenArray& array : plan.arrays) {
       auto rows = [&](std::int64_t first, std::int64_t count) {
         const std::span<const float> piece = ahead.take();
-        if (first + count == states.tokens()) on_array(array);
+        if (first + count == states->tokens()) on_array(array);
         return piece;
       };
-      arrays.push_back({array.name, {states.tokens(), array.width}, std::move(rows)});
+      arrays.push_back({array.name, {states->tokens(), array.width}, std::move(rows)});
     }
     write_npz(file, arrays, kRowsAtOnce);
   }
@@ -151,8 +137,8 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   for (const TokenArray& array : plan.arrays) {
     plan.array_bytes += static_cast<std::uint64_t>(tokens * array.width) * sizeof(float);
   }
-  plan.memory_bytes = Weights::memory_bytes(plan.config, 1, false) +
-                      TokenStates::memory_bytes(plan.config, tokens, plan.arrays, settings.threads) +
+  plan.memory_bytes = engine_memory_bytes(plan.config, engine_settings(settings)) +
+                      token_states_memory_bytes(plan.config, tokens, plan.arrays) +
                       2 * piece_floats(plan) * sizeof(float) +  // one is made while one is written
                       2 * LargeFile::kBufferBytes;
   return plan;
@@ -161,15 +147,15 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
 ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const TokenArray&)>& on_array) {
   ExtractSeconds seconds;
   const Clock::time_point start = Clock::now();
-  Weights weights(plan.config, 1, false);
-  read_weights(plan.settings.model_dir, weights.layout(), weights.values());
-  weights.pack_all();
+  const std::unique_ptr<Engine> engine = make_engine(plan.config, engine_settings(plan.settings));
+  engine->load_parameters(
+      [&](std::span<float> values) { read_weights(plan.settings.model_dir, engine->layout(), values); });
   seconds.load = seconds_since(start);
 
   const fs::path& folder = plan.settings.output_dir;
   const bool beside_others = fs::is_directory(folder);
   AtomicFolder staged(beside_others ? folder / "representations" : folder);
-  seconds.forward = write_arrays(plan, weights, staged.path() / kArraysFile, on_array);
+  seconds.forward = write_arrays(plan, *engine, staged.path() / kArraysFile, on_array);
   write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
   write_file_atomically(staged.path() / kInfoFile, info_json(plan));

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "extract/representation.h"
 #include "model/config.h"
+#include "model/representation.h"
 
 namespace strider {
 

@@ -63,7 +63,7 @@ LargeFile::LargeFile(fs::path file)
 }
 
 LargeFile::~LargeFile() {
-  if (writing_.valid()) writing_.wait();
+  writing_.abandon();
   if (direct_ >= 0) close(direct_);
   if (descriptor_ < 0) return;
   close(descriptor_);
@@ -86,23 +86,19 @@ void LargeFile::overwrite(std::uint64_t at, std::string_view bytes) {
                 {.file = file_.string(), .place = {}, .advice = {}});
   }
   const std::uint64_t on_disk = at < flushed_ ? std::min<std::uint64_t>(flushed_ - at, bytes.size()) : 0;
-  if (on_disk > 0) wait();
+  if (on_disk > 0) writing_.wait();
   write_at(at, bytes.substr(0, on_disk));
   if (on_disk == bytes.size()) return;
   std::memcpy(buffer_.get() + (at + on_disk - flushed_), bytes.data() + on_disk, bytes.size() - on_disk);
 }
 
 void LargeFile::flush() {
-  wait();
+  writing_.wait();
   if (flushed_ == 0) open_direct();
   std::swap(buffer_, written_);
   flushed_ += kBufferBytes;
   buffered_ = 0;
-  writing_ = std::async(std::launch::async, [this, at = flushed_ - kBufferBytes] { write_buffer(at); });
-}
-
-void LargeFile::wait() {
-  if (writing_.valid()) writing_.get();
+  writing_.start([this, at = flushed_ - kBufferBytes] { write_buffer(at); });
 }
 
 void LargeFile::write_buffer(std::uint64_t at) {
@@ -138,7 +134,7 @@ void LargeFile::close_all() {
 }
 
 void LargeFile::commit() {
-  wait();
+  writing_.wait();
   write_at(flushed_, {buffer_.get(), buffered_});
   close_all();
   rename_into_place(partial_, file_);

@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <future>
 #include <memory>
 #include <string_view>
+
+#include "base/background_job.h"
 
 namespace strider {
 
@@ -36,7 +37,6 @@ class LargeFile {
   };
 
   void flush();
-  void wait();
   void write_buffer(std::uint64_t at);
   void open_direct();
   void write_at(std::uint64_t at, std::string_view bytes);
@@ -47,8 +47,8 @@ class LargeFile {
   std::size_t buffered_ = 0;   // bytes in buffer_
   std::uint64_t flushed_ = 0;  // bytes of the file before those
   int descriptor_ = -1;
-  int direct_ = -1;            // the same file past the page cache; -1: not opened, or the filesystem cannot
-  std::future<void> writing_;  // of written_, the last kBufferBytes before flushed_
+  int direct_ = -1;        // the same file past the page cache; -1: not opened, or the filesystem cannot
+  BackgroundJob writing_;  // of written_, the last kBufferBytes before flushed_
 };
 
 }  // namespace strider

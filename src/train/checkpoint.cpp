@@ -74,6 +74,13 @@ void check_files(const fs::path& folder, const json& files) {
   }
 }
 
+// What AdamW's buffers were called in the files of versions that knew no other optimizer.
+std::string earlier_name(const std::string& name) {
+  if (name == "exp_avg") return "first_moments";
+  if (name == "exp_avg_sq") return "second_moments";
+  return name;
+}
+
 }  // namespace
 
 std::string checkpoint_name(std::int64_t step) {
@@ -101,10 +108,11 @@ void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoi
   AtomicFolder folder(origin.settings.output_dir / checkpoint_name(state.global_step));
   write_model(folder.path(), origin.config, origin.layout, checkpoint.parameters);
   write_tokenizer(folder.path(), origin.config.vocab_size);
-  const std::vector<std::int64_t> shape = {origin.layout.total()};
-  write_safetensors(folder.path() / kOptimizerFile,
-                    {{"first_moments", shape, checkpoint.first_moments.data()},
-                     {"second_moments", shape, checkpoint.second_moments.data()}},
+  std::vector<TensorToWrite> buffers;
+  for (const NamedState& buffer : checkpoint.optimizer) {
+    buffers.push_back({buffer.name, {static_cast<std::int64_t>(buffer.values.size())}, buffer.values.data()});
+  }
+  write_safetensors(folder.path() / kOptimizerFile, buffers,
                     {{"format", "strider"}, {"updates", std::to_string(state.global_step)}});
   write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, origin.settings, origin.plan));
   json own = {{"version", kVersion},
@@ -124,7 +132,8 @@ void check_checkpoint(const fs::path& folder) {
   check_files(folder, read_state_file(folder)["files"]);
 }
 
-Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout) {
+Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout,
+                           std::span<const StateBuffer> expected) {
   const json own = read_state_file(folder);
   check_files(folder, own["files"]);
   Checkpoint checkpoint;
@@ -133,15 +142,17 @@ Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout
   checkpoint.parameters.resize(total);
   read_weights(folder, layout, checkpoint.parameters);
   const SafetensorsFile optimizer(folder / kOptimizerFile);
-  for (auto [name, values] : {std::pair{"first_moments", &checkpoint.first_moments},
-                              std::pair{"second_moments", &checkpoint.second_moments}}) {
-    const TensorEntry* entry = optimizer.find(name);
-    if (entry == nullptr || entry->elements() != layout.total()) {
-      throw Error(fmt::format("the optimizer's {} are missing or of another model", name),
+  for (const StateBuffer& buffer : expected) {
+    const TensorEntry* entry = optimizer.find(buffer.name);
+    if (entry == nullptr) entry = optimizer.find(earlier_name(buffer.name));
+    if (entry == nullptr || entry->elements() != buffer.floats) {
+      throw Error(fmt::format("the optimizer's {} is missing or of another model", buffer.name),
                   {.file = (folder / kOptimizerFile).string(), .place = {}, .advice = {}});
     }
-    values->resize(total);
-    optimizer.read(*entry, *values);
+    NamedState& state = checkpoint.optimizer.emplace_back();
+    state.name = buffer.name;
+    state.values.resize(static_cast<std::size_t>(buffer.floats));
+    optimizer.read(*entry, state.values);
   }
   return checkpoint;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // checkpoint-{step}/ folders: what transformers writes (config.json, model.safetensors, tokenizer, trainer_state.json),
-// and beside it what going on bit for bit needs: optimizer.safetensors (AdamW's moments) and strider_state.json:
+// and beside it what going on bit for bit needs: optimizer.safetensors (the optimizer's state buffers) and
+// strider_state.json:
 //   version   1
 //   settings  everything that shapes the result, by name
 //   state     the exact sums of the run (trainer_state.h)
@@ -10,9 +11,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/optimizer.h"
 #include "model/parameters.h"
 #include "train/trainer_state.h"
 
@@ -29,9 +32,16 @@ std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& outpu
 
 std::string checkpoint_name(std::int64_t step);
 
+/// A buffer of optimizer state, under the name that the engine gives it.
+struct NamedState {
+  std::string name;
+  std::vector<float> values;
+};
+
 struct Checkpoint {
   TrainerState state;
-  std::vector<float> parameters, first_moments, second_moments;
+  std::vector<float> parameters;
+  std::vector<NamedState> optimizer;
 };
 
 /// What all checkpoints of a run share. `shaping` is the settings object that a later run is compared with.
@@ -52,8 +62,10 @@ nlohmann::json checkpoint_settings(const std::filesystem::path& folder);
 /// Checks every file of a checkpoint against its size and checksum. Throws Error that names the first bad one.
 void check_checkpoint(const std::filesystem::path& folder);
 
-/// Reads a checkpoint and checks every file against its size and checksum. Throws Error that names the first bad one.
-Checkpoint read_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout);
+/// Reads a checkpoint with the state buffers `expected` and checks every file against its size and checksum. Throws
+/// Error that names the first bad one, or the buffer that is missing or has another size.
+Checkpoint read_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout,
+                           std::span<const StateBuffer> expected);
 
 /// How many checkpoints stay, and which ones the settings ask for: those at multiples of save_steps and at max_steps.
 /// Others were asked for by a signal.

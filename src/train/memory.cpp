@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "optimize/parameter_groups.h"
 #include "train/evaluation.h"
 
 namespace strider {
@@ -33,22 +34,32 @@ std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSp
   return std::min(split.size(), settings.batch_size * settings.gradient_accumulation_steps);
 }
 
-EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset) {
+EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConfig& config,
+                               const WalkDataset& dataset) {
   std::int64_t most = most_walks_of_a_step(settings, dataset.train);
   if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(*dataset.validation, settings));
-  return {settings.threads, settings.max_length, most, settings.precision.value_or(Precision::kFloat32)};
+  const RuleSettings rule{.name = settings.optimizer, .momentum = settings.momentum};
+  return {.threads = settings.threads,
+          .max_length = settings.max_length,
+          .walks_per_step = most,
+          .precision = settings.precision.value_or(Precision::kFloat32),
+          .groups = trainer_groups(ParameterLayout(config), rule, settings.weight_decay)};
 }
 
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
                                     const WalkDataset& dataset) {
-  EngineSettings engine = engine_settings(settings, dataset);
+  EngineSettings engine = engine_settings(settings, config, dataset);
+  const ParameterLayout layout(config);
   const auto ids = static_cast<std::uint64_t>(engine.walks_per_step * settings.max_length) * sizeof(std::int32_t);
   const auto order = static_cast<std::uint64_t>(dataset.train.size()) * sizeof(std::int64_t);
-  const auto copies = 3 * static_cast<std::uint64_t>(ParameterLayout(config).total()) * sizeof(float);
-  std::uint64_t most = Engine::memory_bytes(config, engine);
+  std::uint64_t copies = static_cast<std::uint64_t>(layout.total()) * sizeof(float);
+  for (const StateBuffer& state : optimizer_state_of(layout, engine.groups)) {
+    copies += static_cast<std::uint64_t>(state.floats) * sizeof(float);
+  }
+  std::uint64_t most = engine_memory_bytes(config, engine);
   if (!settings.precision) {
     engine.precision = Precision::kBfloat16;
-    most = std::max(most, Engine::memory_bytes(config, engine));
+    most = std::max(most, engine_memory_bytes(config, engine));
   }
   return most + 2 * ids + order + copies + kProgramBytes;
 }

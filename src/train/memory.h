@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "data/walk_dataset.h"
-#include "train/engine.h"
+#include "engine/engine.h"
 #include "train/settings.h"
 
 namespace strider {
@@ -12,10 +12,11 @@ namespace strider {
 /// Walks of a step at the most: no more than the split has.
 std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSplit& split);
 
-EngineSettings engine_settings(const TrainingSettings& settings, const WalkDataset& dataset);
+EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset);
 
-/// Bytes at the most: the engine, the walks of a step, the order of an epoch, one copy of weights and moments (that of
-/// the checkpoint that is read when the run goes on, afterwards of the one that is written), and the program itself.
+/// Bytes at the most: the engine, the walks of a step, the order of an epoch, one copy of weights and optimizer state
+/// (that of the checkpoint that is read when the run goes on, afterwards of the one that is written), and the program
+/// itself.
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
                                     const WalkDataset& dataset);
 

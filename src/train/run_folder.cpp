@@ -34,11 +34,18 @@ json fingerprint(const WalkSplit& split, std::int64_t max_length) {
   return fmt::format("{} walks, {} tokens, crc32 {:08x}", split.size(), split.tokens(max_length), sum);
 }
 
+// What runs did that were made before a setting existed.
+json setting_before_there_was_a_choice(const std::string& name) {
+  if (name == "precision") return name_of(Precision::kFloat32);
+  if (name == "optimizer") return "adamw";
+  if (name == "momentum") return TrainingSettings().momentum;
+  return "absent";
+}
+
 std::string differences(const json& earlier, const json& now) {
   std::string text;
   for (const auto& [name, value] : now.items()) {
-    // Runs from before there was a choice were float32.
-    const json absent = name == "precision" ? json(name_of(Precision::kFloat32)) : json("absent");
+    const json absent = setting_before_there_was_a_choice(name);
     const json before = earlier.contains(name) ? earlier[name] : absent;
     if (before == value) continue;
     if (!text.empty()) text += "; ";
@@ -160,6 +167,8 @@ json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, cons
       {"seed", s.seed},
       {"max_steps", s.max_steps},
       {"warmup_steps", s.warmup_steps},
+      {"optimizer", s.optimizer},
+      {"momentum", s.momentum},
       {"weight_decay", s.weight_decay},
       {"max_grad_norm", s.max_grad_norm},
       {"lr_scheduler", name_of(s.lr_scheduler)},
@@ -190,7 +199,8 @@ std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
   return std::nullopt;
 }
 
-EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout, const json& shaping) {
+EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout,
+                            std::span<const StateBuffer> optimizer_state, const json& shaping) {
   refuse_foreign_folders(output_dir);
   EarlierRun run;
   run.finished = read_finished_run(output_dir, shaping);
@@ -210,7 +220,7 @@ EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& l
     json earlier;
     if (!passes([&] { earlier = checkpoint_settings(place->folder); })) continue;
     refuse_other_settings(earlier, shaping, output_dir, run.name);
-    passes([&] { run.checkpoint = read_checkpoint(place->folder, layout); });
+    passes([&] { run.checkpoint = read_checkpoint(place->folder, layout, optimizer_state); });
   }
   if (!places.empty() && !run.checkpoint) {
     throw Error(fmt::format("no checkpoint can be read; {}", run.passed_over.back()),

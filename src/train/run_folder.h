@@ -45,7 +45,7 @@ std::optional<Precision> precision_of_earlier_run(const std::filesystem::path& o
 /// the best one is gone, unless newer ones that are passed over may have replaced it), or when checkpoints or a
 /// final_model of another program stand there.
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
-                            const nlohmann::json& shaping);
+                            std::span<const StateBuffer> optimizer_state, const nlohmann::json& shaping);
 
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's.
 /// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill broke off.

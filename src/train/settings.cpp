@@ -52,6 +52,7 @@ void check_settings(const TrainingSettings& s) {
   require(count(s.eval_steps), "eval_steps", "EVAL_STEPS", s.eval_steps, whole);
   require(count(s.logging_steps), "logging_steps", "LOGGING_STEPS", s.logging_steps, whole);
   require(number(s.learning_rate), "learning_rate", "LEARNING_RATE", s.learning_rate, "a number of at least 0");
+  require(s.momentum >= 0.0 && s.momentum < 1.0, "momentum", "MOMENTUM", s.momentum, "a number from 0 to below 1");
   require(number(s.weight_decay), "weight_decay", "WEIGHT_DECAY", s.weight_decay, "a number of at least 0");
   require(number(s.max_grad_norm), "max_grad_norm", "MAX_GRAD_NORM", s.max_grad_norm,
           "a number of at least 0 (0: no clipping)");

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "ops/precision.h"
+#include "engine/precision.h"
 
 namespace strider {
 
@@ -30,6 +30,8 @@ struct TrainingSettings {
   std::optional<std::filesystem::path> init_from;  // a model folder to start from
   std::int64_t max_steps = 0;                      // 0: as many as the epochs have
   std::int64_t warmup_steps = 50;
+  std::string optimizer = "adamw";  // one of update_rule_names()
+  double momentum = 0.9;            // of sgd
   double weight_decay = 0.01;
   double max_grad_norm = 1.0;  // 0: no clipping
   LrScheduler lr_scheduler = LrScheduler::kLinear;

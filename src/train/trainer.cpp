@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "engine/precision_trial.h"
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/batches.h"
@@ -17,7 +18,6 @@
 #include "train/evaluation.h"
 #include "train/log.h"
 #include "train/memory.h"
-#include "train/precision_trial.h"
 #include "train/run_folder.h"
 #include "train/run_lock.h"
 #include "train/start.h"
@@ -42,9 +42,9 @@ class Run {
         plan_(plan),
         shaping_(shaping),
         observer_(observer),
-        engine_(config, engine_settings(settings, dataset)),
-        origin_{settings, engine_.config(), engine_.layout(), plan_, shaping},
-        writer_(std::in_place, origin_, [this](std::int64_t step) { tell_of_checkpoint(step); }),
+        engine_(make_engine(config, engine_settings(settings, config, dataset))),
+        origin_{settings, engine_->config(), engine_->layout(), plan_, shaping},
+        writer_(std::in_place, origin_, *engine_, [this](std::int64_t step) { tell_of_checkpoint(step); }),
         batches_(dataset.train, settings, plan) {
     const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings, dataset.train));
     losses_.resize(most);
@@ -53,12 +53,13 @@ class Run {
     if (dataset.validation) evaluator_.emplace(*dataset.validation, settings);
   }
 
-  void start(std::span<const float> weights) { engine_.set_parameters(weights); }
+  void start(std::span<const float> weights) { engine_->set_parameters(weights); }
 
   void resume(const Checkpoint& checkpoint) {
     state_ = checkpoint.state;
-    engine_.set_parameters(checkpoint.parameters);
-    engine_.set_optimizer_state(checkpoint.first_moments, checkpoint.second_moments, state_.global_step);
+    engine_->set_parameters(checkpoint.parameters);
+    for (const NamedState& state : checkpoint.optimizer) engine_->set_optimizer_state(state.name, state.values);
+    engine_->set_updates(state_.global_step);
     written_step_ = state_.global_step;
   }
 
@@ -117,11 +118,11 @@ class Run {
     // A step without a single predicted token has nothing to be divided.
     const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
     const std::span<double> losses = std::span(losses_).first(walks.size());
-    engine_.forward_backward(walks, denominator, losses);
-    norm_ = engine_.gradient_norm();
+    engine_->forward_backward(walks, denominator, losses);
+    norm_ = engine_->gradient_norm();
     rate_ = learning_rate_at(settings_, plan_.max_steps, state_.global_step);
     refuse_broken_numbers(losses);
-    engine_.update(rate_, settings_.max_grad_norm, {.weight_decay = settings_.weight_decay});
+    engine_->update(rate_, settings_.max_grad_norm);
     state_.global_step += 1;
     state_.epoch = batches_.place().epoch_after;
     state_.total_flos += padded_flops();
@@ -146,9 +147,9 @@ class Run {
   // transformers' estimate (floating_point_ops): six operations a token and parameter but the embedding's, where walks
   // are padded to the length that they are cut at.
   double padded_flops() const {
-    const ParameterInfo& embedding = engine_.layout().tensors().front();
+    const ParameterInfo& embedding = engine_->layout().tensors().front();
     const auto tokens = static_cast<double>(batches_.walks().size()) * static_cast<double>(settings_.max_length);
-    return 6.0 * tokens * static_cast<double>(engine_.layout().total() - embedding.size);
+    return 6.0 * tokens * static_cast<double>(engine_->layout().total() - embedding.size);
   }
 
   void tell(std::span<const double> losses, double denominator, double seconds) {
@@ -170,13 +171,13 @@ class Run {
 
   double flops_of(std::size_t length) {
     if (flops_[length] == 0.0) {
-      flops_[length] = Engine::training_flops(engine_.config(), static_cast<std::int64_t>(length));
+      flops_[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length));
     }
     return flops_[length];
   }
 
   void evaluate() {
-    evaluation_ = evaluator_->run(engine_);
+    evaluation_ = evaluator_->run(*engine_);
     wall_.lap(&WallTime::evaluation);
     log_evaluation(state_, *evaluation_);
     observer_.on_evaluation(state_.global_step, evaluation_->loss, evaluation_->loss_per_prediction);
@@ -192,7 +193,7 @@ class Run {
   void save() {
     TrainerState saved = state_;
     saved.seconds = seconds();
-    writer_->save(engine_, saved);
+    writer_->save(*engine_, saved);
   }
 
   void tell_of_checkpoint(std::int64_t step) {
@@ -201,15 +202,15 @@ class Run {
   }
 
   void write_final_model() {
-    std::vector<float> best(engine_.parameters().begin(), engine_.parameters().end());
+    std::vector<float> best = engine_->parameters();
     if (state_.best_checkpoint) {
       const fs::path folder = settings_.output_dir / state_.best_checkpoint->name;
       check_checkpoint(folder);
-      read_weights(folder, engine_.layout(), best);
+      read_weights(folder, engine_->layout(), best);
     }
     AtomicFolder folder(settings_.output_dir / "final_model");
-    write_model(folder.path(), engine_.config(), engine_.layout(), best);
-    write_tokenizer(folder.path(), engine_.config().vocab_size);
+    write_model(folder.path(), engine_->config(), engine_->layout(), best);
+    write_tokenizer(folder.path(), engine_->config().vocab_size);
     folder.commit();
   }
 
@@ -234,7 +235,7 @@ class Run {
   StepPlan plan_;
   const nlohmann::json& shaping_;
   TrainingObserver& observer_;
-  Engine engine_;
+  std::unique_ptr<Engine> engine_;
   CheckpointOrigin origin_;
   std::optional<CheckpointWriter> writer_;
   TrainerState state_;
@@ -296,7 +297,7 @@ RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, c
 Precision choose_precision(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config,
                            std::span<const float> weights, TrainingObserver& observer) {
   if (const auto earlier = precision_of_earlier_run(settings.output_dir)) return *earlier;
-  const PrecisionTrial trial = try_precisions(config, engine_settings(settings, dataset), weights);
+  const PrecisionTrial trial = try_precisions(config, engine_settings(settings, config, dataset), weights);
   const char* const name = name_of(trial.faster);
   observer.on_notice(has_bfloat16_products()
                          ? fmt::format("PRECISION=auto: {}, {:.2f} times as fast in a trial", name, trial.ratio)
@@ -323,7 +324,9 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   if (settings.overwrite || removal_was_broken_off(settings.output_dir)) remove_earlier_run(settings.output_dir);
   if (!settings.precision) settings.precision = choose_precision(settings, dataset, config, weights, observer);
   shaping["precision"] = name_of(*settings.precision);
-  EarlierRun earlier = find_earlier_run(settings.output_dir, layout, shaping);
+  const EngineSettings engine = engine_settings(settings, config, dataset);
+  EarlierRun earlier =
+      find_earlier_run(settings.output_dir, layout, optimizer_state_of(layout, engine.groups), shaping);
   for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);
   if (earlier.finished) {
     TrainingOutcome outcome = outcome_of(*earlier.finished, settings, dataset);

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "data/walk_dataset.h"
-#include "train/engine.h"
+#include "engine/engine.h"
 #include "train/settings.h"
 #include "train/trainer_state.h"
 #include "train/wall_time.h"

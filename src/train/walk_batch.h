@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/walk_dataset.h"
-#include "train/engine.h"
+#include "engine/engine.h"
 #include "train/settings.h"
 
 namespace strider {

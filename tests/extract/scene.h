@@ -8,7 +8,6 @@
 #include "golden.h"
 #include "io/npz.h"
 #include "model/folder.h"
-#include "model/weights.h"
 
 namespace strider::test {
 

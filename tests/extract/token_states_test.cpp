@@ -1,7 +1,6 @@
 // What arrays may be asked of TokenStates; their values are compared in values_test.cpp.
-#include "extract/token_states.h"
-
 #include "base/error.h"
+#include "engine/engine.h"
 #include "scene.h"
 
 namespace strider {
@@ -9,9 +8,10 @@ namespace {
 
 class States : public testing::Test {
  protected:
-  States() : config(test::write_random_model(scratch / "model", small())), weights(config, 1, false) {
-    read_weights(scratch / "model", weights.layout(), weights.values());
-    weights.pack_all();
+  States()
+      : config(test::write_random_model(scratch / "model", small())), engine(make_engine(config, {.max_length = 1})) {
+    engine->load_parameters(
+        [&](std::span<float> values) { read_weights(scratch / "model", engine->layout(), values); });
   }
 
   static LlamaConfig small() {
@@ -32,7 +32,7 @@ class States : public testing::Test {
 
   const test::ScratchFolder scratch;
   const LlamaConfig config;
-  Weights weights;
+  const std::unique_ptr<Engine> engine;
   const std::vector<std::int32_t> ids = {0, 1, 2, 3, 4};
 };
 
@@ -48,12 +48,12 @@ TEST_F(States, AnArrayThatIsAskedForTooLateIsRefused) {
                                                              {kAfterBlock, kAfterAttention},
                                                              {kAfterAttention, kAfterAttention}};
   for (const auto& [first, second] : wrong) {
-    TokenStates states(weights, ids, all, 1);
+    const auto states = engine->token_states(ids, all);
     std::vector<float> out(ids.size() * 72);
     const auto ask = [&](Representation what, std::int64_t layer) {
       const auto at = std::ranges::find_if(
           all, [&](const TokenArray& array) { return array.what == what && array.layer == layer; });
-      states.compute(*at, 0, 0, {out.data(), at->width});
+      states->compute(*at, 0, 5, out.data());
     };
     ask(first, 0);
     EXPECT_THROW(ask(second, 0), Error);
@@ -64,7 +64,7 @@ TEST_F(States, AnArrayThatIsAskedForTooLateIsRefused) {
 
 TEST_F(States, MemoryIsTwoStreamsAndAGateThatWaitsForUp) {
   const auto memory = [&](const std::vector<std::string>& types, std::int64_t tokens) {
-    return static_cast<std::int64_t>(TokenStates::memory_bytes(config, tokens, arrays(types), 3)) / 4;
+    return static_cast<std::int64_t>(token_states_memory_bytes(config, tokens, arrays(types))) / 4;
   };
   for (const std::vector<std::string>& types : {test::kAllTypes, {"ffn_up", "ffn_gate"}}) {
     EXPECT_EQ(memory(types, 1000) - memory(types, 0), 1000 * (2 * 16 + 72));

@@ -1,6 +1,8 @@
 // Representations against those that transformers gave, and against the model's own forward pass.
+#include <numeric>
+
+#include "engine/engine.h"
 #include "io/safetensors.h"
-#include "model/llama.h"
 #include "scene.h"
 
 namespace strider {
@@ -89,21 +91,27 @@ TEST_P(ModelShape, EndsWhereTheForwardPassOfSingleTokenWalksEnds) {
   const LlamaConfig config = test::write_random_model(scratch / "model", config_of(GetParam()));
   test::run_extract({scratch / "model", scratch / "out", {"after_attention"}, false, 2});
 
-  Weights weights(config, 1, false);
-  read_weights(scratch / "model", weights.layout(), weights.values());
-  weights.pack_all();
-  std::vector<std::int32_t> ids;
-  for (std::int32_t id = 0; id < config.vocab_size; ++id) ids.push_back(id);
-  const std::vector<std::int64_t> lengths(ids.size(), 1);
-  BlockBuffers buffers(config, config.vocab_size, 1, false);
-  llama_forward(weights, {lengths, ids, {}}, false, buffers);
-  std::vector<float> expected;
-  for (std::int64_t r = 0; r < config.vocab_size; ++r) {
-    expected.insert(expected.end(), buffers.normed.row(r), buffers.normed.row(r) + config.hidden_size);
-  }
+  const auto engine = make_engine(config, {.max_length = 1, .walks_per_step = config.vocab_size});
+  engine->load_parameters([&](std::span<float> values) { read_weights(scratch / "model", engine->layout(), values); });
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(config.vocab_size));
+  std::iota(ids.begin(), ids.end(), 0);
+  std::vector<WalkView> walks;
+  for (const std::int32_t& id : ids) walks.emplace_back(&id, 1);
+  const std::vector<float> expected = engine->logits(walks);
+
   const NpzFloats ours = read_npz_floats(scratch / "out/token_representations.npz", "final_hidden");
   EXPECT_EQ(ours.shape, (std::vector<std::int64_t>{config.vocab_size, config.hidden_size}));
-  test::expect_close(ours.values, expected, 1e-5, "final_hidden");
+  const std::vector<float> parameters = engine->parameters();
+  const float* const lm_head = parameters.data() + engine->layout().lm_head();
+  std::vector<float> logits;
+  for (std::int64_t token = 0; token < config.vocab_size; ++token) {
+    const float* const hidden = ours.values.data() + token * config.hidden_size;
+    for (std::int64_t v = 0; v < config.vocab_size; ++v) {
+      logits.push_back(static_cast<float>(
+          std::inner_product(hidden, hidden + config.hidden_size, lm_head + v * config.hidden_size, 0.0)));
+    }
+  }
+  test::expect_close(logits, expected, 1e-5, "logits");
 }
 
 // The residual stream of one layer is what the layer before left, and both halves of the feed-forward belong to it.

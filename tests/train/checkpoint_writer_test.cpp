@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "optimize/parameter_groups.h"
 #include "runs.h"
 
 namespace strider {
@@ -32,14 +33,15 @@ class Writer : public testing::Test {
   }
 
   void train_one_step() {
-    engine.forward_backward(std::span(&walk, 1), 2.0, std::span(&loss, 1));
-    engine.gradient_norm();
-    engine.update(1e-2, 1.0, {});
+    engine->forward_backward(std::span(&walk, 1), 2.0, std::span(&loss, 1));
+    engine->gradient_norm();
+    engine->update(1e-2, 1.0);
     state.global_step += 1;
   }
 
   void expect_checkpoint_of(std::int64_t step, std::span<const float> parameters) {
-    const Checkpoint read = read_checkpoint(settings.output_dir / checkpoint_name(step), engine.layout());
+    const Checkpoint read =
+        read_checkpoint(settings.output_dir / checkpoint_name(step), engine->layout(), engine->optimizer_state());
     EXPECT_TRUE(std::equal(parameters.begin(), parameters.end(), read.parameters.begin(), read.parameters.end()));
     EXPECT_EQ(read.state.global_step, step);
   }
@@ -47,10 +49,11 @@ class Writer : public testing::Test {
   test::ScratchFolder scratch;
   TrainingSettings settings = settings_of();
   LlamaConfig config = tiny();
-  Engine engine{config, {1, 4, 1}};
+  std::unique_ptr<Engine> engine =
+      make_engine(config, {.max_length = 4, .groups = trainer_groups(ParameterLayout(config), {}, 0.01)});
   StepPlan plan{.walks = 9, .batches = 9, .steps_per_epoch = 9, .max_steps = 9, .epochs = 1};
   test::json shaping = test::json::object();
-  CheckpointOrigin origin{settings, engine.config(), engine.layout(), plan, shaping};
+  CheckpointOrigin origin{settings, engine->config(), engine->layout(), plan, shaping};
   TrainerState state;
   std::vector<std::int32_t> ids{1, 2, 3};
   WalkView walk{ids};
@@ -63,19 +66,19 @@ class Writer : public testing::Test {
   };
 
   Writer() {
-    std::vector<float> values(static_cast<std::size_t>(engine.layout().total()));
+    std::vector<float> values(static_cast<std::size_t>(engine->layout().total()));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.01F * static_cast<float>(i % 7);
-    engine.set_parameters(values);
+    engine->set_parameters(values);
   }
 };
 
 TEST_F(Writer, KeepsTheWeightsOfItsStepWhileTrainingGoesOn) {
-  CheckpointWriter writer(origin, tell);
+  CheckpointWriter writer(origin, *engine, tell);
   std::vector<std::vector<float>> parameters;
   for (int step = 1; step <= 4; ++step) {
     train_one_step();
-    parameters.emplace_back(engine.parameters().begin(), engine.parameters().end());
-    writer.save(engine, state);
+    parameters.push_back(engine->parameters());
+    writer.save(*engine, state);
   }
   train_one_step();
   writer.wait();
@@ -90,13 +93,13 @@ TEST_F(Writer, TellsOfEachWholeCheckpointOnceInTheCallersThread) {
     tell(step);
     EXPECT_NO_THROW(check_checkpoint(settings.output_dir / checkpoint_name(step)));
   };
-  CheckpointWriter writer(origin, on_disk);
+  CheckpointWriter writer(origin, *engine, on_disk);
   writer.poll();
   writer.wait();
   EXPECT_TRUE(written.empty());
   for (int step = 1; step <= 3; ++step) {
     train_one_step();
-    writer.save(engine, state);
+    writer.save(*engine, state);
   }
   while (written.size() < 3) writer.poll();
   writer.wait();
@@ -106,7 +109,7 @@ TEST_F(Writer, TellsOfEachWholeCheckpointOnceInTheCallersThread) {
 
 TEST_F(Writer, AnErrorIsThrownOnceByWhoeverLooksNext) {
   std::ofstream(settings.output_dir) << "a file where the folder should be";
-  CheckpointWriter writer(origin, tell);
+  CheckpointWriter writer(origin, *engine, tell);
   const auto error_of = [](const auto& call) {
     try {
       call();
@@ -116,12 +119,12 @@ TEST_F(Writer, AnErrorIsThrownOnceByWhoeverLooksNext) {
     return std::string();
   };
   train_one_step();
-  writer.save(engine, state);
+  writer.save(*engine, state);
   EXPECT_EQ(error_of([&] { writer.wait(); }), settings.output_dir.string());
   EXPECT_EQ(error_of([&] { writer.wait(); }), "");
-  writer.save(engine, state);
-  EXPECT_EQ(error_of([&] { writer.save(engine, state); }), settings.output_dir.string());
-  writer.save(engine, state);
+  writer.save(*engine, state);
+  EXPECT_EQ(error_of([&] { writer.save(*engine, state); }), settings.output_dir.string());
+  writer.save(*engine, state);
   std::string polled;
   while (polled.empty()) polled = error_of([&] { writer.poll(); });
   EXPECT_EQ(polled, settings.output_dir.string());
@@ -130,8 +133,8 @@ TEST_F(Writer, AnErrorIsThrownOnceByWhoeverLooksNext) {
 
 TEST_F(Writer, EndsWhatItBeganBeforeItGoes) {
   train_one_step();
-  { CheckpointWriter(origin, tell).save(engine, state); }
-  expect_checkpoint_of(1, engine.parameters());
+  { CheckpointWriter(origin, *engine, tell).save(*engine, state); }
+  expect_checkpoint_of(1, engine->parameters());
   EXPECT_TRUE(written.empty());
 }
 
@@ -148,7 +151,7 @@ TEST_F(Writer, SignalsAreNotForItsThread) {
     return count;
   };
   const int before = blocking_threads();  // a library may have one of its own
-  const CheckpointWriter writer(origin, tell);
+  const CheckpointWriter writer(origin, *engine, tell);
   EXPECT_EQ(blocking_threads(), before + 1);
 }
 

@@ -1,5 +1,5 @@
 // PRECISION: runs in bfloat16 come to the same place, are as safe to stop, and are never mixed with others.
-#include "train/precision_trial.h"
+#include "engine/precision_trial.h"
 #include "train/runs.h"
 
 namespace strider {

@@ -2,7 +2,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
+#include "io/atomic_file.h"
 #include "io/checksum.h"
+#include "io/json.h"
+#include "io/safetensors.h"
 #include "runs.h"
 #include "train/run_lock.h"
 
@@ -336,6 +340,54 @@ TEST_F(Resume, AKilledRunGoesOn) {
   test::run(settings);
   EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
             test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+// Checkpoints of versions that had AdamW alone name its state otherwise, and their settings have no optimizer.
+TEST_F(Resume, ACheckpointFromBeforeThereWereOptimizersGoesOn) {
+  TrainingSettings whole = settings_in(scratch / "whole");
+  test::run(whole);
+  test::run(settings, 33);
+  const fs::path folder = settings.output_dir / "checkpoint-33";
+  const fs::path file = folder / "optimizer.safetensors";
+  std::vector<TensorToWrite> tensors;
+  std::vector<std::vector<float>> values;
+  {
+    const SafetensorsFile now(file);
+    for (const auto& [name, before] : {std::pair{"exp_avg", "first_moments"}, {"exp_avg_sq", "second_moments"}}) {
+      const TensorEntry* entry = now.find(name);
+      ASSERT_NE(entry, nullptr);
+      values.emplace_back(static_cast<std::size_t>(entry->elements()));
+      now.read(*entry, values.back());
+      tensors.push_back({before, entry->shape, nullptr});
+    }
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].data = values[i].data();
+  write_safetensors(file, tensors, {{"format", "strider"}, {"updates", "33"}});
+  test::json state = test::json::parse(test::read_text(folder / "strider_state.json"));
+  for (const char* name : {"optimizer", "momentum"}) state["settings"].erase(name);
+  state["files"]["optimizer.safetensors"] = {{"bytes", fs::file_size(file)}, {"crc32", crc32_of_file(file)}};
+  state["crc32"] = json_checksum(state);
+  write_file_atomically(folder / "strider_state.json", state.dump());
+
+  test::run(settings);
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+TEST_F(Resume, AnyOptimizersStateGoesOn) {
+  for (const std::string_view name : update_rule_names()) {
+    TrainingSettings whole = settings_in(scratch / "whole" / name);
+    TrainingSettings stopped = settings_in(scratch / "stopped" / name);
+    whole.optimizer = stopped.optimizer = name;
+    test::run(whole);
+    test::run(stopped, 33);
+    test::run(stopped);
+    EXPECT_EQ(test::read_text(stopped.output_dir / "final_model/model.safetensors"),
+              test::read_text(whole.output_dir / "final_model/model.safetensors"))
+        << name;
+    whole.optimizer = name == "adamw" ? "sgd" : "adamw";
+    EXPECT_NE(test::refusal(whole).find("optimizer was"), std::string::npos) << test::refusal(whole);
+  }
 }
 
 TEST_F(Resume, ACheckpointOnRequestChangesNothing) {

@@ -1,0 +1,256 @@
+#include "engine/cpu/cpu_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "engine/cpu/cpu_token_states.h"
+#include "engine/cpu/llama.h"
+#include "engine/cpu/ops/sum_gradients.h"
+
+namespace strider {
+namespace {
+
+// The first layer's q, k, v are made once per token where a call has at least this many positions for each token, and
+// no more tokens than this, so that the sums for them stay in a near cache.
+constexpr std::int64_t kPositionsPerToken = 2;
+constexpr std::int64_t kMostTokens = 4096;
+// Tokens that one thread takes at once for that.
+constexpr std::int64_t kTokensAtOnce = 96;
+
+// More lanes let more threads run without waiting for each other; each costs a copy of the gradients.
+std::int64_t lane_count(const ParameterLayout& layout) {
+  constexpr std::int64_t kSmallModel = 8'000'000;
+  return layout.total() <= kSmallModel ? 8 : 4;
+}
+
+std::int64_t token_qkv_floats(const LlamaConfig& config, const EngineSettings& settings) {
+  const std::int64_t positions = settings.walks_per_step * (settings.max_length - 1);
+  if (config.vocab_size > kMostTokens || config.vocab_size * kPositionsPerToken > positions) return 0;
+  return config.vocab_size * attention_shape(config).qkv_width();
+}
+
+bool trains(const EngineSettings& settings) {
+  return !settings.groups.empty();
+}
+
+// Runs of kUpdateFloats that make up all parameters.
+std::int64_t update_runs(const ParameterLayout& layout) {
+  return (layout.total() + kUpdateFloats - 1) / kUpdateFloats;
+}
+
+}  // namespace
+
+void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings) {
+  const ParameterLayout layout(config);
+  weights.lay_out(carver, config, settings.max_length, trains(settings), settings.precision);
+  workers.resize(static_cast<std::size_t>(settings.threads));
+  for (BlockBuffers& worker : workers) {
+    worker.lay_out(carver, config, block_rows(settings), settings.max_length, trains(settings), settings.precision);
+  }
+  const std::int64_t token_floats = token_qkv_floats(config, settings);
+  if (token_floats > 0) token_qkv = carver.take<float>(token_floats);
+  gradients.clear();
+  token_gradients.clear();
+  if (!trains(settings)) return;
+  for (std::int64_t lane = 0; lane < lane_count(layout); ++lane) {
+    gradients.push_back(carver.take<float>(layout.total()));
+    token_gradients.push_back(token_floats > 0 ? carver.take<float>(token_floats) : nullptr);
+  }
+  states = list_optimizer_buffers(layout, settings.groups);
+  for (OptimizerBuffer& state : states) state.values = carver.take<float>(state.about.floats);
+}
+
+CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
+    : settings_(settings),
+      storage_(carve([&](Carver& carver) { memory_.lay_out(carver, config, settings); })),
+      weights_(config, settings.max_length, trains(settings), settings.precision, memory_.weights),
+      team_(settings.threads),
+      optimizer_(weights_, settings.groups, memory_.states) {
+  for (const BlockBuffers& buffers : memory_.workers) workers_.emplace_back(settings, buffers);
+  for (std::size_t lane = 0; lane < memory_.gradients.size(); ++lane) {
+    lanes_.emplace_back(llama_backward_stages(config), memory_.gradients[lane], memory_.token_gradients[lane]);
+  }
+  squares_.resize(static_cast<std::size_t>(update_runs(weights_.layout())));
+  blocks_.reserve(static_cast<std::size_t>(settings.walks_per_step));
+}
+
+void CpuEngine::load_parameters(const std::function<void(std::span<float> values)>& fill) {
+  fill(weights_.values());
+  weights_.pack_all();
+}
+
+void CpuEngine::copy_parameters(std::span<float> out) const {
+  std::ranges::copy(weights_.values(), out.begin());
+}
+
+std::vector<StateBuffer> CpuEngine::optimizer_state() const {
+  std::vector<StateBuffer> states;
+  for (const OptimizerBuffer& state : memory_.states) states.push_back(state.about);
+  return states;
+}
+
+std::span<float> CpuEngine::state_named(std::string_view name) const {
+  for (const OptimizerBuffer& state : memory_.states) {
+    if (state.about.name == name) return {state.values, static_cast<std::size_t>(state.about.floats)};
+  }
+  throw Error(fmt::format("the optimizer keeps no state \"{}\"", name));
+}
+
+void CpuEngine::copy_optimizer_state(std::string_view name, std::span<float> out) const {
+  std::ranges::copy(state_named(name), out.begin());
+}
+
+void CpuEngine::set_optimizer_state(std::string_view name, std::span<const float> values) {
+  std::ranges::copy(values, state_named(name).begin());
+}
+
+// Calls work(worker, block, i) for every planned block, which leaves its losses, and sums them per walk.
+template <class Work>
+void CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
+                           const Work& work) {
+  for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
+    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+    const auto begin = static_cast<std::size_t>(plan.first);
+    const auto size = static_cast<std::size_t>(plan.last - plan.first);
+    Block block = worker.load(walks.subspan(begin, size));
+    block.token_qkv = token_qkv;
+    work(worker, block, i);
+    worker.sum_losses(walk_losses.subspan(begin, size));
+  });
+}
+
+// Calls work(worker, i, first, last) for every run of kTokensAtOnce tokens.
+template <class Work>
+void CpuEngine::for_tokens(const Work& work) {
+  const std::int64_t vocab = config().vocab_size;
+  for_each((vocab + kTokensAtOnce - 1) / kTokensAtOnce, [&](Worker& worker, std::int64_t i) {
+    const std::int64_t begin = i * kTokensAtOnce;
+    work(worker, i, begin, std::min(vocab, begin + kTokensAtOnce));
+  });
+}
+
+// q, k, v of the first layer for every token, or null where the planned blocks have too few positions for that.
+const float* CpuEngine::project_tokens() {
+  std::int64_t positions = 0;
+  for (const BlockPlan& block : blocks_) positions += block.rows;
+  float* const token_qkv = memory_.token_qkv;
+  if (token_qkv == nullptr || positions < kPositionsPerToken * config().vocab_size) return nullptr;
+  const std::int64_t width = weights_.attention().shape().qkv_width();
+  for_tokens([&](Worker& worker, std::int64_t, std::int64_t begin, std::int64_t end) {
+    const Block tokens = worker.load_tokens(begin, end);
+    llama_project_tokens(weights_, tokens, worker.buffers, {token_qkv + begin * width, width});
+  });
+  return token_qkv;
+}
+
+// Their gradient, from all lanes, on to the parameters.
+void CpuEngine::project_tokens_backward() {
+  const std::int64_t width = weights_.attention().shape().qkv_width();
+  const auto walk_blocks = static_cast<std::int64_t>(blocks_.size());
+  for_tokens([&](Worker& worker, std::int64_t i, std::int64_t begin, std::int64_t end) {
+    const Rows sum{worker.buffers.layers.front().qkv.data, width};
+    sum_gradients((end - begin) * width, worker.parts_at(lanes_in_use(memory_.token_gradients), begin * width),
+                  sum.data);
+    const std::int64_t lane = i % lanes_used_;
+    const std::int64_t blocks_before = (walk_blocks - lane + lanes_used_ - 1) / lanes_used_;
+    llama_project_tokens_backward(weights_, worker.load_tokens(begin, end), sum, worker.buffers,
+                                  {&lanes_[static_cast<std::size_t>(lane)], blocks_before + i / lanes_used_});
+  });
+}
+
+std::span<float* const> CpuEngine::lanes_in_use(const std::vector<float*>& parts) const {
+  return std::span(parts).first(static_cast<std::size_t>(lanes_used_));
+}
+
+void CpuEngine::reduce() {
+  if (reduced_) return;
+  const std::int64_t total = layout().total();
+  for_each(static_cast<std::int64_t>(squares_.size()), [&](Worker& worker, std::int64_t i) {
+    const std::int64_t begin = i * kUpdateFloats;
+    squares_[static_cast<std::size_t>(i)] =
+        sum_gradients(std::min(kUpdateFloats, total - begin), worker.parts_at(lanes_in_use(memory_.gradients), begin),
+                      memory_.gradients.front() + begin);
+  });
+  reduced_ = true;
+}
+
+void CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) {
+  plan_blocks(walks, 1, settings_, blocks_);
+  for (GradientLane& lane : lanes_) lane.restart();
+  const auto lanes = static_cast<std::int64_t>(lanes_.size());
+  const auto scale = static_cast<float>(1.0 / denominator);
+  lanes_used_ = std::min(lanes, static_cast<std::int64_t>(blocks_.size()));
+  const float* token_qkv = project_tokens();
+  for_blocks(walks, token_qkv, walk_losses, [&](Worker& worker, const Block& block, std::int64_t i) {
+    llama_forward(weights_, block, true, worker.buffers);
+    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[static_cast<std::size_t>(i % lanes)], i / lanes});
+  });
+  if (token_qkv != nullptr) project_tokens_backward();
+  reduced_ = false;
+}
+
+double CpuEngine::gradient_norm() {
+  reduce();
+  double sum = 0.0;
+  for (const double part : squares_) sum += part;
+  return std::sqrt(sum);
+}
+
+std::vector<float> CpuEngine::gradient() {
+  reduce();
+  const float* const values = memory_.gradients.front();
+  return {values, values + layout().total()};
+}
+
+void CpuEngine::update(double learning_rate, double max_grad_norm) {
+  const double norm = gradient_norm();
+  updates_ += 1;
+  const auto scale = max_grad_norm > 0.0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0F;
+  const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
+  for_each(static_cast<std::int64_t>(units.size()), [&](Worker&, std::int64_t i) {
+    const OptimizerPlan::Unit& unit = units[static_cast<std::size_t>(i)];
+    for (const OptimizerPlan::Run& run : unit.runs) {
+      optimizer_.update(run, learning_rate, scale, updates_, memory_.gradients.front(), weights_.values().data());
+    }
+    if (unit.matrix != nullptr) weights_.pack(*unit.matrix, unit.first_row, unit.last_row);
+  });
+}
+
+void CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
+  plan_blocks(walks, 1, settings_, blocks_);
+  for_blocks(walks, project_tokens(), walk_losses, [&](Worker& worker, const Block& block, std::int64_t) {
+    llama_forward(weights_, block, false, worker.buffers);
+    llama_losses(weights_, block, worker.buffers);
+  });
+}
+
+std::vector<float> CpuEngine::logits(std::span<const WalkView> walks) {
+  const std::int64_t vocab = config().vocab_size;
+  std::vector<std::int64_t> starts;
+  std::int64_t total = 0;
+  for (const WalkView walk : walks) {
+    starts.push_back(total);
+    total += static_cast<std::int64_t>(walk.size());
+  }
+  std::vector<float> result(static_cast<std::size_t>(total * vocab));
+  plan_blocks(walks, 0, settings_, blocks_);
+  for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
+    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+    const auto first = static_cast<std::size_t>(plan.first);
+    const Block block = worker.load_whole(walks.subspan(first, static_cast<std::size_t>(plan.last - plan.first)));
+    llama_forward(weights_, block, false, worker.buffers);
+    linear_forward(weights_.lm_head(), block.rows(), worker.buffers.normed,
+                   {result.data() + starts[first] * vocab, vocab}, Write::kReplace, worker.buffers.linear_scratch);
+  });
+  return result;
+}
+
+std::unique_ptr<TokenStates> CpuEngine::token_states(std::span<const std::int32_t> ids,
+                                                     std::span<const TokenArray> arrays) {
+  return std::make_unique<CpuTokenStates>(weights_, team_, memory_.workers, ids, arrays);
+}
+
+}  // namespace strider

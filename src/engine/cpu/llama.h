@@ -1,0 +1,43 @@
+#pragma once
+// The forward and backward pass of a Llama over one block, on the calling thread. Every gradient stands next to its
+// forward: llama_forward.cpp and llama_backward.cpp walk through the same steps, one upwards and one downwards.
+#include "engine/cpu/block.h"
+#include "engine/cpu/gradient_lane.h"
+#include "engine/cpu/weights.h"
+
+namespace strider {
+
+/// Takes a block through all layers and the final norm; `normed` then holds what lm_head reads, [rows, hidden].
+/// `keep` leaves every layer's activations in its own place, for llama_backward.
+void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers);
+
+/// The pieces of a layer that the tokens of cpu_token_states.cpp go through as well. y = norm(x), both [rows, hidden],
+/// with the weight at `weight_offset` of the flat parameters; inverse [rows].
+void llama_norm(const Weights& weights, std::int64_t rows, std::int64_t weight_offset, ConstRows x, Rows y,
+                float* inverse);
+/// output += down(swiglu(gate_up(buffers.normed))), [rows, hidden]; gate and up are left in layer.gate_up, whose first
+/// `kept` columns (whole panels) hold their values already.
+void llama_feed_forward(const Weights& weights, std::int64_t index, std::int64_t rows, std::int64_t kept,
+                        const LayerActivations& layer, Rows output, BlockBuffers& buffers);
+
+/// q, k, v of the first layer, before rotation, depend on the token alone. A step with more positions than tokens makes
+/// them once a token: writes those of tokens.inputs to `qkv` [rows, qkv width], for Block::token_qkv.
+void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuffers& buffers, Rows qkv);
+
+/// After llama_forward: buffers.losses[r] is the cross-entropy of row r against its target.
+void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers);
+
+/// After llama_forward with `keep`: losses as above, and the gradient of scale * (their sum) is added up in the lane,
+/// in the layout of the parameters. With Block::token_qkv what comes to the first q, k, v is added up a token in the
+/// lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
+void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneTurn turn);
+
+/// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
+/// parameters, added to the lane. Its turn comes after all blocks of walks.
+void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
+                                   LaneTurn turn);
+
+/// Stages of llama_backward at which blocks of a lane follow each other.
+std::int64_t llama_backward_stages(const LlamaConfig& config);
+
+}  // namespace strider

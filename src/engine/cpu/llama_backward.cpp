@@ -1,0 +1,195 @@
+#include <algorithm>
+
+#include "engine/cpu/llama.h"
+#include "engine/cpu/ops/attention.h"
+#include "engine/cpu/ops/cross_entropy.h"
+#include "engine/cpu/ops/embedding.h"
+#include "engine/cpu/ops/rms_norm.h"
+#include "engine/cpu/ops/swiglu.h"
+
+namespace strider {
+namespace {
+
+// A lane's gradients while this block has its turn at a stage.
+class Turn {
+ public:
+  Turn(LaneTurn turn, std::int64_t stage) : turn_(turn), stage_(stage) { turn_.lane->enter(stage_, turn_.number); }
+  ~Turn() { turn_.lane->leave(stage_, turn_.number); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  float* at(std::int64_t offset) const { return turn_.lane->values() + offset; }
+  Write write() const { return turn_.number == 0 ? Write::kReplace : Write::kAdd; }
+
+  // For gradients that can only be added to.
+  float* cleared_at(std::int64_t offset, std::int64_t floats) const { return cleared(at(offset), floats); }
+  float* cleared_tokens(std::int64_t floats) const { return cleared(turn_.lane->token_gradient(), floats); }
+
+ private:
+  float* cleared(float* values, std::int64_t floats) const {
+    if (turn_.number == 0) std::fill_n(values, floats, 0.0F);
+    return values;
+  }
+
+  LaneTurn turn_;
+  std::int64_t stage_;
+};
+
+// Stages count in the order of the backward pass.
+std::int64_t head_stage() {
+  return 0;
+}
+std::int64_t feed_forward_stage(std::int64_t layers, std::int64_t index) {
+  return 1 + 2 * (layers - 1 - index);
+}
+std::int64_t attention_stage(std::int64_t layers, std::int64_t index) {
+  return 2 + 2 * (layers - 1 - index);
+}
+std::int64_t embedding_stage(std::int64_t layers) {
+  return 1 + 2 * layers;
+}
+
+void attend_backward(const Weights& weights, const Block& block, const LayerActivations& layer, Rows dattention,
+                     std::byte* scratch) {
+  const AttentionKernels& kernels = weights.attention();
+  std::int64_t row = 0;
+  for (const std::int64_t length : block.lengths) {
+    attention_backward(kernels, weights.rope(), length, layer.qkv.from(row), dattention.from(row),
+                       layer.log_sum_exp + row * kernels.shape().heads, scratch);
+    row += length;
+  }
+}
+
+// dresidual holds the gradient of the layer's output on entry, of `middle` on return.
+void feed_forward_backward(const Weights& weights, std::int64_t index, std::int64_t rows, const LayerActivations& layer,
+                           BlockBuffers& buffers, LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  const ParameterLayout::Layer& offsets = weights.layout().layer(index);
+  const std::int64_t hidden = config.hidden_size;
+  linear_backward_input(weights.down(index), rows, buffers.dresidual, buffers.dact, Write::kReplace,
+                        buffers.linear_scratch);
+  swiglu_backward(rows, config.intermediate_size, layer.gate_up, buffers.dact, buffers.act);
+  linear_backward_input(weights.gate_up(index), rows, layer.gate_up, buffers.dnormed, Write::kReplace,
+                        buffers.linear_scratch);
+  rms_norm_apply(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.normed);
+
+  const Turn turn(lane_turn, feed_forward_stage(config.num_hidden_layers, index));
+  linear_backward_weight(weights.down(index).shape, weights.precision(), rows, buffers.dresidual, buffers.act,
+                         turn.at(offsets.down), turn.write(), buffers.linear_scratch);
+  linear_backward_weight(weights.gate_up(index).shape, weights.precision(), rows, layer.gate_up, buffers.normed,
+                         turn.at(offsets.gate_up), turn.write(), buffers.linear_scratch);
+  rms_norm_backward(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.dnormed,
+                    buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.post_norm, hidden));
+}
+
+// dqkv from a layer's q, k, v through the projection and the norm: the parameters' part into the lane's turn, and the
+// gradient of layer.input, which replaces or is added to dresidual. Wants buffers.normed.
+void project_backward(const Weights& weights, std::int64_t index, std::int64_t rows, const LayerActivations& layer,
+                      Write write, BlockBuffers& buffers, const Turn& turn) {
+  const std::int64_t hidden = weights.config().hidden_size;
+  const ParameterLayout::Layer& offsets = weights.layout().layer(index);
+  linear_backward_weight(weights.qkv(index).shape, weights.precision(), rows, layer.qkv, buffers.normed,
+                         turn.at(offsets.qkv), turn.write(), buffers.linear_scratch);
+  rms_norm_backward(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.dnormed,
+                    buffers.dresidual, write, turn.cleared_at(offsets.input_norm, hidden));
+}
+
+// The gradient of the first q, k, v a token; the projection's own gradient comes when all blocks are through.
+void add_to_tokens(const Weights& weights, const Block& block, const LayerActivations& layer, const Turn& turn) {
+  const LinearShape shape = weights.qkv(0).shape;
+  const ParameterLayout::Layer& offsets = weights.layout().layer(0);
+  turn.cleared_at(offsets.qkv, shape.out_features * shape.in_features);
+  turn.cleared_at(offsets.input_norm, shape.in_features);
+  embedding_backward(block.rows(), shape.out_features, block.inputs.data(), -1, layer.qkv,
+                     turn.cleared_tokens(weights.config().vocab_size * shape.out_features));
+}
+
+// dresidual holds the gradient of `middle` on entry, of the layer's input on return.
+void attention_part_backward(const Weights& weights, std::int64_t index, const Block& block,
+                             const LayerActivations& layer, BlockBuffers& buffers, LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  const ParameterLayout::Layer& offsets = weights.layout().layer(index);
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t rows = block.rows();
+  linear_backward_input(weights.o(index), rows, buffers.dresidual, buffers.dattention, Write::kReplace,
+                        buffers.linear_scratch);
+  attend_backward(weights, block, layer, buffers.dattention, buffers.attention_scratch);
+  const bool by_token = index == 0 && block.token_qkv != nullptr;
+  if (!by_token) {
+    linear_backward_input(weights.qkv(index), rows, layer.qkv, buffers.dnormed, Write::kReplace,
+                          buffers.linear_scratch);
+    rms_norm_apply(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.normed);
+  }
+
+  const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, index));
+  linear_backward_weight(weights.o(index).shape, weights.precision(), rows, buffers.dresidual, layer.attention,
+                         turn.at(offsets.o), turn.write(), buffers.linear_scratch);
+  if (by_token) {
+    add_to_tokens(weights, block, layer, turn);
+  } else {
+    project_backward(weights, index, rows, layer, Write::kAdd, buffers, turn);
+  }
+}
+
+// From the losses to the gradient of the last residual stream, in dresidual.
+void head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  const ParameterLayout& layout = weights.layout();
+  const std::int64_t rows = block.rows();
+  // With tied embeddings the last stage adds to the same table, so the block before must have left that one, too.
+  if (config.tie_word_embeddings) {
+    lane_turn.lane->enter(embedding_stage(config.num_hidden_layers), lane_turn.number);
+  }
+  const Turn turn(lane_turn, head_stage());
+  cross_entropy_forward_backward(weights.lm_head(), rows, buffers.normed, block.targets.data(), scale, buffers.losses,
+                                 buffers.dnormed, turn.at(layout.lm_head()), turn.write(), buffers.loss_scratch,
+                                 buffers.linear_scratch);
+  rms_norm_backward(rows, config.hidden_size, buffers.layers.back().input, weights.at(layout.final_norm()),
+                    buffers.final_inverse, buffers.dnormed, buffers.dresidual, Write::kReplace,
+                    turn.cleared_at(layout.final_norm(), config.hidden_size));
+}
+
+}  // namespace
+
+void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
+                                   LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  const ParameterLayout& layout = weights.layout();
+  const std::int64_t rows = tokens.rows();
+  LayerActivations place = buffers.layers.front();
+  place.qkv = dqkv;
+  embedding_forward(rows, config.hidden_size, tokens.inputs.data(), weights.at(layout.embed_tokens()), place.input);
+  rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), place.input,
+                   weights.at(layout.layer(0).input_norm), buffers.normed, place.input_inverse);
+  linear_backward_input(weights.qkv(0), rows, dqkv, buffers.dnormed, Write::kReplace, buffers.linear_scratch);
+  {
+    const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, 0));
+    project_backward(weights, 0, rows, place, Write::kReplace, buffers, turn);
+  }
+  const Turn turn(lane_turn, embedding_stage(config.num_hidden_layers));
+  embedding_backward(rows, config.hidden_size, tokens.inputs.data(), config.pad_token_id.value_or(-1),
+                     buffers.dresidual, turn.at(layout.embed_tokens()));
+}
+
+std::int64_t llama_backward_stages(const LlamaConfig& config) {
+  return embedding_stage(config.num_hidden_layers) + 1;
+}
+
+void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers,
+                    LaneTurn lane_turn) {
+  const LlamaConfig& config = weights.config();
+  head_backward(weights, block, scale, buffers, lane_turn);
+  for (std::int64_t i = config.num_hidden_layers - 1; i >= 0; --i) {
+    const LayerActivations& layer = buffers.layers[static_cast<std::size_t>(i)];
+    feed_forward_backward(weights, i, block.rows(), layer, buffers, lane_turn);
+    attention_part_backward(weights, i, block, layer, buffers, lane_turn);
+  }
+  const Turn turn(lane_turn, embedding_stage(config.num_hidden_layers));
+  const std::int64_t table = config.vocab_size * config.hidden_size;
+  float* const dtable = config.tie_word_embeddings ? turn.at(weights.layout().embed_tokens())
+                                                   : turn.cleared_at(weights.layout().embed_tokens(), table);
+  embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), config.pad_token_id.value_or(-1),
+                     buffers.dresidual, dtable);
+}
+
+}  // namespace strider

@@ -1,0 +1,53 @@
+// What all engines share, and which one this machine gets.
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/error.h"
+#include "engine/cpu/cpu_engine.h"
+#include "engine/cpu/cpu_token_states.h"
+
+namespace strider {
+
+void Engine::set_parameters(std::span<const float> values) {
+  load_parameters([values](std::span<float> own) { std::ranges::copy(values, own.begin()); });
+}
+
+std::vector<float> Engine::parameters() const {
+  std::vector<float> values(static_cast<std::size_t>(layout().total()));
+  copy_parameters(values);
+  return values;
+}
+
+std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSettings& settings) {
+  try {
+    return std::make_unique<CpuEngine>(config, settings);
+  } catch (const std::bad_alloc&) {
+    throw Error(
+        fmt::format("not enough memory for the model: {} MB are needed", engine_memory_bytes(config, settings) >> 20),
+        {.file = {}, .place = {}, .advice = "Use fewer THREADS, a shorter MAX_LENGTH or a smaller model."});
+  }
+}
+
+std::uint64_t engine_memory_bytes(const LlamaConfig& config, const EngineSettings& settings) {
+  return carved_bytes([&](Carver& carver) { CpuEngineMemory().lay_out(carver, config, settings); });
+}
+
+std::uint64_t token_states_memory_bytes(const LlamaConfig& config, std::int64_t tokens,
+                                        std::span<const TokenArray> arrays) {
+  return carved_bytes([&](Carver& carver) { TokenStatesMemory().lay_out(carver, config, tokens, arrays); });
+}
+
+double training_flops(const LlamaConfig& config, std::int64_t length) {
+  const ParameterLayout layout(config);
+  const double per_token = 6.0 * static_cast<double>(layout.non_embedding()) +
+                           6.0 * static_cast<double>(config.hidden_size) * static_cast<double>(config.vocab_size) +
+                           6.0 * static_cast<double>(config.num_hidden_layers) * static_cast<double>(length) *
+                               static_cast<double>(config.num_attention_heads * config.head_dim);
+  return per_token * static_cast<double>(length);
+}
+
+}  // namespace strider

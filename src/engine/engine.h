@@ -1,0 +1,100 @@
+#pragma once
+// The machine that does a training step: forward, backward, gradient norm, update. It owns parameters, gradients,
+// optimizer state and every buffer of a step; it knows nothing of files, schedules or logs. There is one implementation
+// per kind of machine (engine/cpu/); whoever uses an Engine sees formulas and shapes, never how the work is shared out.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/optimizer.h"
+#include "engine/precision.h"
+#include "engine/token_states.h"
+#include "model/config.h"
+#include "model/parameters.h"
+
+namespace strider {
+
+/// One walk: its token ids, at least one, cut to max_length by the caller.
+using WalkView = std::span<const std::int32_t>;
+
+struct EngineSettings {
+  int threads = 1;
+  std::int64_t max_length = 128;    // longest walk that will come
+  std::int64_t walks_per_step = 1;  // most walks that will come in one call
+  Precision precision = Precision::kFloat32;
+  std::vector<ParameterGroup> groups =
+      {};  // who updates what; empty: an engine that only reads (evaluate, token_states)
+};
+
+class Engine {
+ public:
+  Engine() = default;
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  virtual const LlamaConfig& config() const = 0;
+  virtual const ParameterLayout& layout() const = 0;
+
+  /// Calls fill(values), which writes all parameters, [layout().total()] in the layout's order.
+  virtual void load_parameters(const std::function<void(std::span<float> values)>& fill) = 0;
+  void set_parameters(std::span<const float> values);
+  /// out [layout().total()].
+  virtual void copy_parameters(std::span<float> out) const = 0;
+  std::vector<float> parameters() const;
+
+  /// The optimizer's state buffers, in a fixed order, and how many updates were made.
+  virtual std::vector<StateBuffer> optimizer_state() const = 0;
+  /// out and values have the buffer's floats; throws Error for a name that is not among them.
+  virtual void copy_optimizer_state(std::string_view name, std::span<float> out) const = 0;
+  virtual void set_optimizer_state(std::string_view name, std::span<const float> values) = 0;
+  virtual std::int64_t updates() const = 0;
+  virtual void set_updates(std::int64_t updates) = 0;
+
+  /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
+  /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
+  /// The same bits for any number of threads.
+  virtual void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) = 0;
+
+  /// L2 norm of the gradient of the last forward_backward, over all parameters.
+  virtual double gradient_norm() = 0;
+  /// The gradient of the last forward_backward, in the parameters' layout.
+  virtual std::vector<float> gradient() = 0;
+
+  /// One update by each group's rule with the last gradient, scaled by min(1, max_grad_norm / (norm + 1e-6)) (no
+  /// scaling when max_grad_norm is 0). Call once for each forward_backward.
+  virtual void update(double learning_rate, double max_grad_norm) = 0;
+
+  /// Forward only: walk_losses[i] as above.
+  virtual void evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) = 0;
+
+  /// Forward only over one batch: logits [sum of lengths, vocab_size], row by row. For tests and inspection.
+  virtual std::vector<float> logits(std::span<const WalkView> walks) = 0;
+
+  /// States of tokens that are alone; `ids` and this engine outlive the result. See token_states.h.
+  virtual std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
+                                                    std::span<const TokenArray> arrays) = 0;
+};
+
+/// Takes all memory of a step. Throws Error when it cannot be had, or for a rule that does not exist.
+std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSettings& settings);
+
+/// Bytes that make_engine takes.
+std::uint64_t engine_memory_bytes(const LlamaConfig& config, const EngineSettings& settings);
+/// Bytes that Engine::token_states takes beside them.
+std::uint64_t token_states_memory_bytes(const LlamaConfig& config, std::int64_t tokens,
+                                        std::span<const TokenArray> arrays);
+
+/// The rules that RuleSettings::name can name.
+std::vector<std::string_view> update_rule_names();
+/// The state buffers that an engine with these groups will have. Throws Error for a rule that does not exist.
+std::vector<StateBuffer> optimizer_state_of(const ParameterLayout& layout, std::span<const ParameterGroup> groups);
+
+/// Floating-point operations of training on one walk of `length` tokens (forward and backward), by the field's
+/// formula: length * (6 non_embedding + 6 hidden vocab + 6 layers length hidden).
+double training_flops(const LlamaConfig& config, std::int64_t length);
+
+}  // namespace strider

@@ -1,0 +1,56 @@
+"""Rooms of src/ include only rooms before them, and nothing but engine/ knows how an engine is made."""
+import re
+import unittest
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+# In the order of docs/architecture.md: what each room may include besides itself.
+KNOWS = {
+    "base": [],
+    "io": ["base"],
+    "graph": ["base", "io"],
+    "data": ["base", "io"],
+    "model": ["base", "io"],
+    "engine": ["base", "io", "model"],
+    "optimize": ["base", "io", "model", "engine"],
+    "train": ["base", "io", "data", "model", "engine", "optimize"],
+    "extract": ["base", "io", "model", "engine"],
+    "report": ["base", "io"],
+    "cli": ["base", "io", "graph", "data", "model", "engine", "optimize", "train", "extract", "report"],
+}
+
+
+def includes(file):
+    return re.findall(r'^#include "([^"]+)"', file.read_text(), re.M)
+
+
+class IncludesTest(unittest.TestCase):
+    def test_every_room_is_known(self):
+        self.assertEqual(sorted(path.name for path in SOURCE.iterdir()), sorted(KNOWS))
+
+    def test_no_room_includes_a_later_one(self):
+        checked = 0
+        for file in sorted(path for kind in ("*.h", "*.cpp") for path in SOURCE.rglob(kind)):
+            room = file.relative_to(SOURCE).parts[0]
+            for name in includes(file):
+                checked += 1
+                place = f"{file.relative_to(SOURCE)} includes {name}"
+                self.assertTrue((SOURCE / name).is_file(), place)
+                self.assertIn(name.split("/")[0], [room, *KNOWS[room]], place)
+                if room != "engine":
+                    self.assertFalse(name.startswith("engine/cpu/"), place)
+        self.assertGreater(checked, 300)
+
+    def test_the_build_links_no_more_than_that(self):
+        """strider_room(NAME DEPENDS ...) in CMakeLists.txt names rooms before it, of which each brings its own."""
+        text = (SOURCE.parent / "CMakeLists.txt").read_text()
+        reaches = {}
+        for name, rest in re.findall(r"^strider_room\((\w+)([^)]*)\)", text, re.M):
+            direct = rest.split("LIBRARIES")[0].replace("DEPENDS", "").split()
+            reaches[name] = set(direct).union(*(reaches[room] for room in direct))
+            self.assertEqual(reaches[name], set(KNOWS[name]), name)
+        self.assertEqual(set(reaches) | {"cli"}, set(KNOWS))
+
+
+if __name__ == "__main__":
+    unittest.main()
