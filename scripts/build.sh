@@ -17,8 +17,7 @@ case ${1:-} in
     target=strider
     ;;
   tests)
-    scripts/system_packages.sh build test
-    scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-test.txt
+    scripts/test_packages.sh
     options=(-DSTRIDER_TESTS=ON)
     target=all
     ;;

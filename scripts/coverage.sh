@@ -4,8 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scripts/system_packages.sh build test coverage
-scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-test.txt
+scripts/test_packages.sh coverage
 mkdir -p build-coverage
 cmake -S . --preset coverage >build-coverage/configure.log || {
   cat build-coverage/configure.log

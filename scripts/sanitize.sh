@@ -24,8 +24,7 @@ case ${1:-} in
     ;;
 esac
 
-scripts/system_packages.sh build test clang
-scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-test.txt
+scripts/test_packages.sh clang
 mkdir -p build-$preset
 cmake -S . --preset $preset >build-$preset/configure.log || {
   cat build-$preset/configure.log

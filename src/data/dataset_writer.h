@@ -2,7 +2,7 @@
 // Writes a dataset folder as datasets.DatasetDict.save_to_disk does (datasets 4.3): dataset_dict.json, and for each
 // split a folder with dataset_info.json, state.json and data-XXXXX-of-YYYYY.arrow (Arrow's IPC stream format, record
 // batches of 1000 rows; columns walk_id int64, length int64, input_ids list of int32; the features again as JSON in the
-// schema's metadata). load_from_disk opens it with these features.
+// schema's metadata). load_from_disk of datasets 3 and 4 opens it with these features.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
