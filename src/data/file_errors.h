@@ -6,10 +6,6 @@
 
 namespace strider {
 
-/// The advice where a dataset folder is damaged.
-inline constexpr const char* kMakeItAgain =
-    "Make the dataset again with ./01c_dataset_preparation.sh, or copy it again.";
-
 /// What `action` returns.
 template <typename Action>
 auto with_file_errors(const Action& action) {

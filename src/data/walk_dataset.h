@@ -44,15 +44,18 @@ class WalkSplit {
 struct WalkDataset {
   VocabInfo vocab;
   WalkSplit train;
-  std::optional<WalkSplit> validation;  // absent when the folder has no such split
+  std::optional<WalkSplit> validation;  // absent when the folder has no such split, or an empty one
+  std::vector<std::string> notices;     // what a user should know of how it is read; a line each
 };
 
 /// After so many walks read here and there it is time for release_pages(): each may have touched 200 KB.
 inline constexpr std::int64_t kWalksBetweenReleases = 250;
 
 /// Opens a dataset folder and checks all of it: every id against the vocabulary (an Error names the split, the walk and
-/// the position), every walk has a token, no split is empty, offsets are sane. A folder without splits is its own train
-/// split.
+/// the position), every walk has a token, the train split is not empty, offsets are sane, and the columns that
+/// transformers would read beside input_ids ask for nothing else than what is trained (padding on the right cuts a
+/// walk). A folder without splits is its own train split. Without walks in a split validation, one named valid, val,
+/// dev, eval or test takes its place.
 WalkDataset open_dataset(const std::filesystem::path& folder);
 
 }  // namespace strider

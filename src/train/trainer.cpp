@@ -311,6 +311,7 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   TrainingSettings settings = asked;
   check_settings(settings);
   const WalkDataset dataset = open_dataset(settings.dataset_dir);
+  for (const std::string& notice : dataset.notices) observer.on_notice(notice);
   const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
   check_save_steps(settings, dataset);
   check_training_memory(settings, config, dataset, memory_limit_bytes());

@@ -28,6 +28,8 @@ TEST(BadDataset, NoVocabInfo) {
   const ScratchFolder scratch;
   const auto folder = test::copy_golden(scratch, "int16");
   std::filesystem::remove(folder / "vocab_info.json");
+  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("{\"vocab_size\": N}"), std::string::npos);
+  std::filesystem::remove(folder / "dataset_dict.json");  // now it is no dataset at all
   EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("./01c_dataset_preparation.sh"), std::string::npos);
 }
 
@@ -107,6 +109,15 @@ TEST(BadDataset, AnEmptySplit) {
   EXPECT_EQ(message, "the split train is empty");
 }
 
+TEST(BadDataset, DamageComesWithTheWayToMakeItAgain) {
+  const ScratchFolder scratch;
+  const auto folder = test::copy_golden(scratch, "int16");
+  scratch.write("dataset/train/state.json", "{}");
+  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("save_to_disk"), std::string::npos);
+  scratch.write("dataset/vocab_info.json", R"({"vocab_size": 12, "walk_rule": null})");  // by strider dataset
+  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("./01c_dataset_preparation.sh"), std::string::npos);
+}
+
 TEST(BadDataset, ColumnsOfAnotherKind) {
   const auto numbers = list_column(kList, {{1}, {2}});
   const std::vector<std::vector<test::Column>> cases{
@@ -116,6 +127,10 @@ TEST(BadDataset, ColumnsOfAnotherKind) {
       {{"input_ids", arrow::MakeArrayOfNull(arrow::utf8(), 2).ValueOrDie()}},
       {{"input_ids", list_column(kList, {{1}, {-1}})}},     // a null walk
       {{"input_ids", list_column(kList, {{1}, {2, -2}})}},  // a null id
+      {{"input_ids", numbers}, {"labels", arrow::MakeArrayOfNull(kList, 2).ValueOrDie()}},
+      {{"input_ids", numbers}, {"labels", numbers}, {"labels", numbers}},
+      {{"input_ids", numbers}, {"attention_mask", list_column(arrow::list(arrow::float32()), {{1}, {1}})}},
+      {{"input_ids", numbers}, {"inputs_embeds", numbers}},
   };
   for (const auto& columns : cases) {
     const ScratchFolder scratch;

@@ -91,11 +91,19 @@ TEST(WalkDataset, ValidationOnlyWhereThereIsOne) {
   EXPECT_FALSE(open_dataset(test::golden("datasets/int16")).validation.has_value());
 }
 
-TEST(WalkDataset, ASplitOfAnotherNameIsNotValidation) {
+TEST(WalkDataset, ASplitOfAnotherNameServesAsValidation) {
   const ScratchFolder scratch;
   const auto folder = test::copy_golden(scratch, "two_shards");
+  EXPECT_TRUE(open_dataset(folder).notices.empty());
   std::filesystem::rename(folder / "validation", folder / "test");
   scratch.write("dataset/dataset_dict.json", R"({"splits": ["train", "test"]})");
+  const WalkDataset dataset = open_dataset(folder);
+  EXPECT_EQ(dataset.validation.value().size(), open_dataset(test::golden("datasets/two_shards")).validation->size());
+  EXPECT_EQ(dataset.notices,
+            std::vector<std::string>{"The dataset has no split validation; its split test serves as one."});
+
+  std::filesystem::rename(folder / "test", folder / "extra");
+  scratch.write("dataset/dataset_dict.json", R"({"splits": ["train", "extra"]})");
   EXPECT_FALSE(open_dataset(folder).validation.has_value());
 }
 
