@@ -6,7 +6,8 @@ export H="${H:-30}" # rows of the grid
 export W="${W:-40}" # columns
 
 # plane, cylinder_x, cylinder_y, mobius_x, mobius_y, torus, klein_x, klein_y, proj_plane, sphere_two, hemisphere_n,
-# hemisphere_s or sphere (`build/strider graph --help` says what each is glued from).
+# hemisphere_s or sphere (`build/strider graph --help` says what each is glued from). 01a also takes a list with commas,
+# or all.
 export TOPOLOGY="${TOPOLOGY:-torus}"
 export DATASET_NAME="${TOPOLOGY}_${H}x${W}"
 

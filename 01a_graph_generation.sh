@@ -6,6 +6,12 @@ SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$SCRIPT_DIR/00_config_env.sh"
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
+if is_list_of_surfaces; then
+  # A folder for each surface, as if each had been called; the program puts the names in. GRAPH_DIR takes them all.
+  DATASET_NAME="{name}"
+  DATA_DIR="results/{name}"
+fi
+shared_dir="${GRAPH_DIR:-}"
 GRAPH_DIR="${GRAPH_DIR:-./${DATA_DIR}/graph}"
 NEIGH="${NEIGH:-8}"
 
@@ -27,16 +33,12 @@ echo
 echo "Graph generation complete!"
 echo
 echo "Graph files saved to: $GRAPH_DIR"
-case $TOPOLOGY in
-  *,* | all)
-    name="{topology}_${H}x${W}"
-    next="TOPOLOGY={topology} GRAPH_DIR=\"$GRAPH_DIR\" ./01b_sequence_generation.sh"
-    ;;
-  *)
-    name=$DATASET_NAME
-    next="./01b_sequence_generation.sh"
-    ;;
-esac
+name=$DATASET_NAME
+next="./01b_sequence_generation.sh"
+if is_list_of_surfaces; then
+  if [ -n "$shared_dir" ]; then next="GRAPH_DIR=$(printf %q "$shared_dir") $next"; fi
+  next="for t in $(list_surfaces); do TOPOLOGY=\$t $next; done"
+fi
 echo "  - A_${name}_labeled.csv (adjacency matrix with labels)"
 echo "  - A_${name}.npy (adjacency matrix)"
 echo "  - nodes_${name}.csv (node information)"

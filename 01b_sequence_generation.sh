@@ -5,6 +5,7 @@ set -euo pipefail
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$SCRIPT_DIR/00_config_env.sh"
 source "$SCRIPT_DIR/scripts/front_door.sh"
+refuse_list_of_surfaces
 
 GRAPH_DIR="${GRAPH_DIR:-./${DATA_DIR}/graph}"
 MAX_LENGTH="${MAX_LENGTH:-128}"

@@ -6,6 +6,7 @@ set -euo pipefail
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 source "$SCRIPT_DIR/00_config_env.sh"
 source "$SCRIPT_DIR/scripts/front_door.sh"
+refuse_list_of_surfaces
 
 MODEL_DIR="${MODEL_DIR:-./${WORK_DIR}/final_model}"
 REPRESENTATION_DIR="${REPRESENTATION_DIR:-./${WORK_DIR}/token_representations}"

@@ -25,3 +25,28 @@ find_strider() {
     exit 1
   fi
 }
+
+# Whether TOPOLOGY names several surfaces.
+is_list_of_surfaces() {
+  [[ $TOPOLOGY == *,* || $TOPOLOGY == all ]]
+}
+
+# The surfaces that TOPOLOGY names, with spaces between.
+list_surfaces() {
+  if [ "$TOPOLOGY" = all ]; then
+    echo "plane cylinder_x cylinder_y mobius_x mobius_y torus klein_x klein_y proj_plane sphere_two hemisphere_n hemisphere_s sphere"
+  else
+    local names
+    IFS=', ' read -r -a names <<<"$TOPOLOGY"
+    echo "${names[*]}"
+  fi
+}
+
+# Ends a script that takes one surface at a time, before it makes anything, where TOPOLOGY names several.
+refuse_list_of_surfaces() {
+  if is_list_of_surfaces; then
+    echo "Error: TOPOLOGY is \"$TOPOLOGY\", and this step takes one surface at a time" >&2
+    echo "  for t in $(list_surfaces); do TOPOLOGY=\$t $(printf %q "$0") || break; done" >&2
+    exit 1
+  fi
+}

@@ -18,8 +18,19 @@ namespace {
 struct GraphSettings {
   Grid grid;
   std::string topology;
-  std::filesystem::path output_dir = "graph";
+  std::string output_dir = "graph";  // "{name}" in it stands for the name of each graph
 };
+
+std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid) {
+  constexpr std::string_view kName = "{name}";
+  std::string folder = settings.output_dir;
+  for (std::size_t at = folder.find(kName); at != std::string::npos; at = folder.find(kName, at)) {
+    const std::string name = grid_name(grid);
+    folder.replace(at, kName.size(), name);
+    at += name.size();
+  }
+  return folder;
+}
 
 void make_graph(const std::filesystem::path& folder, const Grid& grid) {
   fmt::print("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height,
@@ -30,6 +41,10 @@ void make_graph(const std::filesystem::path& folder, const Grid& grid) {
   const WrittenGraph written = write_graph_folder(folder, grid);
   fmt::print("    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
   for (const std::filesystem::path& file : written.files) fmt::print("    Saved: {}\n", file.string());
+  if (written.gaps) {
+    fmt::print("    Token ids leave gaps: row r of every file is the token token_id[r] of graph_info_{}.json\n",
+               grid_name(grid));
+  }
   if (!written.distances) {
     fmt::print("    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n",
                kMostNodesWithDistances, 8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
@@ -47,10 +62,10 @@ void run_graph(const GraphSettings& settings) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", surface_type(surface).name);
   }
   fmt::print("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
-  fmt::print("Output directory: {}\n\n", settings.output_dir.string());
+  fmt::print("Output directory: {}\n\n", settings.output_dir);
   for (const Surface surface : surfaces) {
     grid.surface = surface;
-    make_graph(settings.output_dir, grid);
+    make_graph(folder_of(settings, grid), grid);
   }
   fmt::print("All graphs generated. See: {}\n",
              std::filesystem::absolute(settings.output_dir).lexically_normal().string());
@@ -59,7 +74,9 @@ void run_graph(const GraphSettings& settings) {
 std::string surfaces_help() {
   std::string help = "Surfaces, glued from a grid of H rows and W columns:\n";
   for (const SurfaceType& type : surface_types()) help += fmt::format("  {:<14}{}\n", type.name, type.meaning);
-  help += "\nNode ids are row * W + column; they are the tokens of walks.\n\n";
+  help +=
+      "\nNode ids are row * W + column; they are the tokens of walks. The pole of the sphere has the next id "
+      "after\nits last cell, and its boundary cells none.\n\n";
   help += "Example: strider graph --H 30 --W 40 --topology torus --output_dir results/torus_30x40/graph\n";
   return help;
 }
@@ -76,7 +93,9 @@ void add_graph_command(CLI::App& program) {
       ->add_option("--topology", settings->topology, "Surface: a name, names with commas between, or all (see below)")
       ->required();
   add.number("neigh", "NEIGH", settings->grid.neigh, "Neighbours of a cell: 4, or 8 with the diagonal ones");
-  command->add_option("--output_dir,--output-dir", settings->output_dir, "Folder for the graph's files")
+  command
+      ->add_option("--output_dir,--output-dir", settings->output_dir,
+                   "Folder for the graph's files; {name} in it stands for the name of each graph, such as torus_30x40")
       ->capture_default_str();
   command->footer(surfaces_help());
   command->callback([settings] { run_graph(*settings); });

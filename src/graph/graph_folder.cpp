@@ -85,6 +85,13 @@ void write_distances(const fs::path& path, const Graph& graph) {
   file.commit();
 }
 
+bool has_gaps(const Graph& graph) {
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    if (static_cast<std::size_t>(graph.labels[i]) != i) return true;
+  }
+  return false;
+}
+
 std::string graph_info(const Grid& grid, const WrittenGraph& written, const Graph& graph) {
   const std::string name = grid_name(grid);
   nlohmann::ordered_json info;
@@ -95,6 +102,8 @@ std::string graph_info(const Grid& grid, const WrittenGraph& written, const Grap
   info["num_nodes"] = written.nodes;
   info["num_edges"] = written.edges;
   info["avg_degree"] = static_cast<double>(graph.neighbours.size()) / static_cast<double>(graph.size());
+  // What LLM-Topo's file does not have: on surfaces whose ids leave gaps, which token a row is.
+  if (has_gaps(graph)) info["token_id"] = graph.labels;
   nlohmann::ordered_json& files = info["files"];
   files["adjacency_matrix_labeled"] = fmt::format("A_{}_labeled.csv", name);
   files["adjacency_matrix_npy"] = fmt::format("A_{}.npy", name);
@@ -124,7 +133,7 @@ WrittenGraph write_graph_folder(const fs::path& folder, const Grid& grid) {
   const fs::path distances = folder / fmt::format("distance_matrix_{}.npy", name);
   const fs::path info = folder / fmt::format("graph_info_{}.json", name);
 
-  WrittenGraph written{graph.size(), graph.edges(), graph.size() <= kMostNodesWithDistances, {}};
+  WrittenGraph written{graph.size(), graph.edges(), graph.size() <= kMostNodesWithDistances, has_gaps(graph), {}};
   written.files = {labeled, adjacency, nodes, coordinates_csv, coordinates_npy};
   if (written.distances) written.files.push_back(distances);
   written.files.push_back(info);

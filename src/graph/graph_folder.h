@@ -6,6 +6,8 @@
 //   coords_{name}.csv, .npy     points in space, float64 [nodes, 3]
 //   distance_matrix_{name}.npy  edges on the shortest path, float64 [nodes, nodes]; NaN where there is none
 //   graph_info_{name}.json      what was made, and the names of these files
+// Row r of every file is one node. Its label, which is its token id in walks, is r but on the sphere, where all
+// boundary cells are one node: there graph_info has the list token_id, in which entry r is the token of row r.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -22,6 +24,7 @@ struct WrittenGraph {
   std::size_t nodes = 0;
   std::size_t edges = 0;
   bool distances = false;                    // whether they were written
+  bool gaps = false;                         // whether row r is another token than r somewhere
   std::vector<std::filesystem::path> files;  // in the order above
 };
 

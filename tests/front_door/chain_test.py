@@ -224,15 +224,5 @@ class AgainTest(unittest.TestCase):
         self.assertIn("394,048 non-embedding", said)
 
 
-class SurfacesTest(unittest.TestCase):
-    def test_a_list_makes_a_graph_each_and_walks_find_theirs(self):
-        said = scene.must("01a_graph_generation.sh", H=4, W=5, TOPOLOGY="plane,klein_x")
-        folder = "./results/plane,klein_x_4x5/graph"
-        self.assertIn(f'GRAPH_DIR="{folder}"', said)
-        scene.must("01b_sequence_generation.sh", H=4, W=5, TOPOLOGY="klein_x", MAX_SEQS=3, GRAPH_DIR=folder)
-        walks = scene.folder / "results/klein_x_4x5/sequences/walks_klein_x_4x5.csv"
-        self.assertEqual(walks.read_bytes().count(b"\r\n"), 4)
-
-
 if __name__ == "__main__":
     unittest.main()
