@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/setting_options.h"
+#include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
 
 namespace strider::cli {
@@ -35,6 +36,22 @@ void print_plan(const WalksCommand& command) {
   fmt::print("Counts output: {}\n\n", command.files.counts.string());
 }
 
+void print_graph(const Graph& graph) {
+  const GraphFacts facts = graph_facts(graph);
+  fmt::print("Graph loaded: {}\n", graph_size_text(graph, facts));
+  for (const std::string& notice : graph_notices(facts)) fmt::print("  {}\n", notice);
+  fmt::print("\n");
+}
+
+void print_jumps(const WalkSummary& summary) {
+  const std::int64_t jumps = summary.dead_end_jumps + summary.restart_jumps;
+  fmt::print("Jumps: {} of {} steps from node to node follow no edge", jumps, summary.transitions);
+  if (jumps > 0) {
+    fmt::print(" ({} from nodes without an edge out, {} restarts)", summary.dead_end_jumps, summary.restart_jumps);
+  }
+  fmt::print("\n");
+}
+
 void print_end(const WalksCommand& command, const WalkSummary& summary, double seconds) {
   if (summary.visited_enough) {
     fmt::print("Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
@@ -42,6 +59,7 @@ void print_end(const WalksCommand& command, const WalkSummary& summary, double s
   fmt::print("\n{}\nGeneration complete!\n{}\n", kRule, kRule);
   fmt::print("Sequences generated: {}\n", summary.walks);
   fmt::print("Total steps: {}\n", summary.steps);
+  print_jumps(summary);
   fmt::print("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
              summary.most_visits);
   fmt::print("Seconds: {:.2f}\n", seconds);
@@ -60,7 +78,7 @@ void run_walks(WalksCommand command) {
   fmt::print("Loading graph representation...\n");
   std::fflush(stdout);
   const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
-  fmt::print("Graph loaded: {} nodes, {} edges\n\n", graph.size(), graph.edges());
+  print_graph(graph);
   std::fflush(stdout);
 
   const auto begin = std::chrono::steady_clock::now();

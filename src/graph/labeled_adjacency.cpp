@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <charconv>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/whole_number.h"
 #include "graph/graph_folder.h"
 
 namespace strider {
@@ -63,7 +63,7 @@ class AdjacencyReader {
     throw Error(message, {.file = file_.string(),
                           .place = fmt::format("line {}, column {}", position.line, position.column),
                           .advice = "An adjacency matrix has the nodes' labels (integers from 0) in its first line and "
-                                    "first column, and 0 or 1 elsewhere."});
+                                    "first column, and 0 or 1 elsewhere; weights are not read."});
   }
 
   bool next_line() {
@@ -90,24 +90,21 @@ class AdjacencyReader {
   }
 
   std::int32_t label(std::string_view cell) const {
-    std::int32_t value = 0;
-    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc() || end != cell.data() + cell.size() || value < 0 || value > kLargestLabel) {
+    const std::optional<std::int64_t> value = parse_whole_number(cell);
+    if (!value || *value < 0 || *value > kLargestLabel) {
       fail(fmt::format("'{}' is no label: labels are token ids, integers from 0 to {}", cell, kLargestLabel),
            position_);
     }
-    return value;
+    return static_cast<std::int32_t>(*value);
   }
 
+  // 0 or 1, or what pandas makes of them: 1.0 in a matrix of floating point, True in one of booleans.
   bool edge(std::string_view cell) const {
-    if (cell == "0") return false;
-    if (cell == "1") return true;
-    double value = -1.0;
-    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc() || end != cell.data() + cell.size() || (value != 0.0 && value != 1.0)) {
-      fail(fmt::format("'{}' stands where a 0 or a 1 is expected", cell), position_);
-    }
-    return value == 1.0;
+    if (cell == "0" || cell == "False") return false;
+    if (cell == "1" || cell == "True") return true;
+    const std::optional<std::int64_t> value = parse_whole_number(cell);
+    if (value != 0 && value != 1) fail(fmt::format("'{}' stands where a 0 or a 1 is expected", cell), position_);
+    return value == 1;
   }
 
   void read_header(Graph& graph) {

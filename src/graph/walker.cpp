@@ -117,7 +117,10 @@ void Walker::weigh_starts() {
 
 std::int32_t Walker::step_from(std::int32_t node) {
   const std::span<const std::int32_t> neighbours = graph_.neighbours_of(static_cast<std::size_t>(node));
-  if (neighbours.empty()) return start();
+  if (neighbours.empty()) {
+    ++dead_end_jumps_;
+    return start();
+  }
   if (settings_.no_repeat_window > 0) {
     const std::int64_t oldest = clock_ - settings_.no_repeat_window;
     std::uint32_t count = 0;
@@ -130,6 +133,13 @@ std::int32_t Walker::step_from(std::int32_t node) {
   return neighbours[generator_.integer(static_cast<std::uint32_t>(neighbours.size()))];
 }
 
+std::int32_t Walker::restart_from(std::int32_t node) {
+  const std::int32_t next = start();
+  const std::span<const std::int32_t> neighbours = graph_.neighbours_of(static_cast<std::size_t>(node));
+  if (!std::binary_search(neighbours.begin(), neighbours.end(), next)) ++restart_jumps_;
+  return next;
+}
+
 std::span<const std::int32_t> Walker::next() {
   weigh_starts();
   clock_ += settings_.no_repeat_window + 1;  // what walks before have seen is out of the window
@@ -138,7 +148,7 @@ std::span<const std::int32_t> Walker::next() {
   seen_[static_cast<std::size_t>(node)] = clock_;
   for (std::size_t i = 1; i < walk_.size(); ++i) {
     ++clock_;
-    node = generator_.random() < settings_.restart_prob ? start() : step_from(node);
+    node = generator_.random() < settings_.restart_prob ? restart_from(node) : step_from(node);
     walk_[i] = node;
     seen_[static_cast<std::size_t>(node)] = clock_;
   }

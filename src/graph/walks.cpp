@@ -118,6 +118,9 @@ WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const
   summary.least_visits = static_cast<std::int64_t>(*least);
   summary.most_visits = static_cast<std::int64_t>(*most);
   summary.steps = walker.steps();
+  summary.transitions = walker.steps() - summary.walks;
+  summary.dead_end_jumps = walker.dead_end_jumps();
+  summary.restart_jumps = walker.restart_jumps();
   summary.mean_visits = static_cast<double>(summary.steps) / static_cast<double>(graph.size());
   return summary;
 }

@@ -35,11 +35,15 @@ class Walker {
 
   std::int64_t steps() const { return steps_; }               // nodes of all walks so far
   std::span<const double> visits() const { return visits_; }  // whole numbers, of each node
+  /// Steps so far that follow no edge: from nodes without a neighbour, and restarts.
+  std::int64_t dead_end_jumps() const { return dead_end_jumps_; }
+  std::int64_t restart_jumps() const { return restart_jumps_; }
 
  private:
   void weigh_starts();
   std::int32_t start() { return static_cast<std::int32_t>(generator_.choice(cumulative_)); }
   std::int32_t step_from(std::int32_t node);
+  std::int32_t restart_from(std::int32_t node);
 
   const Graph& graph_;
   WalkSettings settings_;
@@ -52,6 +56,8 @@ class Walker {
   std::vector<std::int32_t> walk_;
   std::int64_t clock_ = 0;
   std::int64_t steps_ = 0;
+  std::int64_t dead_end_jumps_ = 0;
+  std::int64_t restart_jumps_ = 0;
 };
 
 struct WalkFiles {
@@ -61,7 +67,10 @@ struct WalkFiles {
 
 struct WalkSummary {
   std::int64_t walks = 0;
-  std::int64_t steps = 0;
+  std::int64_t steps = 0;           // nodes of all walks
+  std::int64_t transitions = 0;     // from one node of a walk to the next
+  std::int64_t dead_end_jumps = 0;  // transitions that follow no edge: from nodes without a neighbour,
+  std::int64_t restart_jumps = 0;   // and restarts that do not happen to end at a neighbour
   std::int64_t least_visits = 0;
   std::int64_t most_visits = 0;
   double mean_visits = 0.0;

@@ -102,6 +102,18 @@ TEST(LabeledAdjacency, GraphsOfTheUsersOwnAreRead) {
   EXPECT_EQ(graph.neighbours, (std::vector<std::int32_t>{0, 2, 0, 1, 2}));
 }
 
+TEST(LabeledAdjacency, MatricesThatPandasWroteAreRead) {
+  const test::ScratchFolder folder;
+  for (const char* text :
+       {",0,1,2\n0,0.0,1.0,0.0\n1,1.0,0.0,0.0\n2,0.0,0.0,1.0\n", ",0.0,1.0,2.0\n0.0,0,1,0\n1.0,1,0,0\n2.0,0,0,1\n",
+        ",0,1,2\n0,False,True,False\n1,True,False,False\n2,False,False,True\n"}) {
+    const Graph graph = read_labeled_adjacency(folder.write("a.csv", text));
+    EXPECT_EQ(graph.labels, (std::vector<std::int32_t>{0, 1, 2})) << text;
+    EXPECT_EQ(graph.offsets, (std::vector<std::size_t>{0, 1, 2, 3})) << text;
+    EXPECT_EQ(graph.neighbours, (std::vector<std::int32_t>{1, 0, 2})) << text;
+  }
+}
+
 TEST(LabeledAdjacency, WhatIsNoneIsRefusedWithLineAndColumn) {
   const test::ScratchFolder folder;
   const auto place = [&](const std::string& text) {
@@ -124,6 +136,9 @@ TEST(LabeledAdjacency, WhatIsNoneIsRefusedWithLineAndColumn) {
   EXPECT_EQ(place(",0,1\n0,0,1\n2,1,0\n"), "line 3, column 1");
   EXPECT_EQ(place(",0,1\n0,0,1\n1,1,2\n"), "line 3, column 3");
   EXPECT_EQ(place(",0,1\n0,0,1\n1,,0\n"), "line 3, column 2");
+  EXPECT_EQ(place(",0,1\n0,0,1\n1,0.5,0\n"), "line 3, column 2");
+  EXPECT_EQ(place(",0,1\n0,0,1\n1,TRUE?,0\n"), "line 3, column 2");
+  EXPECT_EQ(place(",0,1.5\n0,0,1\n1.5,1,0\n"), "line 1, column 3");
   EXPECT_EQ(place(",0,1\n0,0\n1,1,0\n"), "line 2, column 2");
   EXPECT_EQ(place(",0,1\n0,0,1\n1,1,0,0\n"), "line 3, column 4");
   EXPECT_EQ(place(",0,1\n0,0,1\n"), "line 2, column 1");
