@@ -1,45 +1,40 @@
 #include "base/machine.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <filesystem>
+#include <cerrno>
+#include <cmath>
 #include <fstream>
-#include <limits>
+#include <memory>
+#include <thread>
+
+#include "base/cgroup.h"
+#include "base/thread_team.h"
 
 namespace strider {
 namespace {
 
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+struct FreeCpuSet {
+  void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+};
 
-std::uint64_t limit_in(const std::filesystem::path& file) {
-  std::ifstream stream(file);
-  std::string word;
-  if (!(stream >> word)) return kNoLimit;
-  std::uint64_t bytes = 0;
-  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), bytes);
-  const bool whole = parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
-  return whole ? bytes : kNoLimit;  // "max"
-}
-
-// Lines are "number:controllers:path"; version 2 has no controllers.
-std::uint64_t own_cgroup_limit() {
-  std::uint64_t least = kNoLimit;
-  std::ifstream stream("/proc/self/cgroup");
-  for (std::string line; std::getline(stream, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    if (controllers.empty()) least = std::min(least, cgroup_limit_bytes("/sys/fs/cgroup", path, "memory.max"));
-    if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-      least = std::min(least, cgroup_limit_bytes("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
-    }
+// The kernel refuses a mask that has fewer bits than it has processors (EINVAL), and a fixed cpu_set_t has 1,024: the
+// mask grows until it is large enough. Where it cannot be asked for, all processors that are online count.
+int processors_of_affinity_mask() {
+  constexpr int kFirstBits = 1024;
+  constexpr int kMostBits = 1 << 20;
+  for (int bits = kFirstBits; bits <= kMostBits; bits *= 2) {
+    const std::unique_ptr<cpu_set_t, FreeCpuSet> set(CPU_ALLOC(bits));
+    if (!set) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(bits);
+    CPU_ZERO_S(bytes, set.get());
+    if (sched_getaffinity(0, bytes, set.get()) == 0) return CPU_COUNT_S(bytes, set.get());
+    if (errno != EINVAL) break;
   }
-  return least;
+  return static_cast<int>(std::thread::hardware_concurrency());
 }
 
 }  // namespace
@@ -54,15 +49,6 @@ std::string processor_name() {
   return "unknown processor";
 }
 
-std::uint64_t cgroup_limit_bytes(const std::string& root, const std::string& path, const std::string& file) {
-  // A container sees its own cgroup as the root, whatever /proc/self/cgroup calls it.
-  std::uint64_t least = limit_in(std::filesystem::path(root) / file);
-  for (std::filesystem::path at = std::filesystem::path(path).relative_path(); !at.empty(); at = at.parent_path()) {
-    least = std::min(least, limit_in(std::filesystem::path(root) / at / file));
-  }
-  return least;
-}
-
 std::uint64_t memory_limit_bytes() {
   const auto pages = static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
   const auto page_bytes = static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
@@ -71,7 +57,17 @@ std::uint64_t memory_limit_bytes() {
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
     least = std::min(least, static_cast<std::uint64_t>(limit.rlim_cur));
   }
-  return std::min(least, own_cgroup_limit());
+  return std::min(least, read_cgroup_limits().memory_bytes.value_or(least));
+}
+
+int available_processors() {
+  return threads_within_quota(processors_of_affinity_mask(), read_cgroup_limits().processors);
+}
+
+int threads_within_quota(int processors, std::optional<double> quota) {
+  double threads = processors;
+  if (quota) threads = std::min(threads, std::ceil(*quota));
+  return static_cast<int>(std::clamp(threads, 1.0, double{kMostThreads}));
 }
 
 }  // namespace strider

@@ -1,6 +1,7 @@
 #pragma once
-// What this machine is: its processor, the memory that a process may take, and how fast it multiplies.
+// What this machine is: its processor, what of it a process may take, and how fast it multiplies.
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace strider {
@@ -15,9 +16,13 @@ std::string vector_instructions();
 /// limit (ulimit -v) allows less.
 std::uint64_t memory_limit_bytes();
 
-/// The least limit that a cgroup at `path` ("/a/b", as in /proc/self/cgroup) or one above it sets; `root` is where
-/// cgroups are mounted, `file` the name of their limit. UINT64_MAX where none does.
-std::uint64_t cgroup_limit_bytes(const std::string& root, const std::string& path, const std::string& file);
+/// How many threads this process should run at once: the processors that its affinity mask allows, or fewer where the
+/// quota of a cgroup (version 1 or 2) pays for fewer. Between 1 and kMostThreads.
+int available_processors();
+
+/// `processors`, or the quota (in processors) rounded up where that is less: half a processor is one thread, one and a
+/// half are two.
+int threads_within_quota(int processors, std::optional<double> quota);
 
 /// Floating-point operations a second of `threads` threads that do nothing but float32 fused multiply-adds in
 /// registers (two operations each), measured in about 20 ms.

@@ -1,11 +1,6 @@
 #include "base/thread_team.h"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <string>
 
 namespace strider {
 
@@ -70,21 +65,6 @@ void ThreadTeam::serve(int member) {
     if (error && !error_) error_ = error;
     if (--running_ == 0) done_.notify_one();
   }
-}
-
-int available_processors() {
-  int count = 1;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) count = CPU_COUNT(&set);
-  // A container may hold fewer processors than it sees: cgroup v2 writes "<quota> <period>" or "max <period>".
-  std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (quota_file >> quota >> period && quota != "max" && period > 0) {
-    count = std::min(count, static_cast<int>(std::ceil(std::stod(quota) / period)));
-  }
-  return std::max(1, count);
 }
 
 }  // namespace strider

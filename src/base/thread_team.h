@@ -10,6 +10,9 @@
 
 namespace strider {
 
+/// More threads than this are a slip of the pen.
+inline constexpr int kMostThreads = 4096;
+
 class ThreadTeam {
  public:
   /// `size` members in all, the calling thread included; at least 1.
@@ -37,8 +40,5 @@ class ThreadTeam {
   std::exception_ptr error_;
   std::vector<std::thread> workers_;
 };
-
-/// How many processors this process may use (its affinity mask and cgroup quota), at least 1.
-int available_processors();
 
 }  // namespace strider

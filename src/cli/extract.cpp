@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
 
@@ -67,7 +68,6 @@ std::string types_help() {
 }  // namespace
 
 void add_extract_command(CLI::App& program) {
-  constexpr int kMostThreads = 1024;
   CLI::App* command = program.add_subcommand("extract", "Write a vector for every token at every layer of a model");
   auto settings = std::make_shared<ExtractSettings>();
   settings->threads = 0;

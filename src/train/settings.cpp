@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/thread_team.h"
 
 namespace strider {
 namespace {
@@ -38,6 +39,7 @@ const char* name_of(Precision precision) {
 }
 
 void check_settings(const TrainingSettings& s) {
+  static_assert(kMostThreads == 4096, "the message below says so");
   constexpr std::int64_t kMost = 1'000'000'000;
   auto count = [](std::int64_t value) { return value >= 1 && value <= kMost; };
   auto number = [](double value) { return std::isfinite(value) && value >= 0.0; };
@@ -61,7 +63,7 @@ void check_settings(const TrainingSettings& s) {
   require(s.warmup_steps >= 0 && s.warmup_steps <= kMost, "warmup_steps", "WARMUP_STEPS", s.warmup_steps,
           "a whole number of at least 0");
   require(s.save_total_limit >= 0, "save_total_limit", "SAVE_TOTAL_LIMIT", s.save_total_limit, "at least 1, or all");
-  require(s.threads >= 1 && s.threads <= 4096, "threads", "THREADS", s.threads, "between 1 and 4096");
+  require(s.threads >= 1 && s.threads <= kMostThreads, "threads", "THREADS", s.threads, "between 1 and 4096");
 }
 
 }  // namespace strider

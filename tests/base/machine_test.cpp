@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-
-#include "golden.h"
+#include <optional>
 
 namespace strider {
 namespace {
@@ -20,19 +18,14 @@ TEST(Machine, MemoryIsThatOfThisMachine) {
   EXPECT_LT(memory_limit_bytes(), 1ULL << 50);
 }
 
-TEST(Machine, TheTightestCgroupAboveAProcessLimitsIt) {
-  const test::ScratchFolder root;
-  root.write("memory.max", "max\n");
-  root.write("a/memory.max", "5000000000\n");
-  root.write("a/b/memory.max", "max\n");
-  root.write("other/memory.max", "1000\n");
-  EXPECT_EQ(cgroup_limit_bytes(root.path(), "/a/b", "memory.max"), 5'000'000'000ULL);
-  EXPECT_EQ(cgroup_limit_bytes(root.path(), "/a", "memory.max"), 5'000'000'000ULL);
-  EXPECT_EQ(cgroup_limit_bytes(root.path(), "/", "memory.max"), std::numeric_limits<std::uint64_t>::max());
-  root.write("memory.max", "4000\n");
-  EXPECT_EQ(cgroup_limit_bytes(root.path(), "/a/b", "memory.max"), 4000ULL);
-  EXPECT_EQ(cgroup_limit_bytes(root.path(), "/a/b", "memory.limit_in_bytes"),
-            std::numeric_limits<std::uint64_t>::max());
+TEST(Machine, ThreadsAreTheProcessorsThatTheQuotaPaysFor) {
+  EXPECT_EQ(threads_within_quota(8, std::nullopt), 8);
+  EXPECT_EQ(threads_within_quota(8, 0.5), 1);
+  EXPECT_EQ(threads_within_quota(8, 1.0), 1);
+  EXPECT_EQ(threads_within_quota(8, 1.5), 2);
+  EXPECT_EQ(threads_within_quota(2, 16.0), 2);
+  EXPECT_EQ(threads_within_quota(0, std::nullopt), 1);
+  EXPECT_EQ(threads_within_quota(2048, 1e9), 2048);  // more than a fixed cpu_set_t has bits for
 }
 
 // Slower than a hundred million a second, or faster than any core there is, is a broken measurement.
