@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/notices.h"
 #include "cli/setting_options.h"
 #include "data/dataset_writer.h"
 #include "data/train_split.h"
@@ -99,9 +100,10 @@ void run_dataset(const DatasetSettings& settings) {
   fmt::print("\nSaving dataset to {}\n", settings.output_dir.string());
   std::vector<SplitToWrite> splits{{"train", split.train}};
   if (!split.validation.empty()) splits.push_back({"validation", split.validation});
-  write_dataset(settings.output_dir, walks, splits, knowledge);
+  const Notices notices = write_dataset(settings.output_dir, walks, splits, knowledge);
   fmt::print("Dataset saved successfully!\n\n");
   fmt::print("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
+  print_notices(notices);
   print_sample(walks, split.train.front());
   fmt::print("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
 }

@@ -9,6 +9,7 @@
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
+#include "cli/notices.h"
 
 namespace strider::cli {
 namespace {
@@ -50,6 +51,7 @@ void run_extract(ExtractSettings settings) {
   const ExtractSeconds seconds = extract(plan, [&](const TokenArray& array) {
     fmt::print("  {}: ({}, {})\n", array.name, plan.token_ids.size(), array.width);
   });
+  print_notices(seconds.notices);
   print_end(plan, seconds);
 }
 

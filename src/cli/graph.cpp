@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/notices.h"
 #include "cli/setting_options.h"
 #include "graph/graph_folder.h"
 #include "graph/surface.h"
@@ -32,7 +33,7 @@ std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid)
   return folder;
 }
 
-void make_graph(const std::filesystem::path& folder, const Grid& grid) {
+Notices make_graph(const std::filesystem::path& folder, const Grid& grid) {
   fmt::print("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height,
              grid.width, grid.neigh);
   const std::string warning = grid_warning(grid);
@@ -50,6 +51,7 @@ void make_graph(const std::filesystem::path& folder, const Grid& grid) {
                kMostNodesWithDistances, 8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
   }
   fmt::print("\n");
+  return written.notices;
 }
 
 void run_graph(const GraphSettings& settings) {
@@ -63,10 +65,12 @@ void run_graph(const GraphSettings& settings) {
   }
   fmt::print("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
   fmt::print("Output directory: {}\n\n", settings.output_dir);
+  Notices notices;
   for (const Surface surface : surfaces) {
     grid.surface = surface;
-    make_graph(folder_of(settings, grid), grid);
+    notices.add(make_graph(folder_of(settings, grid), grid));
   }
+  print_notices(notices);
   fmt::print("All graphs generated. See: {}\n",
              std::filesystem::absolute(settings.output_dir).lexically_normal().string());
 }

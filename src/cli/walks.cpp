@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/notices.h"
 #include "cli/setting_options.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
@@ -63,6 +64,7 @@ void print_end(const WalksCommand& command, const WalkSummary& summary, double s
   fmt::print("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
              summary.most_visits);
   fmt::print("Seconds: {:.2f}\n", seconds);
+  print_notices(summary.notices);
   fmt::print("Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
              command.files.counts.string(), walk_rule_file(command.files.walks).string());
 }

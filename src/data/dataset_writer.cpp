@@ -201,8 +201,8 @@ void check_dataset_folder_replaceable(const fs::path& folder) {
   with_file_errors([&] { check_replaceable(folder); });
 }
 
-void write_dataset(const fs::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
-                   const WalkKnowledge& knowledge, std::int64_t max_shard_bytes) {
+Notices write_dataset(const fs::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
+                      const WalkKnowledge& knowledge, std::int64_t max_shard_bytes) {
   check_dataset_folder_replaceable(folder);
   AtomicFolder whole(folder);
   std::string names;
@@ -212,7 +212,7 @@ void write_dataset(const fs::path& folder, const WalksCsv& walks, std::span<cons
   }
   write_file_atomically(whole.path() / "dataset_dict.json", fmt::format(R"({{"splits": [{}]}})", names));
   write_file_atomically(whole.path() / "vocab_info.json", vocab_info_text(walks, knowledge));
-  whole.commit();
+  return whole.commit();
 }
 
 }  // namespace strider

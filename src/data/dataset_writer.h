@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "base/notices.h"
 #include "data/walks_csv.h"
 
 namespace strider {
@@ -31,8 +32,8 @@ inline constexpr std::int64_t kMaxShardBytes = 500'000'000;  // `datasets` begin
 void check_dataset_folder_replaceable(const std::filesystem::path& folder);
 
 /// Writes the splits and vocab_info.json as a whole folder, which appears complete or not at all and replaces a dataset
-/// that stood there. Throws Error as above, or when it cannot be written.
-void write_dataset(const std::filesystem::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
-                   const WalkKnowledge& knowledge, std::int64_t max_shard_bytes = kMaxShardBytes);
+/// that stood there. Throws Error as above, or when it cannot be written. Returns what the filesystem could not do.
+Notices write_dataset(const std::filesystem::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
+                      const WalkKnowledge& knowledge, std::int64_t max_shard_bytes = kMaxShardBytes);
 
 }  // namespace strider

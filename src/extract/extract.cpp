@@ -160,9 +160,10 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
   write_file_atomically(staged.path() / kInfoFile, info_json(plan));
   if (beside_others) {
-    put_in_place(staged.path(), folder);
+    // The arrays last, since they are what says that an extraction is there.
+    seconds.notices = move_into_place(staged.path(), folder, {kMetadataFile, kSummaryFile, kInfoFile, kArraysFile});
   } else {
-    staged.commit();
+    seconds.notices = staged.commit();
   }
   seconds.total = seconds_since(start);
   return seconds;

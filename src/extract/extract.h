@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/notices.h"
 #include "model/config.h"
 #include "model/representation.h"
 
@@ -40,6 +41,7 @@ struct ExtractSeconds {
   double load = 0.0;     // reading and packing the weights
   double forward = 0.0;  // arithmetic
   double total = 0.0;    // all of it, files included
+  Notices notices;       // what the filesystem could not do for the files
 };
 
 /// Computes and writes token_representations.npz (float32 [tokens, width] each), token_metadata.json,

@@ -1,13 +1,8 @@
 #include "extract/output.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <nlohmann/json.hpp>
-
-#include "base/error.h"
 
 namespace strider {
 namespace {
@@ -30,18 +25,6 @@ Json asked_names(const ExtractPlan& plan) {
   Json names = Json::array();
   for (const Representation what : plan.asked) names.push_back(representation_type(what).name);
   return names;
-}
-
-void flush_to_disk(const fs::path& path, int flags) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
-  if (descriptor < 0)
-    throw system_error("cannot open what was just written", errno, {.file = path.string(), .place = {}, .advice = {}});
-  const int result = fsync(descriptor);
-  const int error_number = errno;
-  close(descriptor);
-  if (result != 0 && error_number != EINVAL) {  // EINVAL: a filesystem that has nothing to flush for a folder
-    throw system_error("cannot flush to the disk", error_number, {.file = path.string(), .place = {}, .advice = {}});
-  }
 }
 
 }  // namespace
@@ -95,20 +78,6 @@ std::string info_json(const ExtractPlan& plan) {
       {"dtype", "float32"},
       {"arrays", arrays},
   });
-}
-
-void put_in_place(const fs::path& staged, const fs::path& folder) {
-  const auto files = {kMetadataFile, kSummaryFile, kInfoFile, kArraysFile};
-  for (const char* file : files) flush_to_disk(staged / file, 0);
-  for (const char* file : files) {
-    std::error_code status;
-    fs::rename(staged / file, folder / file, status);
-    if (status) {
-      throw system_error("cannot put the file in its place", status.value(),
-                         {.file = (folder / file).string(), .place = {}, .advice = {}});
-    }
-  }
-  flush_to_disk(folder, O_DIRECTORY);
 }
 
 }  // namespace strider

@@ -1,5 +1,5 @@
 #pragma once
-// The files of an extraction beside the arrays themselves, and how they take their places.
+// The files of an extraction beside the arrays themselves.
 #include <filesystem>
 #include <string>
 
@@ -18,9 +18,5 @@ std::string metadata_json(const ExtractPlan& plan);
 std::string summary_json(const ExtractPlan& plan);
 /// representation_info.json: the model, the types and where they are taken, each array's shape, the vocabulary size.
 std::string info_json(const ExtractPlan& plan);
-
-/// Moves the four files of `staged` into `folder`, which exists on the same filesystem, each flushed to the disk
-/// before; the arrays last, since they are what says that an extraction is there.
-void put_in_place(const std::filesystem::path& staged, const std::filesystem::path& folder);
 
 }  // namespace strider

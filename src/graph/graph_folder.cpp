@@ -133,7 +133,7 @@ WrittenGraph write_graph_folder(const fs::path& folder, const Grid& grid) {
   const fs::path distances = folder / fmt::format("distance_matrix_{}.npy", name);
   const fs::path info = folder / fmt::format("graph_info_{}.json", name);
 
-  WrittenGraph written{graph.size(), graph.edges(), graph.size() <= kMostNodesWithDistances, has_gaps(graph), {}};
+  WrittenGraph written{graph.size(), graph.edges(), graph.size() <= kMostNodesWithDistances, has_gaps(graph), {}, {}};
   written.files = {labeled, adjacency, nodes, coordinates_csv, coordinates_npy};
   if (written.distances) written.files.push_back(distances);
   written.files.push_back(info);
@@ -142,7 +142,7 @@ WrittenGraph write_graph_folder(const fs::path& folder, const Grid& grid) {
   write_nodes(nodes, surface);
   write_coordinates(coordinates_csv, coordinates_npy, surface_coordinates(grid));
   if (written.distances) write_distances(distances, graph);
-  write_file_atomically(info, graph_info(grid, written, graph));
+  written.notices = write_file_atomically(info, graph_info(grid, written, graph));
   write_labeled_adjacency(labeled, graph);
   return written;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/notices.h"
 #include "graph/graph.h"
 #include "graph/surface.h"
 
@@ -26,6 +27,7 @@ struct WrittenGraph {
   bool distances = false;                    // whether they were written
   bool gaps = false;                         // whether row r is another token than r somewhere
   std::vector<std::filesystem::path> files;  // in the order above
+  Notices notices;                           // what the filesystem could not do for them
 };
 
 /// Makes the graph of a grid and writes all of its files into `folder`; each appears whole, A_{name}_labeled.csv last.

@@ -110,8 +110,8 @@ WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const
   }
   write_counts(counts, graph, walker);
   remove_rule(rule);  // so that a rule never stands beside walks that are not its own
-  walks.commit();
-  counts.commit();
+  summary.notices.add(walks.commit());
+  summary.notices.add(counts.commit());
   write_walk_rule(rule, {graph_name, settings, summary.walks, summary.walks_bytes}, graph);
 
   const auto [least, most] = std::minmax_element(walker.visits().begin(), walker.visits().end());

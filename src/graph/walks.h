@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "base/notices.h"
 #include "base/random/pcg64.h"
 #include "graph/graph.h"
 #include "graph/walk_rule.h"
@@ -76,6 +77,7 @@ struct WalkSummary {
   double mean_visits = 0.0;
   bool visited_enough = false;  // it stopped for min_visits_per_node
   std::uint64_t walks_bytes = 0;
+  Notices notices;  // what the filesystem could not do for the files
 };
 
 /// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is

@@ -22,32 +22,27 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMemoryAlignment = 4096;  // what direct writes ask of any disk in use
 constexpr const char* kCannotWriteFile = "cannot write the file";
 
-/// Whether the buffer may be written past the page cache. Systems that do not tell are taken to say no.
-bool takes_direct_writes(int descriptor, const fs::path& file) {
+/// Whether the buffer may be written past the page cache. Systems that do not tell, or whose statx may not be called
+/// (the filters of some containers), are taken to say no.
+bool takes_direct_writes(int descriptor) {
 #ifdef STATX_DIOALIGN
   struct statx about {};
-  if (statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &about) != 0) {
-    fail_on_file("cannot look at the file", errno, file);
-  }
+  if (statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &about) != 0) return false;
   return (about.stx_mask & STATX_DIOALIGN) != 0 && about.stx_dio_offset_align != 0 &&
          LargeFile::kBufferBytes % about.stx_dio_offset_align == 0 && kMemoryAlignment % about.stx_dio_mem_align == 0;
 #else
   static_cast<void>(descriptor);
-  static_cast<void>(file);
   return false;
 #endif
 }
 
-/// What one call wrote; throws unless it failed with `allowed`, which is nothing written.
-std::size_t write_once(int descriptor, std::uint64_t at, std::string_view bytes, const fs::path& file,
-                       int allowed = 0) {
+/// pwrite(2), again where a signal interrupted it.
+ssize_t write_once(int descriptor, std::uint64_t at, std::string_view bytes) {
   ssize_t written = -1;
   do {
     written = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
   } while (written < 0 && errno == EINTR);
-  if (written >= 0) return static_cast<std::size_t>(written);
-  if (errno != allowed) fail_on_file(kCannotWriteFile, errno, file);
-  return 0;
+  return written;
 }
 
 }  // namespace
@@ -103,23 +98,30 @@ void LargeFile::flush() {
 
 void LargeFile::write_buffer(std::uint64_t at) {
   const std::string_view bytes(written_.get(), kBufferBytes);
-  // Where less than all fits (a full disk, a limit on the size of files), what is left need not begin or end where a
-  // direct write may, and a direct write is refused as invalid: the ordinary write says what is wrong.
-  const std::size_t direct = direct_ < 0 ? 0 : write_once(direct_, at, bytes, file_, EINVAL);
+  // A direct write that fails, whatever it says, has written nothing: the ordinary write then does it, or says what is
+  // wrong. Where less than all fits (a full disk, a limit on the size of files), what is left need not begin or end
+  // where a direct write may, and goes the ordinary way too.
+  std::size_t direct = 0;
+  if (writes_directly_) {
+    const ssize_t written = write_once(direct_, at, bytes);
+    writes_directly_ = written >= 0;
+    if (written > 0) direct = static_cast<std::size_t>(written);
+  }
   write_at(at + direct, bytes.substr(direct));
 }
 
 void LargeFile::open_direct() {
-  if (!takes_direct_writes(descriptor_, file_)) return;
+  if (!takes_direct_writes(descriptor_)) return;
   direct_ = open(partial_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
-  if (direct_ < 0) fail_on_file(kCannotWriteFile, errno, file_);
+  writes_directly_ = direct_ >= 0;
 }
 
 void LargeFile::write_at(std::uint64_t at, std::string_view bytes) {
   while (!bytes.empty()) {
-    const std::size_t written = write_once(descriptor_, at, bytes, file_);
-    bytes.remove_prefix(written);
-    at += written;
+    const ssize_t written = write_once(descriptor_, at, bytes);
+    if (written < 0) fail_on_file(kCannotWriteFile, errno, file_);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    at += static_cast<std::uint64_t>(written);
   }
 }
 

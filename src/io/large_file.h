@@ -47,8 +47,9 @@ class LargeFile {
   std::size_t buffered_ = 0;   // bytes in buffer_
   std::uint64_t flushed_ = 0;  // bytes of the file before those
   int descriptor_ = -1;
-  int direct_ = -1;        // the same file past the page cache; -1: not opened, or the filesystem cannot
-  BackgroundJob writing_;  // of written_, the last kBufferBytes before flushed_
+  int direct_ = -1;               // the same file past the page cache; -1: not opened, or the filesystem cannot
+  bool writes_directly_ = false;  // by direct_, until that fails once
+  BackgroundJob writing_;         // of written_, the last kBufferBytes before flushed_
 };
 
 }  // namespace strider

@@ -61,9 +61,9 @@ void NpyWriter<T>::write(std::span<const T> values) {
 }
 
 template <typename T>
-void NpyWriter<T>::commit() {
+Notices NpyWriter<T>::commit() {
   if (missing_ != 0) throw Error(fmt::format("A .npy array lacks {} values", missing_));
-  file_.commit();
+  return file_.commit();
 }
 
 template <typename T>

@@ -18,7 +18,7 @@ class NpyWriter {
   NpyWriter(const std::filesystem::path& file, const std::vector<std::int64_t>& shape);
   void write(std::span<const T> values);
   /// Throws Error, and leaves nothing, when other than the product of the shape has been written.
-  void commit();
+  Notices commit();
 
  private:
   AtomicFile file_;

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include "io/atomic_file.h"
 #include "io/checksum.h"
 #include "io/json.h"
+#include "io/leftovers.h"
 #include "io/safetensors.h"
 #include "model/folder.h"
 
@@ -103,7 +105,7 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
   return places;
 }
 
-void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint) {
+Notices write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint) {
   const TrainerState& state = checkpoint.state;
   AtomicFolder folder(origin.settings.output_dir / checkpoint_name(state.global_step));
   write_model(folder.path(), origin.config, origin.layout, checkpoint.parameters);
@@ -121,7 +123,7 @@ void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoi
               {"files", describe_files(folder.path())}};
   own["crc32"] = json_checksum(own);
   write_file_atomically(folder.path() / kStateFile, own.dump(2) + "\n");
-  folder.commit();
+  return folder.commit();
 }
 
 json checkpoint_settings(const fs::path& folder) {
@@ -185,7 +187,13 @@ std::vector<std::int64_t> checkpoints_to_remove(const std::vector<std::int64_t>&
   return removed;
 }
 
-void rotate_checkpoints(const fs::path& output_dir, const TrainerState& state, const RotationRule& rule) {
+Notices rotate_checkpoints(const fs::path& output_dir, const TrainerState& state, const RotationRule& rule) {
+  Notices notices;
+  // This process writes no checkpoint now, so that those of its leftovers are of removals.
+  for (const Leftover& leftover : find_leftovers(output_dir)) {
+    const bool done_with = leftover.process == getpid() || is_abandoned(leftover);
+    if (leftover.name.starts_with(kPrefix) && done_with) notices.add(remove_leftover(leftover));
+  }
   std::vector<std::int64_t> steps;
   std::int64_t best = 0;
   for (const CheckpointPlace& place : list_checkpoints(output_dir)) {
@@ -193,8 +201,14 @@ void rotate_checkpoints(const fs::path& output_dir, const TrainerState& state, c
     if (state.best_checkpoint && checkpoint_name(place.step) == state.best_checkpoint->name) best = place.step;
   }
   for (const std::int64_t step : checkpoints_to_remove(steps, state.global_step, best, rule)) {
-    remove_atomically(output_dir / checkpoint_name(step));
+    const fs::path folder = output_dir / checkpoint_name(step);
+    try {
+      notices.add(remove_atomically(folder));
+    } catch (const Error& error) {
+      notices.add(fmt::format("{} stays for now: {}. Removing it is tried again later.", folder.string(), error.message()));
+    }
   }
+  return notices;
 }
 
 }  // namespace strider

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/notices.h"
 #include "engine/optimizer.h"
 #include "model/parameters.h"
 #include "train/trainer_state.h"
@@ -53,8 +54,8 @@ struct CheckpointOrigin {
   const nlohmann::json& shaping;
 };
 
-/// Into settings.output_dir. Returns when it is on the disk.
-void write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint);
+/// Into settings.output_dir. Returns when it is on the disk, with what the filesystem could not do for it.
+Notices write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& checkpoint);
 
 /// The settings that a checkpoint was made with. Throws Error when strider_state.json is damaged.
 nlohmann::json checkpoint_settings(const std::filesystem::path& folder);
@@ -83,6 +84,9 @@ RotationRule rotation_rule(const TrainingSettings& settings, const StepPlan& pla
 std::vector<std::int64_t> checkpoints_to_remove(const std::vector<std::int64_t>& steps, std::int64_t newest,
                                                 std::int64_t best, const RotationRule& rule);
 
-void rotate_checkpoints(const std::filesystem::path& output_dir, const TrainerState& state, const RotationRule& rule);
+/// Removes those, and what is left of those that could not be removed before (a reader holds a file of one, say). What
+/// cannot be removed now is in what is returned; it stays, and the next call tries again.
+Notices rotate_checkpoints(const std::filesystem::path& output_dir, const TrainerState& state,
+                           const RotationRule& rule);
 
 }  // namespace strider

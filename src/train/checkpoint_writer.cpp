@@ -5,7 +5,7 @@
 namespace strider {
 
 CheckpointWriter::CheckpointWriter(const CheckpointOrigin& origin, const Engine& engine,
-                                   std::function<void(std::int64_t)> written)
+                                   std::function<void(std::int64_t, const Notices&)> written)
     : origin_(origin), written_(std::move(written)) {
   copy_.parameters.reserve(static_cast<std::size_t>(engine.layout().total()));
   for (const StateBuffer& buffer : engine.optimizer_state()) {
@@ -25,17 +25,18 @@ void CheckpointWriter::save(const Engine& engine, const TrainerState& state) {
     engine.copy_optimizer_state(buffers[i].name, copy_.optimizer[i].values);
   }
   writing_.start([this] {
-    write_checkpoint(origin_, copy_);
-    rotate_checkpoints(origin_.settings.output_dir, copy_.state, rotation_rule(origin_.settings, origin_.plan));
+    notices_ = write_checkpoint(origin_, copy_);
+    notices_.add(
+        rotate_checkpoints(origin_.settings.output_dir, copy_.state, rotation_rule(origin_.settings, origin_.plan)));
   });
 }
 
 void CheckpointWriter::poll() {
-  if (writing_.finished()) written_(copy_.state.global_step);
+  if (writing_.finished()) written_(copy_.state.global_step, notices_);
 }
 
 void CheckpointWriter::wait() {
-  if (writing_.wait()) written_(copy_.state.global_step);
+  if (writing_.wait()) written_(copy_.state.global_step, notices_);
 }
 
 }  // namespace strider

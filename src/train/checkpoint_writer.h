@@ -12,11 +12,12 @@ namespace strider {
 
 class CheckpointWriter {
  public:
-  /// `written` is called with the step of each checkpoint that is whole on the disk, older ones rotated, by save(),
-  /// poll() and wait(), in their thread. `origin` outlives the writer. Takes address space for one copy of the engine's
-  /// parameters and optimizer state, whose pages come with the first save(). Throws when it cannot be had.
+  /// `written` is called with the step of each checkpoint that is whole on the disk, older ones rotated, and with what
+  /// the filesystem could not do, by save(), poll() and wait(), in their thread. `origin` outlives the writer. Takes
+  /// address space for one copy of the engine's parameters and optimizer state, whose pages come with the first save().
+  /// Throws when it cannot be had.
   CheckpointWriter(const CheckpointOrigin& origin, const Engine& engine,
-                   std::function<void(std::int64_t step)> written);
+                   std::function<void(std::int64_t step, const Notices&)> written);
   /// Ends the write under way, whose failure is then lost: wait() first.
   ~CheckpointWriter() = default;
   CheckpointWriter(const CheckpointWriter&) = delete;
@@ -31,8 +32,9 @@ class CheckpointWriter {
 
  private:
   CheckpointOrigin origin_;
-  std::function<void(std::int64_t)> written_;
+  std::function<void(std::int64_t, const Notices&)> written_;
   Checkpoint copy_;        // the writing thread's while a write is pending
+  Notices notices_;        // of the last write; the writing thread's in the same way
   BackgroundJob writing_;  // last, so that it ends before what it uses
 };
 

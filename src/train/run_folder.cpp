@@ -230,22 +230,25 @@ EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& l
   return run;
 }
 
-void remove_earlier_run(const fs::path& output_dir) {
+Notices remove_earlier_run(const fs::path& output_dir) {
   refuse_foreign_folders(output_dir);
-  write_file_atomically(output_dir / kRemovalMark, "");
-  for (const CheckpointPlace& place : list_checkpoints(output_dir)) remove_atomically(place.folder);
-  for (const char* name : {kFinalModel, kLogFile, kRunFile, kRemovalMark}) remove_atomically(output_dir / name);
+  Notices notices = write_file_atomically(output_dir / kRemovalMark, "");
+  for (const CheckpointPlace& place : list_checkpoints(output_dir)) notices.add(remove_atomically(place.folder));
+  for (const char* name : {kFinalModel, kLogFile, kRunFile, kRemovalMark}) {
+    notices.add(remove_atomically(output_dir / name));
+  }
+  return notices;
 }
 
 bool removal_was_broken_off(const fs::path& output_dir) {
   return stands(output_dir / kRemovalMark);
 }
 
-void forget_finished_run(const fs::path& output_dir) {
-  remove_atomically(output_dir / kRunFile);
+Notices forget_finished_run(const fs::path& output_dir) {
+  return remove_atomically(output_dir / kRunFile);
 }
 
-void write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& shaping) {
+Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& shaping) {
   json result = {{"steps", run.steps}, {"seconds", run.seconds}};
   if (run.best) {
     result["best_checkpoint"] = run.best->name;
@@ -254,7 +257,7 @@ void write_finished_run(const fs::path& output_dir, const FinishedRun& run, cons
   }
   json object = {{"version", kRunFileVersion}, {"settings", shaping}, {"result", result}};
   object["crc32"] = json_checksum(object);
-  write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
+  return write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
 }
 
 }  // namespace strider

@@ -47,16 +47,18 @@ std::optional<Precision> precision_of_earlier_run(const std::filesystem::path& o
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
                             std::span<const StateBuffer> optimizer_state, const nlohmann::json& shaping);
 
-/// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's.
+/// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's,
+/// or when something cannot be moved from its place; what only could not be removed then is in what is returned.
 /// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill broke off.
-void remove_earlier_run(const std::filesystem::path& output_dir);
+Notices remove_earlier_run(const std::filesystem::path& output_dir);
 
 /// Whether a removal was broken off, which left a part of an earlier run that no one may go on from.
 bool removal_was_broken_off(const std::filesystem::path& output_dir);
 
 /// Before final_model is written: what said that an earlier one was finished would vouch for a half-finished end.
-void forget_finished_run(const std::filesystem::path& output_dir);
+Notices forget_finished_run(const std::filesystem::path& output_dir);
 
-void write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run, const nlohmann::json& shaping);
+Notices write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run,
+                           const nlohmann::json& shaping);
 
 }  // namespace strider

@@ -11,9 +11,9 @@
 #include <cstring>
 #include <ctime>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
+#include "io/leftovers.h"
 
 namespace strider {
 namespace {
@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLockFile = ".strider.lock";
-constexpr std::string_view kMark = ".partial-";
 
 [[noreturn]] void fail(const char* what, int error_number, const fs::path& path) {
   const bool full = error_number == ENOSPC || error_number == EDQUOT;
@@ -65,38 +64,27 @@ int open_lock(const fs::path& output_dir) {
   std::error_code status;
   fs::create_directories(output_dir, status);
   if (status) fail("cannot make the output folder", status.value(), output_dir);
-  if (access(output_dir.c_str(), W_OK | X_OK) != 0) fail("the output folder cannot be written to", errno, output_dir);
+  // Early, since the first checkpoint may be hours away. Other answers say that the question cannot be answered here.
+  const bool closed = access(output_dir.c_str(), W_OK | X_OK) != 0 && (errno == EACCES || errno == EROFS);
+  if (closed) fail("the output folder cannot be written to", errno, output_dir);
   const fs::path file = output_dir / kLockFile;
   const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (descriptor < 0) fail("cannot open the lock of the output folder", errno, file);
   return descriptor;
 }
 
-// What AtomicFile and AtomicFolder leave of a run's own files and folders when the process is killed:
-// ".{name}.partial-{process id}", and with ".old" behind it what was moved aside.
-bool is_leftover(std::string_view name) {
-  const std::size_t mark = name.rfind(kMark);
-  if (!name.starts_with('.') || mark == std::string_view::npos) return false;
-  const std::string_view place = name.substr(1, mark - 1);
-  std::string_view process = name.substr(mark + kMark.size());
-  if (process.ends_with(".old")) process.remove_suffix(4);
-  const bool own = place.starts_with("checkpoint-") || place == "final_model" || place == "trainer_state.json" ||
-                   place == "strider_run.json" || place == ".strider.overwriting";
-  return own && !process.empty() && process.find_first_not_of("0123456789") == std::string_view::npos;
+bool is_of_a_run(std::string_view name) {
+  return name.starts_with("checkpoint-") || name == "final_model" || name == "trainer_state.json" ||
+         name == "strider_run.json" || name == ".strider.overwriting";
 }
 
-void remove_leftovers(const fs::path& output_dir) {
-  std::error_code status;
-  std::vector<fs::path> leftovers;
-  for (fs::directory_iterator entry(output_dir, status); !status && entry != fs::directory_iterator();
-       entry.increment(status)) {
-    if (is_leftover(entry->path().filename().string())) leftovers.push_back(entry->path());
+// Who holds the lock is the only one who writes these, so that it does not matter whose leftovers they are.
+Notices clear_leftovers(const fs::path& output_dir) {
+  Notices notices;
+  for (const Leftover& leftover : find_leftovers(output_dir)) {
+    if (is_of_a_run(leftover.name)) notices.add(remove_leftover(leftover));
   }
-  if (status) fail("cannot list the output folder", status.value(), output_dir);
-  for (const fs::path& path : leftovers) {
-    fs::remove_all(path, status);
-    if (status) fail("cannot remove what a killed run left half-written", status.value(), path);
-  }
+  return notices;
 }
 
 }  // namespace
@@ -105,15 +93,15 @@ RunLock::RunLock(const fs::path& output_dir) : descriptor_(open_lock(output_dir)
   try {
     if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
       write_holder(descriptor_, output_dir / kLockFile);
-      remove_leftovers(output_dir);
+      notices_.add(clear_leftovers(output_dir));
     } else if (errno == EWOULDBLOCK) {
       throw Error(fmt::format("another run writes to the output folder: {}", holder(descriptor_)),
                   {.file = output_dir.string(),
                    .place = {},
                    .advice = "Wait for it or end it, or choose another OUTPUT_DIR or RUN_NAME."});
     } else {
-      warning_ = fmt::format("the filesystem of {} has no locks ({}): start no second run there", output_dir.string(),
-                             std::strerror(errno));
+      notices_.add(fmt::format("The filesystem of {} has no locks ({}): start no second run there.",
+                               output_dir.string(), std::strerror(errno)));
     }
   } catch (...) {
     close(descriptor_);

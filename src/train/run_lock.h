@@ -2,7 +2,8 @@
 // One run at a time in OUTPUT_DIR: `.strider.lock` in it is locked by flock(2), which the kernel gives back when a
 // process ends in whatever way. The file itself stays; its one line says who holds the lock, or held it last.
 #include <filesystem>
-#include <string>
+
+#include "base/notices.h"
 
 namespace strider {
 
@@ -15,12 +16,13 @@ class RunLock {
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
-  /// Not empty on a filesystem that has no locks (some network ones): what the user has to take care of.
-  const std::string& warning() const { return warning_; }
+  /// What the user has to take care of: that a filesystem has no locks (some network ones), or that something of an
+  /// earlier run cannot be removed now.
+  const Notices& notices() const { return notices_; }
 
  private:
   int descriptor_ = -1;
-  std::string warning_;
+  Notices notices_;
 };
 
 }  // namespace strider

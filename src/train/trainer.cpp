@@ -32,19 +32,36 @@ double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
 }
 
+/// Gives notices to the observer, each once in a run: most come back with every checkpoint.
+class NoticeOnce {
+ public:
+  explicit NoticeOnce(TrainingObserver& observer) : observer_(observer) {}
+  void operator()(const Notices& notices) {
+    for (const std::string& text : notices.texts()) {
+      if (given_.add(text)) observer_.on_notice(text);
+    }
+  }
+
+ private:
+  TrainingObserver& observer_;
+  Notices given_;
+};
+
 // One run: each step takes the next walks, goes forward and backward over them and updates the weights; every few
 // steps it logs, evaluates and saves; at the end the best saved weights become the final model.
 class Run {
  public:
   Run(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config, const StepPlan& plan,
-      const nlohmann::json& shaping, TrainingObserver& observer)
+      const nlohmann::json& shaping, TrainingObserver& observer, NoticeOnce& notice)
       : settings_(settings),
         plan_(plan),
         shaping_(shaping),
         observer_(observer),
+        notice_(notice),
         engine_(make_engine(config, engine_settings(settings, config, dataset))),
         origin_{settings, engine_->config(), engine_->layout(), plan_, shaping},
-        writer_(std::in_place, origin_, *engine_, [this](std::int64_t step) { tell_of_checkpoint(step); }),
+        writer_(std::in_place, origin_, *engine_,
+                [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),
         batches_(dataset.train, settings, plan) {
     const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings, dataset.train));
     losses_.resize(most);
@@ -95,13 +112,14 @@ class Run {
     writer_.reset();  // gives its copy's memory back
     FinishedRun finished{state_.global_step, seconds(), state_.best_checkpoint};
     // A sitting that ended between the last checkpoint and this has left one too many.
-    rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_));
-    forget_finished_run(settings_.output_dir);
+    notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_)));
+    notice_(forget_finished_run(settings_.output_dir));
     write_final_model();
     wall_.lap(&WallTime::checkpoints);
     log_end(state_, plan_, settings_, finished.seconds);
-    write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_));
-    write_finished_run(settings_.output_dir, finished, shaping_);
+    notice_(write_file_atomically(settings_.output_dir / "trainer_state.json",
+                                  trainer_state_json(state_, settings_, plan_)));
+    notice_(write_finished_run(settings_.output_dir, finished, shaping_));
     wall_.lap(&WallTime::logging);
     return finished;
   }
@@ -196,9 +214,10 @@ class Run {
     writer_->save(*engine_, saved);
   }
 
-  void tell_of_checkpoint(std::int64_t step) {
+  void on_checkpoint(std::int64_t step, const Notices& notices) {
     written_step_ = step;
     observer_.on_checkpoint(step, settings_.output_dir / checkpoint_name(step));
+    notice_(notices);
   }
 
   void write_final_model() {
@@ -211,7 +230,7 @@ class Run {
     AtomicFolder folder(settings_.output_dir / "final_model");
     write_model(folder.path(), engine_->config(), engine_->layout(), best);
     write_tokenizer(folder.path(), engine_->config().vocab_size);
-    folder.commit();
+    notice_(folder.commit());
   }
 
   void refuse_broken_numbers(std::span<const double> losses) {
@@ -235,6 +254,7 @@ class Run {
   StepPlan plan_;
   const nlohmann::json& shaping_;
   TrainingObserver& observer_;
+  NoticeOnce& notice_;
   std::unique_ptr<Engine> engine_;
   CheckpointOrigin origin_;
   std::optional<CheckpointWriter> writer_;
@@ -270,6 +290,14 @@ TrainingOutcome outcome_of(const FinishedRun& run, const TrainingSettings& setti
     outcome.final_eval_per_prediction = run.best->loss_per_prediction;
   }
   return outcome;
+}
+
+// As much of it as decides which checkpoints stay.
+TrainerState state_at_the_end(const FinishedRun& run) {
+  TrainerState state;
+  state.global_step = run.steps;
+  state.best_checkpoint = run.best;
+  return state;
 }
 
 RunFacts facts_of(const TrainingSettings& settings, const LlamaConfig& config, const StepPlan& plan,
@@ -321,26 +349,33 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
 
   const RunLock lock(settings.output_dir);
-  if (!lock.warning().empty()) observer.on_notice(lock.warning());
-  if (settings.overwrite || removal_was_broken_off(settings.output_dir)) remove_earlier_run(settings.output_dir);
+  NoticeOnce notice(observer);
+  notice(lock.notices());
+  if (settings.overwrite || removal_was_broken_off(settings.output_dir)) {
+    notice(remove_earlier_run(settings.output_dir));
+  }
   if (!settings.precision) settings.precision = choose_precision(settings, dataset, config, weights, observer);
   shaping["precision"] = name_of(*settings.precision);
   const EngineSettings engine = engine_settings(settings, config, dataset);
   EarlierRun earlier =
       find_earlier_run(settings.output_dir, layout, optimizer_state_of(layout, engine.groups), shaping);
-  for (const std::string& notice : earlier.passed_over) observer.on_notice(notice);
+  for (const std::string& text : earlier.passed_over) observer.on_notice(text);
   if (earlier.finished) {
+    notice(rotate_checkpoints(settings.output_dir, state_at_the_end(*earlier.finished), rotation_rule(settings, plan)));
     TrainingOutcome outcome = outcome_of(*earlier.finished, settings, dataset);
     outcome.already_finished = true;
     return outcome;
   }
   if (earlier.checkpoint && !settings.resume) refuse_to_resume(settings.output_dir, earlier.name);
+  if (earlier.checkpoint) {  // what could not be removed in the last sitting, or stays for a larger SAVE_TOTAL_LIMIT
+    notice(rotate_checkpoints(settings.output_dir, earlier.checkpoint->state, rotation_rule(settings, plan)));
+  }
   if (settings.precision == Precision::kBfloat16 && !has_bfloat16_products()) {
     observer.on_notice("This processor has no bfloat16 products: PRECISION=bfloat16 is slower than float32 here.");
   }
 
   if (earlier.checkpoint) weights = std::vector<float>();
-  Run run(settings, dataset, config, plan, shaping, observer);
+  Run run(settings, dataset, config, plan, shaping, observer, notice);
   observer.on_start(facts_of(settings, config, plan, dataset, earlier));
   if (earlier.checkpoint) {
     run.resume(*earlier.checkpoint);

@@ -60,7 +60,7 @@ class Writer : public testing::Test {
   double loss = 0.0;
   std::vector<std::int64_t> written;
   std::vector<std::thread::id> told_in;
-  std::function<void(std::int64_t)> tell = [this](std::int64_t step) {
+  std::function<void(std::int64_t, const Notices&)> tell = [this](std::int64_t step, const Notices&) {
     written.push_back(step);
     told_in.push_back(std::this_thread::get_id());
   };
@@ -89,8 +89,8 @@ TEST_F(Writer, KeepsTheWeightsOfItsStepWhileTrainingGoesOn) {
 }
 
 TEST_F(Writer, TellsOfEachWholeCheckpointOnceInTheCallersThread) {
-  const auto on_disk = [&](std::int64_t step) {
-    tell(step);
+  const auto on_disk = [&](std::int64_t step, const Notices& notices) {
+    tell(step, notices);
     EXPECT_NO_THROW(check_checkpoint(settings.output_dir / checkpoint_name(step)));
   };
   CheckpointWriter writer(origin, *engine, on_disk);
