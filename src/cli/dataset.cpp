@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/notices.h"
+#include "cli/say.h"
 #include "cli/setting_options.h"
 #include "data/dataset_writer.h"
 #include "data/train_split.h"
@@ -29,18 +30,18 @@ struct DatasetSettings {
 };
 
 void print_walks(const WalksCsv& walks) {
-  fmt::print("Loaded {} walks\n\n", walks.size());
-  fmt::print("Vocabulary statistics:\n");
-  fmt::print("  Min ID: {}\n", walks.min_id());
-  fmt::print("  Max ID: {}\n", walks.max_id());
-  fmt::print("  Vocab size: {}\n", walks.max_id() + 1);
-  fmt::print("  Total tokens: {}\n\n", walks.tokens());
+  say("Loaded {} walks\n\n", walks.size());
+  say("Vocabulary statistics:\n");
+  say("  Min ID: {}\n", walks.min_id());
+  say("  Max ID: {}\n", walks.max_id());
+  say("  Vocab size: {}\n", walks.max_id() + 1);
+  say("  Total tokens: {}\n\n", walks.tokens());
 }
 
 void print_split(const TrainSplit& split) {
-  fmt::print("Dataset {}:\n", split.validation.empty() ? "created" : "split");
-  fmt::print("  Train: {} samples\n", split.train.size());
-  if (!split.validation.empty()) fmt::print("  Validation: {} samples\n", split.validation.size());
+  say("Dataset {}:\n", split.validation.empty() ? "created" : "split");
+  say("  Train: {} samples\n", split.train.size());
+  if (!split.validation.empty()) say("  Validation: {} samples\n", split.validation.size());
 }
 
 std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walks,
@@ -60,18 +61,18 @@ WalkKnowledge know_walks(const DatasetSettings& settings, const WalksCsv& walks,
   const std::optional<RuledGraph> ruled =
       settings.rule.empty() ? find_walk_rule(settings.input_csv) : std::optional(read_walk_rule(settings.rule));
   if (!ruled) {
-    fmt::print("\nBest possible loss: not known (there is no {} beside the walks)\n",
-               walk_rule_file(settings.input_csv).filename().string());
+    say("\nBest possible loss: not known (there is no {} beside the walks)\n",
+        walk_rule_file(settings.input_csv).filename().string());
     return {};
   }
   WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
                           .walk_rule = walk_rule_json(ruled->rule)};
   if (knowledge.best_loss) {
-    fmt::print("\nBest possible loss on the validation walks: {:.4f} nats a token, by the rule that made them\n",
-               *knowledge.best_loss);
+    say("\nBest possible loss on the validation walks: {:.4f} nats a token, by the rule that made them\n",
+        *knowledge.best_loss);
   } else {
-    fmt::print("\nBest possible loss: not known ({})\n",
-               split.validation.empty() ? "there is no validation split" : "the rule does not decide it alone");
+    say("\nBest possible loss: not known ({})\n",
+        split.validation.empty() ? "there is no validation split" : "the rule does not decide it alone");
   }
   return knowledge;
 }
@@ -81,31 +82,31 @@ void print_sample(const WalksCsv& walks, std::int64_t row) {
   std::vector<std::int32_t> ids(static_cast<std::size_t>(walks.length(row)));
   walks.read(row, ids);
   ids.resize(std::min(ids.size(), kShown));
-  fmt::print("\n{}\nSample from dataset:\n{}\n", kRule, kRule);
-  fmt::print("Walk ID: {}\n", walks.walk_id(row));
-  fmt::print("Length: {}\n", walks.length(row));
-  fmt::print("Input IDs (first {}): [{}]\n", kShown, fmt::join(ids, ", "));
+  say("\n{}\nSample from dataset:\n{}\n", kRule, kRule);
+  say("Walk ID: {}\n", walks.walk_id(row));
+  say("Length: {}\n", walks.length(row));
+  say("Input IDs (first {}): [{}]\n", kShown, fmt::join(ids, ", "));
 }
 
 void run_dataset(const DatasetSettings& settings) {
-  fmt::print("{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
+  say("{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
   check_dataset_folder_replaceable(settings.output_dir);
-  fmt::print("Loading data from {}\n", settings.input_csv.string());
+  say("Loading data from {}\n", settings.input_csv.string());
   const WalksCsv walks(settings.input_csv);
   print_walks(walks);
   const TrainSplit split = train_test_split(walks.size(), settings.train_split);
   print_split(split);
   const WalkKnowledge knowledge = know_walks(settings, walks, split);
 
-  fmt::print("\nSaving dataset to {}\n", settings.output_dir.string());
+  say("\nSaving dataset to {}\n", settings.output_dir.string());
   std::vector<SplitToWrite> splits{{"train", split.train}};
   if (!split.validation.empty()) splits.push_back({"validation", split.validation});
   const Notices notices = write_dataset(settings.output_dir, walks, splits, knowledge);
-  fmt::print("Dataset saved successfully!\n\n");
-  fmt::print("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
+  say("Dataset saved successfully!\n\n");
+  say("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
   print_notices(notices);
   print_sample(walks, split.train.front());
-  fmt::print("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
+  say("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
 }
 
 }  // namespace

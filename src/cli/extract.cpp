@@ -10,37 +10,38 @@
 #include "base/thread_team.h"
 #include "cli/commands.h"
 #include "cli/notices.h"
+#include "cli/say.h"
 
 namespace strider::cli {
 namespace {
 
 void print_plan(const ExtractPlan& plan) {
   const ExtractSettings& settings = plan.settings;
-  fmt::print("{}\nToken Representation Extraction\n{}\n\n", kRule, kRule);
-  fmt::print("Model: {}\n", settings.model_dir.string());
-  fmt::print("  Vocabulary size: {}\n", plan.token_ids.size());
-  fmt::print("  Token IDs: {} to {}\n", plan.token_ids.front(), plan.token_ids.back());
-  fmt::print("  Num layers: {}\n", plan.config.num_hidden_layers);
-  fmt::print("  Hidden size: {}\n", plan.config.hidden_size);
-  fmt::print("  Intermediate size: {}\n", plan.config.intermediate_size);
-  fmt::print("  Parameters: {}\n\n", plan.parameters);
-  fmt::print("Representations, each token alone at position 0:\n");
+  say("{}\nToken Representation Extraction\n{}\n\n", kRule, kRule);
+  say("Model: {}\n", settings.model_dir.string());
+  say("  Vocabulary size: {}\n", plan.token_ids.size());
+  say("  Token IDs: {} to {}\n", plan.token_ids.front(), plan.token_ids.back());
+  say("  Num layers: {}\n", plan.config.num_hidden_layers);
+  say("  Hidden size: {}\n", plan.config.hidden_size);
+  say("  Intermediate size: {}\n", plan.config.intermediate_size);
+  say("  Parameters: {}\n\n", plan.parameters);
+  say("Representations, each token alone at position 0:\n");
   for (const Representation what : plan.asked) {
     const RepresentationType& type = representation_type(what);
-    fmt::print("  - {}: {}\n", type.name, type.where);
+    say("  - {}: {}\n", type.name, type.where);
   }
-  fmt::print("\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
-             static_cast<double>(plan.array_bytes) * 1e-6, static_cast<double>(plan.memory_bytes) * 1e-6,
-             settings.threads, settings.threads == 1 ? "" : "s");
+  say("\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
+      static_cast<double>(plan.array_bytes) * 1e-6, static_cast<double>(plan.memory_bytes) * 1e-6, settings.threads,
+      settings.threads == 1 ? "" : "s");
 }
 
 void print_end(const ExtractPlan& plan, const ExtractSeconds& seconds) {
-  fmt::print("\n{}\nExtraction complete!\n{}\n\n", kRule, kRule);
-  fmt::print("Total tokens processed: {}\n", plan.token_ids.size());
-  fmt::print("Seconds: {:.3f}, of them {:.3f} arithmetic and {:.3f} reading the model\n", seconds.total,
-             seconds.forward, seconds.load);
-  fmt::print("Representations saved to: {}\n\n", plan.settings.output_dir.string());
-  fmt::print("Next step: Run PCA analysis with\n  ./03a_pca_analysis.sh\n");
+  say("\n{}\nExtraction complete!\n{}\n\n", kRule, kRule);
+  say("Total tokens processed: {}\n", plan.token_ids.size());
+  say("Seconds: {:.3f}, of them {:.3f} arithmetic and {:.3f} reading the model\n", seconds.total, seconds.forward,
+      seconds.load);
+  say("Representations saved to: {}\n\n", plan.settings.output_dir.string());
+  say("Next step: Run PCA analysis with\n  ./03a_pca_analysis.sh\n");
 }
 
 void run_extract(ExtractSettings settings) {
@@ -48,9 +49,8 @@ void run_extract(ExtractSettings settings) {
   const ExtractPlan plan = plan_extraction(settings);
   print_plan(plan);
   std::fflush(stdout);
-  const ExtractSeconds seconds = extract(plan, [&](const TokenArray& array) {
-    fmt::print("  {}: ({}, {})\n", array.name, plan.token_ids.size(), array.width);
-  });
+  const ExtractSeconds seconds = extract(
+      plan, [&](const TokenArray& array) { say("  {}: ({}, {})\n", array.name, plan.token_ids.size(), array.width); });
   print_notices(seconds.notices);
   print_end(plan, seconds);
 }

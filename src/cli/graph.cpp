@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/notices.h"
+#include "cli/say.h"
 #include "cli/setting_options.h"
 #include "graph/graph_folder.h"
 #include "graph/surface.h"
@@ -34,23 +35,23 @@ std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid)
 }
 
 Notices make_graph(const std::filesystem::path& folder, const Grid& grid) {
-  fmt::print("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height,
-             grid.width, grid.neigh);
+  say("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height, grid.width,
+      grid.neigh);
   const std::string warning = grid_warning(grid);
-  if (!warning.empty()) fmt::print("    Warning: {}\n", warning);
+  if (!warning.empty()) say("    Warning: {}\n", warning);
   std::fflush(stdout);
   const WrittenGraph written = write_graph_folder(folder, grid);
-  fmt::print("    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
-  for (const std::filesystem::path& file : written.files) fmt::print("    Saved: {}\n", file.string());
+  say("    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
+  for (const std::filesystem::path& file : written.files) say("    Saved: {}\n", file.string());
   if (written.gaps) {
-    fmt::print("    Token ids leave gaps: row r of every file is the token token_id[r] of graph_info_{}.json\n",
-               grid_name(grid));
+    say("    Token ids leave gaps: row r of every file is the token token_id[r] of graph_info_{}.json\n",
+        grid_name(grid));
   }
   if (!written.distances) {
-    fmt::print("    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n",
-               kMostNodesWithDistances, 8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
+    say("    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n", kMostNodesWithDistances,
+        8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
   }
-  fmt::print("\n");
+  say("\n");
   return written.notices;
 }
 
@@ -63,16 +64,15 @@ void run_graph(const GraphSettings& settings) {
     check_grid(grid);
     names += fmt::format("{}{}", names.empty() ? "" : ", ", surface_type(surface).name);
   }
-  fmt::print("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
-  fmt::print("Output directory: {}\n\n", settings.output_dir);
+  say("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
+  say("Output directory: {}\n\n", settings.output_dir);
   Notices notices;
   for (const Surface surface : surfaces) {
     grid.surface = surface;
     notices.add(make_graph(folder_of(settings, grid), grid));
   }
   print_notices(notices);
-  fmt::print("All graphs generated. See: {}\n",
-             std::filesystem::absolute(settings.output_dir).lexically_normal().string());
+  say("All graphs generated. See: {}\n", std::filesystem::absolute(settings.output_dir).lexically_normal().string());
 }
 
 std::string surfaces_help() {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "data/walk_dataset.h"
 #include "io/json.h"
 #include "io/npz.h"
@@ -148,14 +149,14 @@ ordered_json describe(const fs::path& path) {
 void print_lines(const ordered_json& description, int indent) {
   for (const auto& [name, value] : description.items()) {
     if (value.is_object()) {
-      fmt::print("{:{}}{}:\n", "", indent, name);
+      say("{:{}}{}:\n", "", indent, name);
       print_lines(value, indent + 2);
     } else if (value.is_number_integer()) {
-      fmt::print("{:{}}{}: {}\n", "", indent, name, with_commas(value.get<std::int64_t>()));
+      say("{:{}}{}: {}\n", "", indent, name, with_commas(value.get<std::int64_t>()));
     } else if (value.is_string()) {
-      fmt::print("{:{}}{}: {}\n", "", indent, name, value.get<std::string>());
+      say("{:{}}{}: {}\n", "", indent, name, value.get<std::string>());
     } else {
-      fmt::print("{:{}}{}: {}\n", "", indent, name, value.dump());
+      say("{:{}}{}: {}\n", "", indent, name, value.dump());
     }
   }
 }
@@ -174,7 +175,7 @@ void add_inspect_command(CLI::App& program) {
   command->callback([path, as_json] {
     const ordered_json description = describe(*path);
     if (*as_json) {
-      fmt::print("{}\n", description.dump(2));
+      say("{}\n", description.dump(2));
     } else {
       print_lines(description, 0);
     }

@@ -1,5 +1,6 @@
 // strider: reads the command line, runs one command, turns errors into exit codes: 0 done, 1 failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -19,6 +20,7 @@ void print_error(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // see cli/say.h
   CLI::App program{
       "Trains small Llama models on walks over graphs and extracts their token representations.\n"
       "The steps, in order: graph, walks, dataset, train, extract. Each reads what the one before wrote."};

@@ -1,12 +1,11 @@
 #pragma once
-#include <fmt/format.h>
-
 #include "base/notices.h"
+#include "cli/say.h"
 
 namespace strider::cli {
 
 inline void print_notices(const Notices& notices) {
-  for (const std::string& text : notices.texts()) fmt::print("Note: {}\n", text);
+  for (const std::string& text : notices.texts()) say("Note: {}\n", text);
 }
 
 }  // namespace strider::cli

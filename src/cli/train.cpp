@@ -3,68 +3,20 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <memory>
 
 #include "base/error.h"
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "cli/setting_options.h"
+#include "cli/signals.h"
 #include "report/training_report.h"
 #include "train/trainer.h"
 
 namespace strider::cli {
 namespace {
-
-// A handler can reach nothing but what is global.
-std::atomic<TrainingSignals*> g_signals{nullptr};
-
-extern "C" void on_signal(int number) {
-  TrainingSignals* signals = g_signals.load();
-  if (signals == nullptr) return;
-  if (number == SIGUSR1) {
-    signals->checkpoint.store(true);
-    return;
-  }
-  int none = 0;
-  if (signals->stop.compare_exchange_strong(none, number)) return;
-  if (number == SIGHUP) return;  // a terminal that closes may send two: its shell one, the kernel another
-  std::signal(number, SIG_DFL);  // the second one ends the program as soon as this handler returns
-  std::raise(number);
-}
-
-/// While it lives, SIGINT, SIGTERM and SIGHUP ask for a stop after the current step, SIGUSR1 for a checkpoint.
-class SignalScope {
- public:
-  explicit SignalScope(TrainingSignals& signals) {
-    g_signals.store(&signals);
-    for (const int number : kNumbers) {
-      if (number == SIGHUP && is_ignored(number)) continue;  // as nohup wants it
-      std::signal(number, on_signal);
-    }
-  }
-  ~SignalScope() {
-    const bool is_stopped = g_signals.load()->stop.load() != 0;
-    for (const int number : kNumbers) {
-      if (is_ignored(number)) continue;
-      // The second one of a terminal may come when all is written: it shall not change the exit code.
-      std::signal(number, number == SIGHUP && is_stopped ? SIG_IGN : SIG_DFL);
-    }
-    g_signals.store(nullptr);
-  }
-  SignalScope(const SignalScope&) = delete;
-  SignalScope& operator=(const SignalScope&) = delete;
-
- private:
-  static bool is_ignored(int number) {
-    struct sigaction now {};
-    sigaction(number, nullptr, &now);
-    return now.sa_handler == SIG_IGN;
-  }
-
-  static constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-};
 
 struct Options {
   TrainingSettings settings;
@@ -167,14 +119,26 @@ class ReportingObserver : public TrainingObserver {
 };
 
 void print_next_step(const TrainingOutcome& outcome) {
-  fmt::print(
-      "\nNext step: Extract representations with\n  ./02b_representation_extraction.sh\nor\n"
+  say("\nNext step: Extract representations with\n  ./02b_representation_extraction.sh\nor\n"
       "  strider extract --model_dir {} --output_dir {}\n",
       outcome.final_model.string(), (outcome.final_model.parent_path() / "token_representations").string());
 }
 
+std::string stopped_text(const TrainingOutcome& outcome) {
+  if (outcome.steps == 0) {
+    return fmt::format(
+        "\nStopped by signal {} before the first step was done, so there is nothing to save.\n"
+        "The same command begins anew.",
+        outcome.stopped_by);
+  }
+  return fmt::format(
+      "\nStopped after step {} by signal {}; a checkpoint is written. "
+      "The same command goes on from there.",
+      outcome.steps, outcome.stopped_by);
+}
+
 void run_train(const Options& options) {
-  fmt::print("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
+  say("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
   std::fflush(stdout);
   Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
   ReportingObserver observer(options, screen);
@@ -186,17 +150,13 @@ void run_train(const Options& options) {
   }
   screen.clear_status();
   if (outcome.already_finished) {
-    fmt::print("This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
-               outcome.steps, outcome.final_model.string());
+    say("This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
+        outcome.steps, outcome.final_model.string());
     print_next_step(outcome);
     return;
   }
   if (outcome.stopped_by != 0) {
-    // Not by fmt::print, which fails where a terminal is gone.
-    screen.line(
-        fmt::format("\nStopped after step {} by signal {}; a checkpoint is written. "
-                    "The same command goes on from there.",
-                    outcome.steps, outcome.stopped_by));
+    screen.line(stopped_text(outcome));
     constexpr int kSignalled = 128;
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
@@ -273,9 +233,9 @@ void add_train_command(CLI::App& program) {
   add_files(*command, *options);
   add_settings(*command, *options);
   command->footer(
-      "Ctrl-C (SIGINT), SIGTERM or a closed terminal (SIGHUP): the step is finished, a checkpoint written, and the\n"
-      "same command goes on later.\n"
-      "SIGUSR1: a checkpoint is written at the next step.\n\n"
+      "Ctrl-C (SIGINT), SIGTERM, SIGXCPU or a closed terminal (SIGHUP): a checkpoint is written, and the same command\n"
+      "goes on later. A second one after two seconds ends the program at once.\n"
+      "SIGUSR1, SIGUSR2: a checkpoint is written after the step, and the run goes on.\n\n"
       "Example: strider train --dataset_dir results/torus_30x40/dataset --config configs/config_2M_llama.json \\\n"
       "           --output_dir results/torus_30x40/2M_llama");
   command->callback([options] { run_train(*options); });

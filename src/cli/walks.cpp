@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/notices.h"
+#include "cli/say.h"
 #include "cli/setting_options.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
@@ -29,44 +30,44 @@ struct WalksCommand {
 };
 
 void print_plan(const WalksCommand& command) {
-  fmt::print("{}\nRandom Walk Generation\n{}\n", kRule, kRule);
-  fmt::print("Graph directory: {}\n", command.graph_dir.string());
-  fmt::print("Topology: {}\n", command.topology);
-  fmt::print("Grid size: {}x{}\n", command.height, command.width);
-  fmt::print("Output: {}\n", command.files.walks.string());
-  fmt::print("Counts output: {}\n\n", command.files.counts.string());
+  say("{}\nRandom Walk Generation\n{}\n", kRule, kRule);
+  say("Graph directory: {}\n", command.graph_dir.string());
+  say("Topology: {}\n", command.topology);
+  say("Grid size: {}x{}\n", command.height, command.width);
+  say("Output: {}\n", command.files.walks.string());
+  say("Counts output: {}\n\n", command.files.counts.string());
 }
 
 void print_graph(const Graph& graph) {
   const GraphFacts facts = graph_facts(graph);
-  fmt::print("Graph loaded: {}\n", graph_size_text(graph, facts));
-  for (const std::string& notice : graph_notices(facts)) fmt::print("  {}\n", notice);
-  fmt::print("\n");
+  say("Graph loaded: {}\n", graph_size_text(graph, facts));
+  for (const std::string& notice : graph_notices(facts)) say("  {}\n", notice);
+  say("\n");
 }
 
 void print_jumps(const WalkSummary& summary) {
   const std::int64_t jumps = summary.dead_end_jumps + summary.restart_jumps;
-  fmt::print("Jumps: {} of {} steps from node to node follow no edge", jumps, summary.transitions);
+  say("Jumps: {} of {} steps from node to node follow no edge", jumps, summary.transitions);
   if (jumps > 0) {
-    fmt::print(" ({} from nodes without an edge out, {} restarts)", summary.dead_end_jumps, summary.restart_jumps);
+    say(" ({} from nodes without an edge out, {} restarts)", summary.dead_end_jumps, summary.restart_jumps);
   }
-  fmt::print("\n");
+  say("\n");
 }
 
 void print_end(const WalksCommand& command, const WalkSummary& summary, double seconds) {
   if (summary.visited_enough) {
-    fmt::print("Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
+    say("Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
   }
-  fmt::print("\n{}\nGeneration complete!\n{}\n", kRule, kRule);
-  fmt::print("Sequences generated: {}\n", summary.walks);
-  fmt::print("Total steps: {}\n", summary.steps);
+  say("\n{}\nGeneration complete!\n{}\n", kRule, kRule);
+  say("Sequences generated: {}\n", summary.walks);
+  say("Total steps: {}\n", summary.steps);
   print_jumps(summary);
-  fmt::print("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
-             summary.most_visits);
-  fmt::print("Seconds: {:.2f}\n", seconds);
+  say("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
+      summary.most_visits);
+  say("Seconds: {:.2f}\n", seconds);
   print_notices(summary.notices);
-  fmt::print("Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
-             command.files.counts.string(), walk_rule_file(command.files.walks).string());
+  say("Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
+      command.files.counts.string(), walk_rule_file(command.files.walks).string());
 }
 
 void run_walks(WalksCommand command) {
@@ -77,7 +78,7 @@ void run_walks(WalksCommand command) {
   }
   check_walk_settings(command.settings);
   print_plan(command);
-  fmt::print("Loading graph representation...\n");
+  say("Loading graph representation...\n");
   std::fflush(stdout);
   const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
   print_graph(graph);
@@ -86,9 +87,9 @@ void run_walks(WalksCommand command) {
   const auto begin = std::chrono::steady_clock::now();
   const bool shown = isatty(STDERR_FILENO) != 0;
   const WalkSummary summary = write_walks(graph, name, command.settings, command.files, [&](std::int64_t walks) {
-    if (shown) fmt::print(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
+    if (shown) say(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
   });
-  if (shown) fmt::print(stderr, "\r\033[K");
+  if (shown) say(stderr, "\r\033[K");
   print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 

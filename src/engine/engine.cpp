@@ -22,6 +22,14 @@ std::vector<float> Engine::parameters() const {
   return values;
 }
 
+void Engine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) {
+  forward_backward(walks, denominator, walk_losses, [] { return false; });
+}
+
+void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
+  evaluate(walks, walk_losses, [] { return false; });
+}
+
 std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSettings& settings) {
   try {
     return std::make_unique<CpuEngine>(config, settings);

@@ -20,6 +20,9 @@ namespace strider {
 /// One walk: its token ids, at least one, cut to max_length by the caller.
 using WalkView = std::span<const std::int32_t>;
 
+/// Asked between pieces of a long call, from several threads at once; true: give the call up.
+using GiveUp = std::function<bool()>;
+
 struct EngineSettings {
   int threads = 1;
   std::int64_t max_length = 128;    // longest walk that will come
@@ -56,8 +59,11 @@ class Engine {
 
   /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
   /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
-  /// The same bits for any number of threads.
-  virtual void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) = 0;
+  /// The same bits for any number of threads. False where it was given up: then losses and gradient are worth nothing,
+  /// parameters and optimizer state are what they were.
+  virtual bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
+                                const GiveUp& give_up) = 0;
+  void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses);
 
   /// L2 norm of the gradient of the last forward_backward, over all parameters.
   virtual double gradient_norm() = 0;
@@ -68,8 +74,9 @@ class Engine {
   /// scaling when max_grad_norm is 0). Call once for each forward_backward.
   virtual void update(double learning_rate, double max_grad_norm) = 0;
 
-  /// Forward only: walk_losses[i] as above.
-  virtual void evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) = 0;
+  /// Forward only: walk_losses[i] as above. False where it was given up.
+  virtual bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) = 0;
+  void evaluate(std::span<const WalkView> walks, std::span<double> walk_losses);
 
   /// Forward only over one batch: logits [sum of lengths, vocab_size], row by row. For tests and inspection.
   virtual std::vector<float> logits(std::span<const WalkView> walks) = 0;

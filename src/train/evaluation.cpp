@@ -21,7 +21,7 @@ Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings)
       batch_(walks_at_once(split, settings), settings.max_length),
       losses_(static_cast<std::size_t>(walks_at_once(split, settings))) {}
 
-Evaluation Evaluator::run(Engine& engine) {
+std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) {
   const auto began = std::chrono::steady_clock::now();
   Evaluation result;
   result.walks = split_.size();
@@ -34,7 +34,7 @@ Evaluation Evaluator::run(Engine& engine) {
     for (std::int64_t row = first; row < std::min(split_.size(), first + at_once); ++row) batch_.add(split_, row);
     split_.release_pages();
     const std::span<const WalkView> walks = batch_.walks();
-    engine.evaluate(walks, losses_);
+    if (!engine.evaluate(walks, losses_, give_up)) return std::nullopt;
     for (std::size_t begin = 0; begin < walks.size(); begin += static_cast<std::size_t>(batch_size_)) {
       const std::span<const WalkView> batch =
           walks.subspan(begin, std::min(static_cast<std::size_t>(batch_size_), walks.size() - begin));

@@ -1,5 +1,7 @@
 #pragma once
 // The loss on the validation split, as transformers' Trainer averages it.
+#include <optional>
+
 #include "train/walk_batch.h"
 
 namespace strider {
@@ -15,7 +17,8 @@ struct Evaluation {
 class Evaluator {
  public:
   Evaluator(const WalkSplit& split, const TrainingSettings& settings);
-  Evaluation run(Engine& engine);
+  /// Nothing where it was given up.
+  std::optional<Evaluation> run(Engine& engine, const GiveUp& give_up);
   /// Most walks that it gives the engine at once.
   static std::int64_t walks_at_once(const WalkSplit& split, const TrainingSettings& settings);
 

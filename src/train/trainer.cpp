@@ -52,12 +52,13 @@ class NoticeOnce {
 class Run {
  public:
   Run(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config, const StepPlan& plan,
-      const nlohmann::json& shaping, TrainingObserver& observer, NoticeOnce& notice)
+      const nlohmann::json& shaping, TrainingObserver& observer, NoticeOnce& notice, TrainingSignals& signals)
       : settings_(settings),
         plan_(plan),
         shaping_(shaping),
         observer_(observer),
         notice_(notice),
+        signals_(signals),
         engine_(make_engine(config, engine_settings(settings, config, dataset))),
         origin_{settings, engine_->config(), engine_->layout(), plan_, shaping},
         writer_(std::in_place, origin_, *engine_,
@@ -77,31 +78,23 @@ class Run {
     engine_->set_parameters(checkpoint.parameters);
     for (const NamedState& state : checkpoint.optimizer) engine_->set_optimizer_state(state.name, state.values);
     engine_->set_updates(state_.global_step);
-    written_step_ = state_.global_step;
+    written_step_ = saved_step_ = state_.global_step;
   }
 
   /// Steps until the end or a signal; returns the signal's number or 0.
-  int run(TrainingSignals& signals) {
+  int run() {
     wall_.start();
+    if (state_.evaluation_pending) {
+      if (const int stop = after_step()) return stop;
+    }
     while (state_.global_step < plan_.max_steps) {
-      step();
+      if (const int stop = signals_.stop.load()) return stop_here(stop);
+      if (!step()) return stop_here(signals_.stop.load());
       writer_->poll();
       wall_.lap(&WallTime::checkpoints);
-      evaluation_.reset();
       if (state_.global_step % settings_.logging_steps == 0) observer_.on_log(log_training(state_, norm_, rate_));
       wall_.lap(&WallTime::logging);
-      if (evaluator_ && state_.global_step % settings_.eval_steps == 0) evaluate();
-      const bool last = state_.global_step == plan_.max_steps;
-      const bool scheduled = last || state_.global_step % settings_.save_steps == 0;
-      const int stop = signals.stop.load();
-      if (scheduled) keep_if_best();
-      if (scheduled || signals.checkpoint.exchange(false) || stop != 0) save();
-      if (stop != 0 && !last) {
-        writer_->wait();
-        wall_.lap(&WallTime::checkpoints);
-        return stop;
-      }
-      wall_.lap(&WallTime::checkpoints);
+      if (const int stop = after_step()) return stop;
     }
     return 0;
   }
@@ -129,14 +122,48 @@ class Run {
   const WallTime& wall_time() const { return wall_.time(); }
 
  private:
-  void step() {
+  // Evaluates and saves where it is time to; returns the number of a signal that asked for a stop, or 0.
+  int after_step() {
+    evaluation_.reset();
+    if (evaluator_ && state_.global_step % settings_.eval_steps == 0) {
+      state_.evaluation_pending = !evaluate();
+      if (state_.evaluation_pending) return stop_here(signals_.stop.load());
+    }
+    const bool last = state_.global_step == plan_.max_steps;
+    const bool scheduled = last || state_.global_step % settings_.save_steps == 0;
+    const int stop = signals_.stop.load();
+    if (scheduled) keep_if_best();
+    if (scheduled || signals_.checkpoint.exchange(false) || stop != 0) save();
+    if (stop != 0 && !last) writer_->wait();
+    wall_.lap(&WallTime::checkpoints);
+    return last ? 0 : stop;
+  }
+
+  // With the state of the last whole step on the disk.
+  int stop_here(int stop) {
+    if (state_.global_step > 0 && (saved_step_ != state_.global_step || state_.evaluation_pending)) save();
+    writer_->wait();
+    wall_.lap(&WallTime::checkpoints);
+    return stop;
+  }
+
+  // For whoever acknowledges a signal.
+  void begin(Activity activity, double expected_seconds) {
+    signals_.expected.store(static_cast<std::int64_t>(expected_seconds * 1e9));
+    signals_.began_at.store(steady_nanoseconds());
+    signals_.activity.store(activity);
+  }
+
+  // False where it was given up.
+  bool step() {
     const auto began = Clock::now();
+    begin(Activity::kStep, step_seconds_);
     batches_.load(state_.global_step);
     const std::span<const WalkView> walks = batches_.walks();
     // A step without a single predicted token has nothing to be divided.
     const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
     const std::span<double> losses = std::span(losses_).first(walks.size());
-    engine_->forward_backward(walks, denominator, losses);
+    if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
     norm_ = engine_->gradient_norm();
     rate_ = learning_rate_at(settings_, plan_.max_steps, state_.global_step);
     refuse_broken_numbers(losses);
@@ -146,8 +173,10 @@ class Run {
     state_.total_flos += padded_flops();
     add_up(losses, denominator);
     wall_.lap(&WallTime::steps);
-    tell(losses, denominator, seconds_since(began));
+    step_seconds_ = seconds_since(began);
+    tell(losses, denominator, step_seconds_);
     wall_.lap(&WallTime::logging);
+    return true;
   }
 
   // As torch adds up: each micro-batch's loss is a float32, and so is their sum since the last log entry.
@@ -194,12 +223,17 @@ class Run {
     return flops_[length];
   }
 
-  void evaluate() {
-    evaluation_ = evaluator_->run(*engine_);
+  // False where it was given up.
+  bool evaluate() {
+    begin(Activity::kEvaluation, evaluation_seconds_);
+    evaluation_ = evaluator_->run(*engine_, give_up_);
     wall_.lap(&WallTime::evaluation);
+    if (!evaluation_) return false;
+    evaluation_seconds_ = evaluation_->seconds;
     log_evaluation(state_, *evaluation_);
     observer_.on_evaluation(state_.global_step, evaluation_->loss, evaluation_->loss_per_prediction);
     wall_.lap(&WallTime::logging);
+    return true;
   }
 
   // Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.
@@ -209,6 +243,8 @@ class Run {
   }
 
   void save() {
+    begin(Activity::kSaving, 0.0);
+    saved_step_ = state_.global_step;
     TrainerState saved = state_;
     saved.seconds = seconds();
     writer_->save(*engine_, saved);
@@ -255,6 +291,8 @@ class Run {
   const nlohmann::json& shaping_;
   TrainingObserver& observer_;
   NoticeOnce& notice_;
+  TrainingSignals& signals_;
+  GiveUp give_up_ = [this] { return signals_.gives_up(); };
   std::unique_ptr<Engine> engine_;
   CheckpointOrigin origin_;
   std::optional<CheckpointWriter> writer_;
@@ -267,6 +305,9 @@ class Run {
   double norm_ = 0.0, rate_ = 0.0;  // gradient norm and learning rate of the current step
   std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
   std::int64_t written_step_ = 0;   // of the newest checkpoint on the disk; 0: there is none
+  std::int64_t saved_step_ = 0;     // of the newest checkpoint that was begun
+  double step_seconds_ = 0.0;       // of the last step; 0: there was none
+  double evaluation_seconds_ = 0.0;
   Clock::time_point began_ = Clock::now();
   WallClock wall_;
 };
@@ -375,7 +416,7 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   }
 
   if (earlier.checkpoint) weights = std::vector<float>();
-  Run run(settings, dataset, config, plan, shaping, observer, notice);
+  Run run(settings, dataset, config, plan, shaping, observer, notice, signals);
   observer.on_start(facts_of(settings, config, plan, dataset, earlier));
   if (earlier.checkpoint) {
     run.resume(*earlier.checkpoint);
@@ -384,7 +425,7 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   }
   earlier.checkpoint.reset();
   weights = std::vector<float>();
-  if (const int stopped_by = run.run(signals); stopped_by != 0) {
+  if (const int stopped_by = run.run(); stopped_by != 0) {
     TrainingOutcome outcome = outcome_of({run.state().global_step, run.seconds(), std::nullopt}, settings, dataset);
     outcome.stopped_by = stopped_by;
     outcome.wall_time = run.wall_time();

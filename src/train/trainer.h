@@ -1,6 +1,5 @@
 #pragma once
 // A training run, from a dataset folder to final_model/.
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "data/walk_dataset.h"
 #include "engine/engine.h"
 #include "train/settings.h"
+#include "train/signals.h"
 #include "train/trainer_state.h"
 #include "train/wall_time.h"
 
@@ -54,16 +54,10 @@ class TrainingObserver {
   virtual void on_notice(const std::string&) {}
 };
 
-/// What a signal handler may ask of a run; looked at after every step.
-struct TrainingSignals {
-  std::atomic<int> stop{0};             // a signal's number: finish the step, write a checkpoint, return
-  std::atomic<bool> checkpoint{false};  // write a checkpoint and go on
-};
-
 struct TrainingOutcome {
-  bool already_finished = false;  // nothing was left to do
-  int stopped_by = 0;             // the signal's number, 0 when the run came to its end
-  std::int64_t steps = 0;
+  bool already_finished = false;          // nothing was left to do
+  int stopped_by = 0;                     // the signal's number, 0 when the run came to its end
+  std::int64_t steps = 0;                 // done, over all sittings
   std::optional<double> final_eval_loss;  // of the weights in final_model, in the run's own denominator
   std::optional<double> final_eval_per_prediction;
   std::optional<double> best_loss;

@@ -86,7 +86,7 @@ nlohmann::json exact_state(const TrainerState& state) {
             {"loss", state.best_checkpoint->loss},
             {"loss_per_prediction", state.best_checkpoint->loss_per_prediction}};
   }
-  return {
+  json exact = {
       {"global_step", state.global_step},
       {"best_checkpoint", best},
       {"loss_since_log_bits", std::bit_cast<std::uint32_t>(state.loss_since_log)},
@@ -94,6 +94,8 @@ nlohmann::json exact_state(const TrainerState& state) {
       {"last_logged_step", state.last_logged_step},
       {"seconds", state.seconds},
   };
+  if (state.evaluation_pending) exact["evaluation_pending"] = true;
+  return exact;
 }
 
 TrainerState read_state(const std::filesystem::path& trainer_state_file, const json& exact,
@@ -128,6 +130,9 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
                 {.file = exact_state_file.string(), .place = "last_logged_step", .advice = {}});
   }
   state.seconds = json_number(exact, "seconds", exact_state_file);
+  if (exact.contains("evaluation_pending")) {
+    state.evaluation_pending = json_boolean(exact, "evaluation_pending", exact_state_file);
+  }
   return state;
 }
 

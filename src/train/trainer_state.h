@@ -38,6 +38,8 @@ struct TrainerState {
   double loss_total = 0.0;
   std::int64_t last_logged_step = 0;
   double seconds = 0.0;  // trained so far, over all sittings
+  // The evaluation of global_step was given up for a stop: a resumed run makes it before its next step.
+  bool evaluation_pending = false;
 };
 
 /// trainer_state.json as transformers 4.57.1 writes it (sorted keys, two spaces, a newline at the end).

@@ -23,6 +23,22 @@ TEST(ParallelFor, TakesEveryRoundOnce) {
   }
 }
 
+TEST(ParallelFor, TakesNoRoundAfterOneThatWasNotTaken) {
+  ThreadTeam team(3);
+  for (const int limit : {0, 1, 5, 100, 1000}) {
+    std::atomic<int> asked{0};
+    std::vector<std::atomic<int>> taken(100);
+    const bool all = parallel_for(
+        team, 100, [&](int, std::int64_t i) { ++taken[static_cast<std::size_t>(i)]; },
+        [&] { return asked.fetch_add(1) >= limit; });
+    std::size_t count = 0;
+    while (count < taken.size() && taken[count] == 1) ++count;
+    for (std::size_t i = count; i < taken.size(); ++i) EXPECT_EQ(taken[i], 0) << i;
+    EXPECT_EQ(all, count == 100) << limit;
+    EXPECT_LE(count, static_cast<std::size_t>(limit));
+  }
+}
+
 TEST(ParallelFor, ThrowsWhatARoundThrew) {
   ThreadTeam team(2);
   EXPECT_THROW(parallel_for(team, 10,

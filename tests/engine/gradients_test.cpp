@@ -1,6 +1,8 @@
 // Logits, loss and every gradient of a small model against torch's.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "engine/engine.h"
 #include "engine/groups.h"
 #include "golden.h"
@@ -99,6 +101,28 @@ class Gradients : public testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Golden, Gradients, testing::Values("gradients", "gradients_gqa_tied"));
+
+// Wherever a step is given up, the parameters stay, and the next step is what it would have been.
+TEST_P(Gradients, AStepThatIsGivenUpLeavesNoTrace) {
+  for (int copy = 0; copy < 5; ++copy) views.insert(views.end(), batch.begin(), batch.end());
+  std::vector<double> expected(views.size()), losses(views.size());
+  const auto whole = engine(2);
+  whole->forward_backward(views, predicted, expected);
+  whole->update(1e-2, 1.0);
+  for (const int pieces : {0, 1, 3, 5}) {
+    const auto model = engine(2);
+    const std::vector<float> before = model->parameters();
+    std::atomic<int> asked{0};
+    EXPECT_FALSE(model->forward_backward(views, predicted, losses, [&] { return asked.fetch_add(1) >= pieces; }));
+    EXPECT_EQ(model->parameters(), before);
+    asked = 0;
+    EXPECT_FALSE(model->evaluate(views, losses, [&] { return asked.fetch_add(1) >= pieces; }));
+    EXPECT_TRUE(model->forward_backward(views, predicted, losses, [] { return false; }));
+    model->update(1e-2, 1.0);
+    EXPECT_EQ(losses, expected);
+    EXPECT_EQ(model->parameters(), whole->parameters());
+  }
+}
 
 TEST_P(Gradients, LogitsEqualTorch) {
   const std::vector<float> logits = torch("logits");  // [walks, 16, vocab]

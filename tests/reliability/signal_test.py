@@ -39,7 +39,7 @@ def checkpoints(run):
 
 
 def a_signal_ends_the_run_in_good_order(program, scratch, expected):
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU):
         run = SmallRun(program, scratch / number.name, SAVE_STEPS, STEPS)
         process = first_steps(run)
         process.send_signal(number)
@@ -47,6 +47,8 @@ def a_signal_ends_the_run_in_good_order(program, scratch, expected):
         check(process.returncode == 128 + number, f"{number.name}: exit code {process.returncode}\n{text}")
         stopped = re.search(r"^Stopped after step (\d+) by signal", text, re.M)
         check(stopped, f"{number.name}: nothing says where the run stopped\n{text}")
+        check(re.search(r"^Stopping: .* Ctrl-C again, after 2 s, ends at once", text, re.M),
+              f"{number.name}: the request is not acknowledged\n{text}")
         check(int(stopped[1]) < SAVE_STEPS and checkpoints(run) == [f"checkpoint-{stopped[1]}"],
               f"{number.name}: stopped after step {stopped[1]}, but {checkpoints(run)} stand there")
         text = run.finish(threads=2)
@@ -87,17 +89,53 @@ def nohup_is_heeded(program, scratch, expected):
     check_same(run, expected, "nohup")
 
 
-def a_second_signal_ends_it_at_once(program, scratch, _):
-    run = SmallRun(program, scratch / "second", SAVE_STEPS)
-    # A step of seconds: the larger model and all walks in one batch.
-    large = ["--config", str(CONFIGS / "config_2M_llama.json"), "--batch_size", "1100"]
+def two_signals_at_once_are_one_request(program, scratch, expected):
+    """As timeout, Slurm and systemd send them: to the process, and then to its group."""
+    pairs = [(first, second) for first in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+             for second in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    for first, second in pairs:
+        name = f"{first.name} and {second.name}"
+        run = SmallRun(program, scratch / name, SAVE_STEPS, STEPS)
+        process = first_steps(run)
+        process.send_signal(first)
+        process.send_signal(second)
+        text, _ = process.communicate(timeout=HANG_SECONDS)
+        # Two that are pending at once are delivered in the order of their numbers.
+        check(process.returncode in (128 + first, 128 + second), f"{name}: exit code {process.returncode}\n{text}")
+        check(len(checkpoints(run)) == 1, f"{name}: {checkpoints(run)} exist")
+    run.finish()
+    check_same(run, expected, name)
+
+
+def run_of_long_steps(program, folder):
+    """Steps of ten seconds or more: the largest model and all walks in one batch."""
+    run = SmallRun(program, folder, SAVE_STEPS)
+    large = ["--config", str(CONFIGS / "config_12M_llama.json"), "--batch_size", "1100"]
     for option, value in zip(large[::2], large[1::2]):
         run.command[run.command.index(option) + 1] = value
     process = run.start()
     read_until(process, r"Machine:")
+    return run, process
+
+
+def a_long_step_is_acknowledged_and_given_up(program, scratch, _):
+    run, process = run_of_long_steps(program, scratch / "long")
+    time.sleep(0.5)  # so that the step is under way: before it, the run stops before it
+    process.send_signal(signal.SIGINT)
+    read_until(process, r"^Stopping: (the step under way is finished first, or given up after 5 s|before the next step)")
+    check(process.poll() is None or not checkpoints(run), "the step was finished before the request was acknowledged")
+    text, _ = process.communicate(timeout=HANG_SECONDS)
+    check(process.returncode == 128 + signal.SIGINT, f"a long step: exit code {process.returncode}\n{text}")
+    check("before the first step was done" in text and not checkpoints(run),
+          f"a long step that was given up: {checkpoints(run)} exist\n{text}")
+
+
+def a_second_signal_after_two_seconds_ends_it_at_once(program, scratch, _):
+    run, process = run_of_long_steps(program, scratch / "second")
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    read_until(process, r"^Stopping: ")
+    time.sleep(2.1)
     check(process.poll() is None, "the first signal did not wait for the step's end")
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -109,15 +147,34 @@ def a_second_signal_ends_it_at_once(program, scratch, _):
     check(not checkpoints(run), f"a checkpoint was written in between: {checkpoints(run)}")
 
 
-def a_checkpoint_on_request_changes_nothing(program, scratch, expected):
-    run = SmallRun(program, scratch / "SIGUSR1", SAVE_STEPS, STEPS)
+def a_reader_that_goes_does_not_end_the_run(program, scratch, expected):
+    run = SmallRun(program, scratch / "pipe", SAVE_STEPS, STEPS)
+    process = run.start()  # both streams into one pipe
+    process.stdout.readline()
+    process.stdout.close()
+    check(process.wait(timeout=HANG_SECONDS) == 0, f"a closed pipe: exit code {process.returncode}")
+    check_same(run, expected, "a closed pipe")
+    run = SmallRun(program, scratch / "pipe stopped", SAVE_STEPS, STEPS)
     process = first_steps(run)
-    process.send_signal(signal.SIGUSR1)
-    text, _ = process.communicate(timeout=HANG_SECONDS)
-    check(process.returncode == 0, f"SIGUSR1: exit code {process.returncode}\n{text}")
-    written = [int(step) for step in re.findall(r"^Step (\d+): checkpoint in", text, re.M)]
-    check(written and written[0] < SAVE_STEPS, f"SIGUSR1: checkpoints were written after steps {written}")
-    check_same(run, expected, "SIGUSR1")
+    process.stdout.close()
+    process.send_signal(signal.SIGINT)
+    code = process.wait(timeout=HANG_SECONDS)
+    check(code == 128 + signal.SIGINT, f"a closed pipe and Ctrl-C: exit code {code}")
+    check(len(checkpoints(run)) == 1, f"a closed pipe and Ctrl-C: {checkpoints(run)} exist")
+    run.finish()
+    check_same(run, expected, "a closed pipe and Ctrl-C")
+
+
+def a_checkpoint_on_request_changes_nothing(program, scratch, expected):
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        run = SmallRun(program, scratch / number.name, SAVE_STEPS, STEPS)
+        process = first_steps(run)
+        process.send_signal(number)
+        text, _ = process.communicate(timeout=HANG_SECONDS)
+        check(process.returncode == 0, f"{number.name}: exit code {process.returncode}\n{text}")
+        written = [int(step) for step in re.findall(r"^Step (\d+): checkpoint in", text, re.M)]
+        check(written and written[0] < SAVE_STEPS, f"{number.name}: checkpoints were written after steps {written}")
+        check_same(run, expected, number.name)
 
 
 def a_second_run_is_refused(program, scratch, expected):
@@ -143,7 +200,8 @@ def main():
         whole.finish(threads=2)
         expected = result(whole)
         for test in (a_signal_ends_the_run_in_good_order, a_terminal_that_closes_ends_the_run_in_good_order,
-                     nohup_is_heeded, a_second_signal_ends_it_at_once,
+                     nohup_is_heeded, two_signals_at_once_are_one_request, a_long_step_is_acknowledged_and_given_up,
+                     a_second_signal_after_two_seconds_ends_it_at_once, a_reader_that_goes_does_not_end_the_run,
                      a_checkpoint_on_request_changes_nothing, a_second_run_is_refused):
             began = time.monotonic()
             test(program, scratch, expected)

@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "engine/engine.h"
 #include "io/atomic_file.h"
 #include "io/checksum.h"
@@ -388,6 +390,61 @@ TEST_F(Resume, AnyOptimizersStateGoesOn) {
     whole.optimizer = name == "adamw" ? "sgd" : "adamw";
     EXPECT_NE(test::refusal(whole).find("optimizer was"), std::string::npos) << test::refusal(whole);
   }
+}
+
+// A request to stop that came longer ago than a run has patience for.
+void ask_long_ago(TrainingSignals& signals) {
+  signals.stop_at = steady_nanoseconds() - kPatienceNanoseconds - 1;
+  signals.stop = SIGTERM;
+}
+
+TEST_F(Resume, AnEvaluationThatWasGivenUpIsMadeFirst) {
+  TrainingSettings whole = settings_in(scratch / "whole");
+  whole.save_steps = settings.save_steps = 20;
+  whole.logging_steps = settings.logging_steps = 3;
+  test::run(whole);
+  for (const std::int64_t step : {10, 20, 60}) {
+    struct Impatient : test::Recorder {
+      std::int64_t at = 0;
+      void on_step(const StepFacts& facts) override {
+        if (facts.step == at) ask_long_ago(signals);
+      }
+    } recorder;
+    recorder.at = step;
+    const TrainingOutcome outcome = test::run(settings, recorder);
+    EXPECT_EQ(outcome.stopped_by, SIGTERM);
+    EXPECT_EQ(outcome.steps, step);
+    const json log = json::parse(test::read_text(settings.output_dir / checkpoint_name(step) / "trainer_state.json"));
+    EXPECT_EQ(log["log_history"].back().contains("eval_loss"), false) << step;
+  }
+  test::run(settings);
+  EXPECT_EQ(test::without_times(test::log_of(settings.output_dir)),
+            test::without_times(test::log_of(whole.output_dir)));
+  EXPECT_EQ(test::checkpoints_of(settings.output_dir), test::checkpoints_of(whole.output_dir));
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
+}
+
+// At any moment, in the middle of a step too.
+TEST_F(Resume, AStepThatWasGivenUpIsMadeAgain) {
+  TrainingSettings whole = settings_in(scratch / "whole");
+  test::run(whole);
+  for (int sitting = 0; sitting < 12; ++sitting) {
+    test::Recorder recorder;
+    const std::jthread impatient([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1 + 3 * sitting));  // no order of events depends on it
+      ask_long_ago(recorder.signals);
+    });
+    const TrainingOutcome outcome = test::run(settings, recorder);
+    if (outcome.steps > 0 && outcome.stopped_by != 0) {
+      EXPECT_TRUE(fs::exists(settings.output_dir / checkpoint_name(outcome.steps)));
+    }
+  }
+  test::run(settings);
+  EXPECT_EQ(test::without_times(test::log_of(settings.output_dir)),
+            test::without_times(test::log_of(whole.output_dir)));
+  EXPECT_EQ(test::read_text(settings.output_dir / "final_model/model.safetensors"),
+            test::read_text(whole.output_dir / "final_model/model.safetensors"));
 }
 
 TEST_F(Resume, ACheckpointOnRequestChangesNothing) {

@@ -107,11 +107,13 @@ void CpuEngine::set_optimizer_state(std::string_view name, std::span<const float
   std::ranges::copy(values, state_named(name).begin());
 }
 
-// Calls work(worker, block, i) for every planned block, which leaves its losses, and sums them per walk.
+// Calls work(worker, block, i) for every planned block, which leaves its losses, and sums them per walk. False where it
+// was given up between two blocks.
 template <class Work>
-void CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
-                           const Work& work) {
-  for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
+bool CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
+                           const GiveUp& give_up, const Work& work) {
+  const auto take = [&](int member, std::int64_t i) {
+    Worker& worker = workers_[static_cast<std::size_t>(member)];
     const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
     const auto begin = static_cast<std::size_t>(plan.first);
     const auto size = static_cast<std::size_t>(plan.last - plan.first);
@@ -119,7 +121,8 @@ void CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_q
     block.token_qkv = token_qkv;
     work(worker, block, i);
     worker.sum_losses(walk_losses.subspan(begin, size));
-  });
+  };
+  return parallel_for(team_, static_cast<std::int64_t>(blocks_.size()), take, give_up);
 }
 
 // Calls work(worker, i, first, last) for every run of kTokensAtOnce tokens.
@@ -177,19 +180,22 @@ void CpuEngine::reduce() {
   reduced_ = true;
 }
 
-void CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) {
+bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
+                                 const GiveUp& give_up) {
   plan_blocks(walks, 1, settings_, blocks_);
   for (GradientLane& lane : lanes_) lane.restart();
   const auto lanes = static_cast<std::int64_t>(lanes_.size());
   const auto scale = static_cast<float>(1.0 / denominator);
   lanes_used_ = std::min(lanes, static_cast<std::int64_t>(blocks_.size()));
   const float* token_qkv = project_tokens();
-  for_blocks(walks, token_qkv, walk_losses, [&](Worker& worker, const Block& block, std::int64_t i) {
+  const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
     llama_forward(weights_, block, true, worker.buffers);
     llama_backward(weights_, block, scale, worker.buffers, {&lanes_[static_cast<std::size_t>(i % lanes)], i / lanes});
-  });
+  };
+  if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
   if (token_qkv != nullptr) project_tokens_backward();
   reduced_ = false;
+  return true;
 }
 
 double CpuEngine::gradient_norm() {
@@ -219,12 +225,13 @@ void CpuEngine::update(double learning_rate, double max_grad_norm) {
   });
 }
 
-void CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
+bool CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {
   plan_blocks(walks, 1, settings_, blocks_);
-  for_blocks(walks, project_tokens(), walk_losses, [&](Worker& worker, const Block& block, std::int64_t) {
-    llama_forward(weights_, block, false, worker.buffers);
-    llama_losses(weights_, block, worker.buffers);
-  });
+  return for_blocks(walks, project_tokens(), walk_losses, give_up,
+                    [&](Worker& worker, const Block& block, std::int64_t) {
+                      llama_forward(weights_, block, false, worker.buffers);
+                      llama_losses(weights_, block, worker.buffers);
+                    });
 }
 
 std::vector<float> CpuEngine::logits(std::span<const WalkView> walks) {

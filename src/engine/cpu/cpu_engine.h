@@ -46,11 +46,14 @@ class CpuEngine : public Engine {
   std::int64_t updates() const override { return updates_; }
   void set_updates(std::int64_t updates) override { updates_ = updates; }
 
-  void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) override;
+  using Engine::evaluate;
+  using Engine::forward_backward;
+  bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
+                        const GiveUp& give_up) override;
   double gradient_norm() override;
   std::vector<float> gradient() override;
   void update(double learning_rate, double max_grad_norm) override;
-  void evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) override;
+  bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) override;
   std::vector<float> logits(std::span<const WalkView> walks) override;
   std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
                                             std::span<const TokenArray> arrays) override;
@@ -63,8 +66,8 @@ class CpuEngine : public Engine {
                  [&](int member, std::int64_t i) { work(workers_[static_cast<std::size_t>(member)], i); });
   }
   template <class Work>
-  void for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
-                  const Work& work);
+  bool for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
+                  const GiveUp& give_up, const Work& work);
   template <class Work>
   void for_tokens(const Work& work);
 
