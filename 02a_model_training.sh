@@ -36,6 +36,7 @@ LOSS_DENOMINATOR="${LOSS_DENOMINATOR:-predictions}"
 THREADS="${THREADS:-all}"
 PRECISION="${PRECISION:-float32}"
 OVERWRITE="${OVERWRITE:-false}"
+CONTINUE="${CONTINUE:-false}"
 RESUME="${RESUME:-auto}"
 
 # The presets stand beside this script, the user's own configurations where the script is called.
@@ -95,7 +96,7 @@ options=(
   --seed="$SEED" --max_steps="$MAX_STEPS" --warmup_steps="$WARMUP_STEPS" --optimizer="$OPTIMIZER" --momentum="$MOMENTUM"
   --weight_decay="$WEIGHT_DECAY"
   --max_grad_norm="$MAX_GRAD_NORM" --lr_scheduler="$LR_SCHEDULER" --save_total_limit="$SAVE_TOTAL_LIMIT"
-  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --precision="$PRECISION" --overwrite="$OVERWRITE" --resume="$RESUME"
+  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --precision="$PRECISION" --overwrite="$OVERWRITE" --continue="$CONTINUE" --resume="$RESUME"
   --no_cuda="$USE_CPU"
 )
 if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi

@@ -185,7 +185,7 @@ void add_files(CLI::App& command, Options& options) {
 void add_settings(CLI::App& command, Options& options) {
   SettingOptions add(command);
   TrainingSettings& s = options.settings;
-  add.number("epochs", "EPOCHS", s.epochs, "Passes over the training walks");
+  add.number("epochs", "EPOCHS", s.epochs, "Passes over the training walks; may be a fraction");
   add.number("batch_size", "BATCH_SIZE", s.batch_size, "Walks a micro-batch");
   add.number("gradient_accumulation_steps", "GRAD_ACCUM", s.gradient_accumulation_steps, "Micro-batches a step");
   add.number("learning_rate", "LEARNING_RATE", s.learning_rate, "Peak learning rate");
@@ -220,7 +220,10 @@ void add_settings(CLI::App& command, Options& options) {
       "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one here)");
   add.choice<bool>("resume", "RESUME", {{"auto", true}, {"never", false}}, s.resume,
                    "auto: go on with an interrupted run of the same settings; or never");
-  add.flag("overwrite", "OVERWRITE", s.overwrite, "Start anew where a run of Strider stands already");
+  add.flag("overwrite", "OVERWRITE", s.overwrite,
+           "Replace a finished run, or one of other settings; with --resume never any run of Strider's");
+  add.flag("continue", "CONTINUE", s.continue_run,
+           "Go on from the newest checkpoint of a run whose EPOCHS, MAX_STEPS or learning rate were others");
   add.flag("no_cuda", "USE_CPU", options.no_cuda, "Do not look for a GPU");
 }
 

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/shell_word.h"
 #include "io/atomic_file.h"
 #include "io/checksum.h"
 #include "io/json.h"
@@ -20,6 +24,8 @@ constexpr const char* kLogFile = "trainer_state.json";
 constexpr const char* kRemovalMark = ".strider.overwriting";
 constexpr const char* kFinalModel = "final_model";
 constexpr int kRunFileVersion = 2;
+// Of a continued run: not a setting of the user's, but what its interrupted sittings have in common.
+constexpr const char* kScheduleStart = "schedule_start";
 
 // Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
 json fingerprint(const WalkSplit& split, std::int64_t max_length) {
@@ -42,19 +48,29 @@ json setting_before_there_was_a_choice(const std::string& name) {
   return "absent";
 }
 
-std::string differences(const json& earlier, const json& now) {
-  std::string text;
+// Settings by which a run may be continued: they say how long it goes and how large its updates are, not what it learns
+// from, and which walks a step takes does not depend on them.
+constexpr std::array kSchedule = {"epochs",       "max_steps",     "learning_rate", "lr_scheduler", "warmup_steps",
+                                  "weight_decay", "max_grad_norm", "eval_steps",    "save_steps"};
+
+struct Differences {
+  std::string text;         // empty: none
+  bool in_schedule = true;  // all of them
+};
+
+Differences differences(const json& earlier, const json& now) {
+  Differences found;
   for (const auto& [name, value] : now.items()) {
-    const json absent = setting_before_there_was_a_choice(name);
-    const json before = earlier.contains(name) ? earlier[name] : absent;
+    const json before = earlier.contains(name) ? earlier[name] : setting_before_there_was_a_choice(name);
     if (before == value) continue;
-    if (!text.empty()) text += "; ";
-    text += fmt::format("{} was {}, now {}", name, before.dump(), value.dump());
+    if (!found.text.empty()) found.text += "; ";
+    found.text += fmt::format("{} was {}, now {}", name, before.dump(), value.dump());
+    if (std::ranges::find(kSchedule, name) == kSchedule.end()) found.in_schedule = false;
   }
-  return text;
+  return found;
 }
 
-bool stands(const fs::path& path) {
+bool present(const fs::path& path) {
   std::error_code status;
   return fs::exists(path, status);
 }
@@ -68,26 +84,28 @@ bool stands(const fs::path& path) {
 
 void refuse_foreign_folders(const fs::path& output_dir) {
   if (!fs::is_directory(output_dir)) return;
-  bool own = stands(output_dir / kRunFile) || removal_was_broken_off(output_dir);
+  bool own = present(output_dir / kRunFile) || removal_was_interrupted(output_dir);
   for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_directory() || !name.starts_with("checkpoint-")) continue;
-    if (!stands(entry.path() / "strider_state.json")) refuse_foreign(output_dir, name);
+    if (!present(entry.path() / "strider_state.json")) refuse_foreign(output_dir, name);
     own = true;
   }
-  if (!own && stands(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
+  if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
 }
 
-void refuse_other_settings(const json& earlier, const json& shaping, const fs::path& output_dir,
-                           const std::string& place) {
-  const std::string differing = differences(earlier, shaping);
-  if (differing.empty()) return;
-  throw Error(
-      fmt::format("a run with other settings stands in the output folder: {}", differing),
-      {.file = output_dir.string(),
-       .place = place,
-       .advice = "Use its settings to go on, another OUTPUT_DIR or RUN_NAME for a new run, or OVERWRITE=true to "
-                 "replace it."});
+Error other_settings(const Differences& found, const fs::path& output_dir, const std::string& place) {
+  const std::string advice =
+      found.in_schedule
+          ? fmt::format(
+                "CONTINUE=true goes on from its newest checkpoint with these; another OUTPUT_DIR with INIT_FROM={} "
+                "is a new run from its weights; OVERWRITE=true replaces it.",
+                shell_word((output_dir / kFinalModel).string()))
+          : std::string(
+                "Use its settings to go on, another OUTPUT_DIR or RUN_NAME for a new run, or OVERWRITE=true to "
+                "replace it.");
+  return Error(fmt::format("the output folder has a run with other settings: {}", found.text),
+               {.file = output_dir.string(), .place = place, .advice = advice});
 }
 
 // Whole, or an Error with one advice for whatever is wrong: nothing but this file says that the run is finished.
@@ -118,12 +136,7 @@ json read_run_file(const fs::path& file) {
                          "OVERWRITE=true starts it anew."});
 }
 
-std::optional<FinishedRun> read_finished_run(const fs::path& output_dir, const json& shaping) {
-  const fs::path file = output_dir / kRunFile;
-  if (!stands(file) || !stands(output_dir / kFinalModel / "model.safetensors")) return std::nullopt;
-  const json object = read_run_file(file);
-  refuse_other_settings(object["settings"], shaping, output_dir, kRunFile);
-  const json& result = object["result"];
+FinishedRun read_result(const json& result, const fs::path& file) {
   FinishedRun run{json_integer(result, "steps", file), json_number(result, "seconds", file), std::nullopt};
   if (result.contains("best_checkpoint")) {
     run.best = BestCheckpoint{json_string(result, "best_checkpoint", file), json_number(result, "eval_loss", file),
@@ -132,22 +145,59 @@ std::optional<FinishedRun> read_finished_run(const fs::path& output_dir, const j
   return run;
 }
 
+bool says_finished(const fs::path& output_dir) {
+  return present(output_dir / kRunFile) && present(output_dir / kFinalModel / "model.safetensors");
+}
+
 // The weights that final_model will be made of must be whole before more steps are spent on the run. Only when a newer
 // checkpoint is passed over may they be gone: it was better then, and will be when the run comes there again.
 void check_best(const fs::path& output_dir, EarlierRun& run) {
   const std::optional<BestCheckpoint>& best = run.checkpoint->state.best_checkpoint;
   if (!best) return;
-  if (!run.passed_over.empty() && !stands(output_dir / best->name)) {
+  if (!run.passed_over.empty() && !present(output_dir / best->name)) {
     run.passed_over.push_back(fmt::format("{} had been removed for a better one, which is made again", best->name));
     return;
   }
   try {
     check_checkpoint(output_dir / best->name);
   } catch (const Error& error) {
-    throw Error(fmt::format("the checkpoint with the lowest evaluation loss is damaged; {}", error.message()),
-                {.file = error.details().file,
-                 .place = error.details().place,
-                 .advice = "OVERWRITE=true starts the run anew."});
+    run.obstacle = Error(fmt::format("the checkpoint with the lowest evaluation loss is damaged; {}", error.message()),
+                         {.file = error.details().file,
+                          .place = error.details().place,
+                          .advice = "OVERWRITE=true starts the run anew."});
+  }
+}
+
+// The newest good checkpoint that the run may go on from.
+void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
+                     std::span<const StateBuffer> optimizer_state, const json& shaping, bool continue_run,
+                     EarlierRun& run) {
+  const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
+  for (auto place = places.rbegin(); place != places.rend() && !run.checkpoint; ++place) {
+    run.name = place->folder.filename().string();
+    const auto passes = [&](const auto& read) {
+      try {
+        read();
+        return true;
+      } catch (const Error& error) {
+        run.passed_over.push_back(fmt::format("{} is damaged and passed over: {}", run.name, error.what()));
+        return false;
+      }
+    };
+    json earlier;
+    if (!passes([&] { earlier = checkpoint_settings(place->folder); })) continue;
+    const Differences found = differences(earlier, shaping);
+    if (!found.text.empty() && (!continue_run || !found.in_schedule)) {
+      run.obstacle = other_settings(found, output_dir, run.name);
+      return;
+    }
+    if (!passes([&] { run.checkpoint = read_checkpoint(place->folder, layout, optimizer_state); })) continue;
+    run.continued = found.text;
+    run.schedule_start = found.text.empty() ? earlier.value(kScheduleStart, std::int64_t{0}) : place->step;
+  }
+  if (!places.empty() && !run.checkpoint) {
+    run.obstacle = Error(fmt::format("no checkpoint can be read; {}", run.passed_over.back()),
+                         {.file = output_dir.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
   }
 }
 
@@ -156,14 +206,13 @@ void check_best(const fs::path& output_dir, EarlierRun& run) {
 json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, const WalkDataset& dataset,
                       std::span<const float> initial) {
   json object = {
-      {"epochs", s.epochs},
+      {"epochs", s.epochs == std::floor(s.epochs) ? json(static_cast<std::int64_t>(s.epochs)) : json(s.epochs)},
       {"batch_size", s.batch_size},
       {"gradient_accumulation_steps", s.gradient_accumulation_steps},
       {"learning_rate", s.learning_rate},
       {"max_length", s.max_length},
       {"save_steps", s.save_steps},
       {"eval_steps", s.eval_steps},
-      {"logging_steps", s.logging_steps},
       {"seed", s.seed},
       {"max_steps", s.max_steps},
       {"warmup_steps", s.warmup_steps},
@@ -187,45 +236,47 @@ std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
     return settings.value("precision", "") == name_of(Precision::kBfloat16) ? Precision::kBfloat16
                                                                             : Precision::kFloat32;
   };
-  if (stands(output_dir / kRunFile)) return precision_in(read_run_file(output_dir / kRunFile)["settings"]);
+  if (says_finished(output_dir)) {
+    try {
+      return precision_in(read_run_file(output_dir / kRunFile)["settings"]);
+    } catch (const Error&) {
+      return std::nullopt;  // find_earlier_run, which comes next, reports it
+    }
+  }
   const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
   for (auto place = places.rbegin(); place != places.rend(); ++place) {
     try {
       return precision_in(checkpoint_settings(place->folder));
     } catch (const Error&) {
-      continue;  // find_earlier_run, which comes next, tells of it
+      continue;  // find_earlier_run, which comes next, reports it
     }
   }
   return std::nullopt;
 }
 
 EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout,
-                            std::span<const StateBuffer> optimizer_state, const json& shaping) {
+                            std::span<const StateBuffer> optimizer_state, const json& shaping, bool continue_run) {
   refuse_foreign_folders(output_dir);
   EarlierRun run;
-  run.finished = read_finished_run(output_dir, shaping);
-  if (run.finished) return run;
-  const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
-  for (auto place = places.rbegin(); place != places.rend() && !run.checkpoint; ++place) {
-    run.name = place->folder.filename().string();
-    const auto passes = [&](const auto& read) {
-      try {
-        read();
-        return true;
-      } catch (const Error& error) {
-        run.passed_over.push_back(fmt::format("{} is damaged and passed over: {}", run.name, error.what()));
-        return false;
-      }
-    };
-    json earlier;
-    if (!passes([&] { earlier = checkpoint_settings(place->folder); })) continue;
-    refuse_other_settings(earlier, shaping, output_dir, run.name);
-    passes([&] { run.checkpoint = read_checkpoint(place->folder, layout, optimizer_state); });
+  if (says_finished(output_dir)) {
+    json object;
+    try {
+      object = read_run_file(output_dir / kRunFile);
+    } catch (const Error& error) {
+      run.obstacle = error;
+      return run;
+    }
+    const Differences found = differences(object["settings"], shaping);
+    if (found.text.empty()) {
+      run.finished = read_result(object["result"], output_dir / kRunFile);
+      return run;
+    }
+    if (!continue_run || !found.in_schedule) {
+      run.obstacle = other_settings(found, output_dir, kRunFile);
+      return run;
+    }
   }
-  if (!places.empty() && !run.checkpoint) {
-    throw Error(fmt::format("no checkpoint can be read; {}", run.passed_over.back()),
-                {.file = output_dir.string(), .place = {}, .advice = "OVERWRITE=true starts the run anew."});
-  }
+  find_checkpoint(output_dir, layout, optimizer_state, shaping, continue_run, run);
   if (run.checkpoint) check_best(output_dir, run);
   return run;
 }
@@ -240,8 +291,8 @@ Notices remove_earlier_run(const fs::path& output_dir) {
   return notices;
 }
 
-bool removal_was_broken_off(const fs::path& output_dir) {
-  return stands(output_dir / kRemovalMark);
+bool removal_was_interrupted(const fs::path& output_dir) {
+  return present(output_dir / kRemovalMark);
 }
 
 Notices forget_finished_run(const fs::path& output_dir) {

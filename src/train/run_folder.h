@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "data/walk_dataset.h"
 #include "train/checkpoint.h"
 
@@ -32,28 +33,33 @@ struct FinishedRun {
 
 struct EarlierRun {
   std::optional<FinishedRun> finished;
-  std::optional<Checkpoint> checkpoint;  // the newest good one of a run that is not finished
+  std::optional<Checkpoint> checkpoint;  // the newest good one of a run that is not finished, or is to be continued
   std::string name;                      // of that checkpoint
   std::vector<std::string> passed_over;  // damaged ones that are newer, with what is wrong, and what follows from that
+  std::optional<Error> obstacle;         // why what is there is neither: other settings, or damaged
+  std::string continued;                 // the settings that a continued run changes; empty: none
+  std::int64_t schedule_start = 0;       // StepPlan::schedule_start of what goes on
 };
 
 /// What an earlier run in output_dir computes with, if there is one: PRECISION=auto goes on with it.
 std::optional<Precision> precision_of_earlier_run(const std::filesystem::path& output_dir);
 
-/// Looks for a run with the same settings in output_dir. Throws Error when one with other settings stands there (naming
-/// those that differ), when its strider_run.json is damaged, when all its checkpoints or the best one are damaged (or
-/// the best one is gone, unless newer ones that are passed over may have replaced it), or when checkpoints or a
-/// final_model of another program stand there.
+/// Looks for a run with the same settings in output_dir, or, with `continue_run`, for one that differs in its schedule
+/// alone (epochs, steps, learning rate, weight decay, clipping, how often it evaluates and saves). There is an obstacle
+/// when the run has other settings (those that differ are named), when its strider_run.json is damaged, when all its
+/// checkpoints or the best one are damaged (or the best one is gone, unless newer ones that are passed over may have
+/// replaced it). Throws Error when checkpoints or a final_model are another program's.
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
-                            std::span<const StateBuffer> optimizer_state, const nlohmann::json& shaping);
+                            std::span<const StateBuffer> optimizer_state, const nlohmann::json& shaping,
+                            bool continue_run);
 
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's,
 /// or when something cannot be moved from its place; what only could not be removed then is in what is returned.
-/// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill broke off.
+/// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill interrupted.
 Notices remove_earlier_run(const std::filesystem::path& output_dir);
 
-/// Whether a removal was broken off, which left a part of an earlier run that no one may go on from.
-bool removal_was_broken_off(const std::filesystem::path& output_dir);
+/// Whether a removal was interrupted, which left a part of an earlier run that no one may go on from.
+bool removal_was_interrupted(const std::filesystem::path& output_dir);
 
 /// Before final_model is written: what said that an earlier one was finished would vouch for a half-finished end.
 Notices forget_finished_run(const std::filesystem::path& output_dir);

@@ -12,7 +12,10 @@ StepPlan plan_steps(std::int64_t walks, const TrainingSettings& settings) {
   plan.batches = (walks + settings.batch_size - 1) / settings.batch_size;
   const std::int64_t accumulate = settings.gradient_accumulation_steps;
   plan.steps_per_epoch = (plan.batches + accumulate - 1) / accumulate;
-  plan.max_steps = settings.max_steps > 0 ? settings.max_steps : settings.epochs * plan.steps_per_epoch;
+  plan.max_steps =
+      settings.max_steps > 0
+          ? settings.max_steps
+          : static_cast<std::int64_t>(std::ceil(settings.epochs * static_cast<double>(plan.steps_per_epoch)));
   plan.epochs = (plan.max_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
   return plan;
 }

@@ -15,6 +15,7 @@ struct StepPlan {
   std::int64_t steps_per_epoch = 0;  // optimizer steps, the last one perhaps of fewer micro-batches
   std::int64_t max_steps = 0;        // of the run
   std::int64_t epochs = 0;           // begun in the run
+  std::int64_t schedule_start = 0;  // the step at which the learning rate's schedule begins; above 0 in a continued run
 };
 
 StepPlan plan_steps(std::int64_t walks, const TrainingSettings& settings);
@@ -29,7 +30,8 @@ struct StepPlace {
 
 StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, std::int64_t step);
 
-/// The learning rate of step `step` (from 0), as get_scheduler's lambdas give it in double:
+/// The learning rate of step `step` (from 0) of a schedule of `max_steps`, as get_scheduler's lambdas give it in
+/// double:
 ///   linear    warmup up from 0, then down to 0 at max_steps
 ///   cosine    warmup up from 0, then half a cosine down to 0
 ///   constant  the peak from the first step, warmup ignored

@@ -44,7 +44,8 @@ void check_settings(const TrainingSettings& s) {
   auto count = [](std::int64_t value) { return value >= 1 && value <= kMost; };
   auto number = [](double value) { return std::isfinite(value) && value >= 0.0; };
   const char* whole = "a whole number of at least 1";
-  require(count(s.epochs), "epochs", "EPOCHS", s.epochs, whole);
+  require(std::isfinite(s.epochs) && s.epochs > 0.0 && s.epochs <= static_cast<double>(kMost), "epochs", "EPOCHS",
+          s.epochs, "a number above 0");
   require(count(s.batch_size), "batch_size", "BATCH_SIZE", s.batch_size, whole);
   require(count(s.gradient_accumulation_steps), "gradient_accumulation_steps", "GRAD_ACCUM",
           s.gradient_accumulation_steps, whole);
@@ -64,6 +65,14 @@ void check_settings(const TrainingSettings& s) {
           "a whole number of at least 0");
   require(s.save_total_limit >= 0, "save_total_limit", "SAVE_TOTAL_LIMIT", s.save_total_limit, "at least 1, or all");
   require(s.threads >= 1 && s.threads <= kMostThreads, "threads", "THREADS", s.threads, "between 1 and 4096");
+  if (s.continue_run && (s.overwrite || !s.resume)) {
+    throw Error(
+        fmt::format("--continue (CONTINUE) is true, and {}",
+                    s.overwrite ? "--overwrite (OVERWRITE) is true" : "--resume (RESUME) is never"),
+        {.file = {},
+         .place = {},
+         .advice = "CONTINUE goes on with the run in the output folder, the other one begins anew: choose one."});
+  }
 }
 
 }  // namespace strider

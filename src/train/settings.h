@@ -18,7 +18,7 @@ struct TrainingSettings {
   std::filesystem::path dataset_dir;
   std::filesystem::path config;
   std::filesystem::path output_dir;
-  std::int64_t epochs = 1;
+  double epochs = 1;             // passes over the training split; a fraction ends within one
   std::int64_t batch_size = 50;  // walks a micro-batch
   std::int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-4;
@@ -39,8 +39,9 @@ struct TrainingSettings {
   LossDenominator loss_denominator = LossDenominator::kPredictions;
   int threads = 1;
   std::optional<Precision> precision = Precision::kFloat32;  // none: the faster one on this machine
-  bool overwrite = false;                                    // start anew where a run already is
-  bool resume = true;                                        // go on with an interrupted run
+  bool resume = true;                                        // go on with an interrupted run of the same settings
+  bool overwrite = false;     // replace a finished run, or one of other settings; without resume any
+  bool continue_run = false;  // go on from the newest checkpoint of a run whose schedule was another
 };
 
 const char* name_of(LrScheduler scheduler);

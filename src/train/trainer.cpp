@@ -165,7 +165,8 @@ class Run {
     const std::span<double> losses = std::span(losses_).first(walks.size());
     if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
     norm_ = engine_->gradient_norm();
-    rate_ = learning_rate_at(settings_, plan_.max_steps, state_.global_step);
+    rate_ =
+        learning_rate_at(settings_, plan_.max_steps - plan_.schedule_start, state_.global_step - plan_.schedule_start);
     refuse_broken_numbers(losses);
     engine_->update(rate_, settings_.max_grad_norm);
     state_.global_step += 1;
@@ -374,6 +375,69 @@ Precision choose_precision(const TrainingSettings& settings, const WalkDataset& 
   return trial.faster;
 }
 
+// What is in the output folder, after what is to be replaced was removed. Chooses the precision where that is to be.
+EarlierRun look_for_earlier_run(TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config,
+                                std::span<const float> weights, nlohmann::json& shaping, TrainingObserver& observer,
+                                NoticeOnce& notice) {
+  const fs::path& folder = settings.output_dir;
+  const bool automatic = !settings.precision;
+  const auto choose = [&] {
+    if (automatic) settings.precision = choose_precision(settings, dataset, config, weights, observer);
+    shaping["precision"] = name_of(*settings.precision);
+  };
+  if ((settings.overwrite && !settings.resume) || removal_was_interrupted(folder)) {
+    notice(remove_earlier_run(folder));
+  }
+  choose();
+  const ParameterLayout layout(config);
+  const EngineSettings engine = engine_settings(settings, config, dataset);
+  EarlierRun earlier =
+      find_earlier_run(folder, layout, optimizer_state_of(layout, engine.groups), shaping, settings.continue_run);
+  for (const std::string& text : earlier.passed_over) observer.on_notice(text);
+  if (earlier.obstacle && !settings.overwrite) throw Error(*earlier.obstacle);
+  if (earlier.obstacle || (earlier.finished && settings.overwrite)) {
+    observer.on_notice(earlier.obstacle
+                           ? fmt::format("OVERWRITE=true replaces what is there: {}", earlier.obstacle->message())
+                           : fmt::format("OVERWRITE=true replaces the finished run in {}", folder.string()));
+    notice(remove_earlier_run(folder));
+    choose();
+    return {};
+  }
+  if (earlier.checkpoint && !settings.resume) refuse_to_resume(folder, earlier.name);
+  if (earlier.checkpoint && settings.overwrite) {
+    observer.on_notice(
+        fmt::format("OVERWRITE=true replaces no interrupted run of the same settings: it goes on from {} (with "
+                    "RESUME=never as well it "
+                    "would begin anew)",
+                    earlier.name));
+  }
+  return earlier;
+}
+
+// Changes the plan and the settings that are saved where a run goes on with another schedule.
+void apply_schedule_start(const EarlierRun& earlier, const TrainingSettings& settings, StepPlan& plan,
+                          nlohmann::json& shaping, TrainingObserver& observer) {
+  plan.schedule_start = earlier.schedule_start;
+  if (earlier.schedule_start > 0) shaping["schedule_start"] = earlier.schedule_start;
+  if (!settings.continue_run) return;
+  if (!earlier.checkpoint) {
+    if (!earlier.finished) observer.on_notice("CONTINUE=true: there is no run to continue, so a new one begins");
+    return;
+  }
+  if (earlier.continued.empty()) return;
+  const std::int64_t done = earlier.checkpoint->state.global_step;
+  if (plan.max_steps <= done) {
+    throw Error(
+        fmt::format("nothing is left to do: {} steps are done, and these settings end after {}", done, plan.max_steps),
+        {.file = settings.output_dir.string(),
+         .place = earlier.name,
+         .advice = "CONTINUE=true wants more EPOCHS or MAX_STEPS than the run has made; both count from its "
+                   "first step."});
+  }
+  observer.on_notice(fmt::format("CONTINUE=true: goes on from {} with another schedule, which begins at that step ({})",
+                                 earlier.name, earlier.continued));
+}
+
 }  // namespace
 
 TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer, TrainingSignals& signals) {
@@ -385,29 +449,22 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   check_save_steps(settings, dataset);
   check_training_memory(settings, config, dataset, memory_limit_bytes());
   const ParameterLayout layout(config);
-  const StepPlan plan = plan_steps(dataset.train.size(), settings);
+  StepPlan plan = plan_steps(dataset.train.size(), settings);
   std::vector<float> weights = initial_weights(settings, config, layout);
   nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
 
   const RunLock lock(settings.output_dir);
   NoticeOnce notice(observer);
   notice(lock.notices());
-  if (settings.overwrite || removal_was_broken_off(settings.output_dir)) {
-    notice(remove_earlier_run(settings.output_dir));
-  }
-  if (!settings.precision) settings.precision = choose_precision(settings, dataset, config, weights, observer);
-  shaping["precision"] = name_of(*settings.precision);
-  const EngineSettings engine = engine_settings(settings, config, dataset);
-  EarlierRun earlier =
-      find_earlier_run(settings.output_dir, layout, optimizer_state_of(layout, engine.groups), shaping);
-  for (const std::string& text : earlier.passed_over) observer.on_notice(text);
+  EarlierRun earlier = look_for_earlier_run(settings, dataset, config, weights, shaping, observer, notice);
   if (earlier.finished) {
     notice(rotate_checkpoints(settings.output_dir, state_at_the_end(*earlier.finished), rotation_rule(settings, plan)));
     TrainingOutcome outcome = outcome_of(*earlier.finished, settings, dataset);
     outcome.already_finished = true;
     return outcome;
   }
-  if (earlier.checkpoint && !settings.resume) refuse_to_resume(settings.output_dir, earlier.name);
+  apply_schedule_start(earlier, settings, plan, shaping, observer);
+  if (!earlier.continued.empty()) notice(forget_finished_run(settings.output_dir));
   if (earlier.checkpoint) {  // what could not be removed in the last sitting, or stays for a larger SAVE_TOTAL_LIMIT
     notice(rotate_checkpoints(settings.output_dir, earlier.checkpoint->state, rotation_rule(settings, plan)));
   }

@@ -23,7 +23,7 @@ def wait_for_writing(run, seconds):
 
 def kill_once(run, draw, usual_seconds, overwrites=False):
     """One sitting that is killed at a random moment; whether it was (it may have come to its end before)."""
-    process = run.start(threads=draw.randint(1, 3), more=["--overwrite"] if overwrites else [])
+    process = run.start(threads=draw.randint(1, 3), more=["--overwrite", "--resume", "never"] if overwrites else [])
     time.sleep(draw.uniform(0.0, 0.5 * usual_seconds))
     if draw.random() < 0.5:
         wait_for_writing(run, 0.2 * usual_seconds)
