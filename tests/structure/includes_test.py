@@ -41,6 +41,11 @@ class IncludesTest(unittest.TestCase):
                     self.assertFalse(name.startswith("engine/cpu/"), place)
         self.assertGreater(checked, 300)
 
+    def test_commands_print_through_one_place(self):
+        """fmt::print throws where a reader is gone, which must end no command; see cli/say.h."""
+        for file in sorted(SOURCE.rglob("*.cpp")) + sorted(SOURCE.rglob("*.h")):
+            self.assertNotIn("fmt::print", file.read_text(), file.relative_to(SOURCE))
+
     def test_the_build_links_no_more_than_that(self):
         """strider_room(NAME DEPENDS ...) in CMakeLists.txt names rooms before it, of which each brings its own."""
         text = (SOURCE.parent / "CMakeLists.txt").read_text()
