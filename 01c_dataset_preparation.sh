@@ -7,6 +7,7 @@ source "$SCRIPT_DIR/00_config_env.sh"
 source "$SCRIPT_DIR/scripts/front_door.sh"
 refuse_list_of_surfaces
 
+own_input="${INPUT_CSV:-}"
 INPUT_CSV="${INPUT_CSV:-./${DATA_DIR}/sequences/walks_${DATASET_NAME}.csv}"
 DATASET_DIR="${DATASET_DIR:-./${DATA_DIR}/dataset}"
 TRAIN_SPLIT="${TRAIN_SPLIT:-0.95}"
@@ -19,9 +20,13 @@ echo "  Output dir: $DATASET_DIR"
 echo "  Train split: $TRAIN_SPLIT"
 echo
 
-if [ ! -f "$INPUT_CSV" ]; then
+if [ ! -e "$INPUT_CSV" ]; then
   echo "Error: Input CSV file not found: $INPUT_CSV" >&2
-  echo "Please run ./01b_sequence_generation.sh first" >&2
+  if [ -n "$own_input" ]; then
+    echo "Please name a file of walks with INPUT_CSV, or leave it out for those of ./01b_sequence_generation.sh" >&2
+  else
+    echo "Please run ./01b_sequence_generation.sh first" >&2
+  fi
   exit 1
 fi
 

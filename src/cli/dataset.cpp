@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/notices.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "data/dataset_writer.h"
+#include "data/other_kinds.h"
 #include "data/train_split.h"
 #include "data/walks_csv.h"
 #include "graph/best_loss.h"
@@ -35,7 +37,40 @@ void print_walks(const WalksCsv& walks) {
   say("  Min ID: {}\n", walks.min_id());
   say("  Max ID: {}\n", walks.max_id());
   say("  Vocab size: {}\n", walks.max_id() + 1);
+  const TokenCounts::Summary seen = walks.counts().summary();
+  say("  Occurring IDs: {}, each {} to {} times (median {})\n", seen.ids, seen.least, seen.most, seen.median);
+  const std::vector<IdRange> never = walks.counts().never(walks.max_id() + 1);
+  if (!never.empty()) say("  Never occurring: {} ({})\n", count_ids(never), ranges_text(never));
   say("  Total tokens: {}\n\n", walks.tokens());
+}
+
+// What may cost a user the use of a model: ids that nothing trains, walks that train nothing.
+void print_warnings(const WalksCsv& walks, const std::filesystem::path& file) {
+  constexpr double kFewShare = 0.01;
+  const std::int64_t never = count_ids(walks.counts().never(walks.max_id() + 1));
+  const double share = static_cast<double>(never) / static_cast<double>(walks.max_id() + 1);
+  if (share > kFewShare) {
+    say("Warning: {} of {} ids ({:.1f}%) never occur. The vocabulary goes up to the largest id, and the model has a\n"
+        "  vector for each, which no walk trains. 02b marks them (never_seen in token_metadata.json).\n",
+        never, walks.max_id() + 1, 100 * share);
+    if (!std::filesystem::exists(walk_rule_file(file))) {
+      say("  To number the ids from 0 without gaps, and use OUT.csv as INPUT_CSV:\n  {}\n", numbering_command(file));
+    }
+    say("\n");
+  }
+  if (walks.single_token_walks() > 0) {
+    say("Warning: {} of {} walks have a single token, in which nothing is predicted.\n\n", walks.single_token_walks(),
+        walks.size());
+  }
+}
+
+void check_has_predictions(const WalksCsv& walks, const TrainSplit& split, const std::filesystem::path& file) {
+  const auto has_prediction = [&](std::int64_t row) { return walks.length(row) > 1; };
+  if (std::any_of(split.train.begin(), split.train.end(), has_prediction)) return;
+  throw Error("no walk to train on has a second token, so that there is nothing to predict",
+              {.file = file.string(),
+               .place = {},
+               .advice = "Make longer walks: MAX_LENGTH is 2 or more in ./01b_sequence_generation.sh."});
 }
 
 void print_split(const TrainSplit& split) {
@@ -94,7 +129,9 @@ void run_dataset(const DatasetSettings& settings) {
   say("Loading data from {}\n", settings.input_csv.string());
   const WalksCsv walks(settings.input_csv);
   print_walks(walks);
+  print_warnings(walks, settings.input_csv);
   const TrainSplit split = train_test_split(walks.size(), settings.train_split);
+  check_has_predictions(walks, split, settings.input_csv);
   print_split(split);
   const WalkKnowledge knowledge = know_walks(settings, walks, split);
 

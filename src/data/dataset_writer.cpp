@@ -163,6 +163,11 @@ void write_split(const fs::path& folder, const WalksCsv& walks, const SplitToWri
 
 std::string vocab_info_text(const WalksCsv& walks, const WalkKnowledge& knowledge) {
   Json info = {{"vocab_size", walks.max_id() + 1}, {"min_id", walks.min_id()}, {"max_id", walks.max_id()}};
+  const TokenCounts::Summary seen = walks.counts().summary();
+  info["ids_seen"] = seen.ids;
+  info["times_seen"] = {{"min", seen.least}, {"median", seen.median}, {"max", seen.most}};
+  Json& never = info["never_seen_ids"] = Json::array();
+  for (const IdRange& range : walks.counts().never(walks.max_id() + 1)) never.push_back({range.first, range.last});
   info["best_loss"] = knowledge.best_loss ? Json(*knowledge.best_loss) : Json();
   info["walk_rule"] = knowledge.walk_rule.empty() ? Json() : Json::parse(knowledge.walk_rule);
   return info.dump(2);

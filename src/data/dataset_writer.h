@@ -31,7 +31,8 @@ inline constexpr std::int64_t kMaxShardBytes = 500'000'000;  // `datasets` begin
 /// delete what cannot be made again.
 void check_dataset_folder_replaceable(const std::filesystem::path& folder);
 
-/// Writes the splits and vocab_info.json as a whole folder, which appears complete or not at all and replaces a dataset
+/// Writes the splits and vocab_info.json (how many ids there are, how often they occur in the walks, and the ranges
+/// [first, last] of those that never do) as a whole folder, which appears complete or not at all and replaces a dataset
 /// that stood there. Throws Error as above, or when it cannot be written. Returns what the filesystem could not do.
 Notices write_dataset(const std::filesystem::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
                       const WalkKnowledge& knowledge, std::int64_t max_shard_bytes = kMaxShardBytes);

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
+#include "base/whole_number.h"
 #include "data/arrow_status.h"
 #include "data/csv_records.h"
 #include "data/file_errors.h"
+#include "data/other_kinds.h"
 
 namespace strider {
 namespace {
@@ -21,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLargestId = INT32_MAX - 1;  // its vocabulary still has an int32 size
 constexpr const char* kColumns =
     "The first line names the columns: walk_id,length,sequence_labels. ./01b_sequence_generation.sh writes such a "
-    "file.";
+    "file; rename the columns of another one.";
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -38,8 +41,9 @@ std::size_t column_of(const CsvRecords& records, std::string_view name, const fs
   const auto& names = records.fields();
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) {
-    throw Error(fmt::format("the column {} is missing", name),
-                {.file = file.string(), .place = records.line_of(names.front().data()), .advice = kColumns});
+    throw Error(
+        fmt::format("the column {} is missing; there are {}", name, shown(fmt::format("{}", fmt::join(names, ", ")))),
+        {.file = file.string(), .place = records.line_of(names.front().data()), .advice = kColumns});
   }
   return static_cast<std::size_t>(found - names.begin());
 }
@@ -48,22 +52,30 @@ std::int64_t parse_number(std::string_view field, const char* name, const CsvRec
   std::string_view text = field;
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size()) return number;
+  if (const std::optional<std::int64_t> number = parse_whole_number(text)) return *number;
   throw Error(
       fmt::format("{} is \"{}\", not a whole number", name, shown(field)),
       {.file = file.string(), .place = records.line_of(field.data()), .advice = "Mend the line, or remove it."});
 }
 
+// Where the word that begins at `at` ends, in a field of ids or in the text behind it.
+const char* end_of_word(const char* at, const char* end) {
+  while (at < end && !is_space(*at) && *at != ',' && *at != '"') ++at;
+  return at;
+}
+
 // Reads the id at `*at`, which is moved behind it; white space ahead of it is passed over. Nothing is left: false.
-// What is no id: *at stays on it and *id is negative.
+// What is no id: *at stays on it and *id is negative. Ids of a column that pandas holds as floating point ("7.0") are
+// read too.
 bool next_id(const char** at, const char* end, std::int64_t* id) {
   while (*at < end && is_space(**at)) ++*at;
   if (*at == end) return false;
-  const auto [after, error] = std::from_chars(*at, end, *id);
-  const bool whole = error == std::errc() && (after == end || is_space(*after));
-  if (!whole || *id < 0 || *id > kLargestId) {
+  auto [after, error] = std::from_chars(*at, end, *id);
+  if (error != std::errc() || (after != end && !is_space(*after) && *after != ',' && *after != '"')) {
+    after = end_of_word(*at, end);
+    *id = parse_whole_number({*at, static_cast<std::size_t>(after - *at)}).value_or(-1);
+  }
+  if (*id < 0 || *id > kLargestId || after == *at) {
     *id = -1;
   } else {
     *at = after;
@@ -71,21 +83,39 @@ bool next_id(const char** at, const char* end, std::int64_t* id) {
   return true;
 }
 
+std::string advice_for_id(std::string_view word, std::string_view labels, const fs::path& file) {
+  if (labels.starts_with('[')) {
+    return "Ids have spaces between them, without brackets and commas: " + unlisting_command(file);
+  }
+  const bool is_number = !word.empty() && (word[0] == '-' || (word[0] >= '0' && word[0] <= '9'));
+  return fmt::format(
+      "{} Number the tokens from 0, for example: {}",
+      is_number ? "Ids should be dense: the vocabulary goes up to the largest of them." : "Tokens are numbers here.",
+      numbering_command(file));
+}
+
 [[noreturn]] void refuse_id(const char* at, std::string_view labels, std::int64_t position, std::int64_t walk_id,
                             const CsvRecords& records, const fs::path& file) {
   const char* const end = labels.data() + labels.size();
   const std::string_view word(at, static_cast<std::size_t>(std::find_if(at, end, is_space) - at));
-  throw Error(
-      fmt::format("\"{}\" is no token id (a whole number from 0 to {})", shown(word), kLargestId),
-      {.file = file.string(),
-       .place = fmt::format("{}, walk {}, position {}", records.line_of(at), walk_id, position),
-       .advice = "Number the tokens from 0. Ids should be dense: the vocabulary goes up to the largest of them."});
+  throw Error(fmt::format("\"{}\" is no token id (a whole number from 0 to {})", shown(word), kLargestId),
+              {.file = file.string(),
+               .place = fmt::format("{}, walk {}, position {}", records.line_of(at), walk_id, position),
+               .advice = advice_for_id(word, labels, file)});
 }
 
 void check_is_file(const fs::path& file) {
   if (!fs::exists(file)) {
     throw Error(fmt::format("Input CSV file not found: {}", file.string()),
-                {.file = {}, .place = {}, .advice = "Please run ./01b_sequence_generation.sh first"});
+                {.file = {},
+                 .place = {},
+                 .advice = "Name a file of walks with INPUT_CSV; ./01b_sequence_generation.sh makes one."});
+  }
+  if (fs::exists(file / "dataset_dict.json") || fs::exists(file / "state.json")) {
+    throw Error("this is a dataset folder already, not a CSV file of walks",
+                {.file = file.string(),
+                 .place = {},
+                 .advice = "Train on it as it is: DATASET_DIR names it for ./02a_model_training.sh."});
   }
   if (!fs::is_regular_file(file)) {
     throw Error("this is no file", {.file = file.string(), .place = {}, .advice = "Name a CSV file of walks."});
@@ -108,12 +138,14 @@ struct WalksCsv::Columns {
 
 WalksCsv::WalksCsv(const fs::path& file) : file_(file), min_id_(kLargestId) {
   map_file();
+  refuse_other_kinds(text_, file);
   CsvRecords records(text_, file);
   if (!records.next()) throw Error("the file is empty", {.file = file.string(), .place = {}, .advice = kColumns});
   const Columns columns(records, file);
   while (records.next()) {
     walks_.push_back(check_walk(records, columns));
     tokens_ += walks_.back().length;
+    if (walks_.back().length == 1) ++single_tokens_;
   }
   if (walks_.empty()) {
     throw Error("there is no walk", {.file = file.string(), .place = {}, .advice = "Make walks first (MAX_SEQS)."});
@@ -147,6 +179,7 @@ WalksCsv::Walk WalksCsv::check_walk(const CsvRecords& records, const Columns& co
     if (id < 0) refuse_id(at, labels, walk.length, walk.walk_id, records, file_);
     min_id_ = std::min(min_id_, id);
     max_id_ = std::max(max_id_, id);
+    counts_.add(id);
   }
   if (walk.length == 0) {
     throw Error(fmt::format("walk {} has no token", walk.walk_id),
@@ -168,14 +201,11 @@ void WalksCsv::read(std::int64_t walk, std::span<std::int32_t> ids) const {
   for (std::int32_t& id : ids) {
     std::int64_t value = -1;
     // The last id of a walk may stand before a comma, a quote or the end.
-    while (at < end && is_space(*at)) ++at;
-    const auto [after, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || value < min_id_ || value > max_id_) {
+    if (!next_id(&at, end, &value) || value < min_id_ || value > max_id_) {
       throw Error("the file has changed while it was read",
                   {.file = file_.string(), .place = {}, .advice = "Run the command again."});
     }
     id = static_cast<std::int32_t>(value);
-    at = after;
   }
 }
 

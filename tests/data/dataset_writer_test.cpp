@@ -104,9 +104,9 @@ TEST(DatasetWriter, VocabInfo) {
   const auto rows = rows_from_to(0, 2);
   const std::vector<SplitToWrite> splits{{"train", rows}};
   write_dataset(scratch / "dataset", csv, splits, {});
-  EXPECT_EQ(
-      test::read_text(scratch / "dataset/vocab_info.json"),
-      "{\n  \"vocab_size\": 8,\n  \"min_id\": 1,\n  \"max_id\": 7,\n  \"best_loss\": null,\n  \"walk_rule\": null\n}");
+  EXPECT_EQ(read(scratch / "dataset/vocab_info.json"), nlohmann::json::parse(R"({
+    "vocab_size": 8, "min_id": 1, "max_id": 7, "ids_seen": 4, "times_seen": {"min": 1, "median": 1.0, "max": 2},
+    "never_seen_ids": [[0, 0], [4, 6]], "best_loss": null, "walk_rule": null})"));
   EXPECT_EQ(test::read_text(scratch / "dataset/dataset_dict.json"), R"({"splits": ["train"]})");
 
   write_dataset(scratch / "dataset", csv, splits, {.best_loss = 1.5, .walk_rule = R"({"no_repeat_window": 32})"});

@@ -110,43 +110,45 @@ TEST_P(BadWalksCsv, SaysWhere) {
 
 INSTANTIATE_TEST_SUITE_P(
     Of, BadWalksCsv,
-    testing::Values(
-        Bad{"empty", "", "the file is empty", ""},  //
-        Bad{"only_blank_lines", "\n\r\n\n", "the file is empty", ""},
-        Bad{"only_a_header", "walk_id,length,sequence_labels\n", "there is no walk", ""},
-        Bad{"no_header", "0,3,1 2 3\n", "the column walk_id is missing", "line 1"},
-        Bad{"missing_column", "walk_id,sequence_labels\n0,1 2 3\n", "the column length is missing", "line 1"},
-        Bad{"too_few_fields", "walk_id,length,sequence_labels\n0,1,5\n1,2\n",
-            "the header has 3 columns, this line has 2", "line 3"},
-        Bad{"commas_between_ids", "walk_id,length,sequence_labels\n0,2,5,6\n",
-            "the header has 3 columns, this line has 4", "line 2"},
-        Bad{"letters", "walk_id,length,sequence_labels\n0,1,5\n\n7,3,1 two 3\n",
-            "\"two\" is no token id (a whole number from 0 to 2147483646)", "line 4, walk 7, position 1"},
-        Bad{"letters_after_digits", "walk_id,length,sequence_labels\n0,2,5 6b\n",
-            "\"6b\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 1"},
-        Bad{"negative_id", "walk_id,length,sequence_labels\n0,3,5 6 -1\n",
-            "\"-1\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 2"},
-        Bad{"id_too_large", "walk_id,length,sequence_labels\n0,1,2147483647\n",
-            "\"2147483647\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 0"},
-        Bad{"id_past_64_bits", "walk_id,length,sequence_labels\n0,1,99999999999999999999\n",
-            "\"99999999999999999999\" is no token id (a whole number from 0 to 2147483646)",
-            "line 2, walk 0, position 0"},
-        Bad{"fraction", "walk_id,length,sequence_labels\n0,1,5.0\n",
-            "\"5.0\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 0"},
-        Bad{"id_on_a_later_line", "walk_id,length,sequence_labels\n0,2,\"5\nx\"\n",
-            "\"x\" is no token id (a whole number from 0 to 2147483646)", "line 3, walk 0, position 1"},
-        Bad{"no_token", "walk_id,length,sequence_labels\n0,1,5\n1,0,\n", "walk 1 has no token", "line 3"},
-        Bad{"only_spaces", "walk_id,length,sequence_labels\n1,0,  \n", "walk 1 has no token", "line 2"},
-        Bad{"wrong_length", "walk_id,length,sequence_labels\n0,1,5\n1,3,5 6\n", "walk 1 has 2 ids, its length says 3",
-            "line 3"},
-        Bad{"length_is_no_number", "walk_id,length,sequence_labels\n0,one,5\n", "length is \"one\", not a whole number",
-            "line 2"},
-        Bad{"walk_id_is_no_number", "walk_id,length,sequence_labels\nw0,1,5\n", "walk_id is \"w0\", not a whole number",
-            "line 2"},
-        Bad{"quote_without_end", "walk_id,length,sequence_labels\n0,1,\"5\n1,1,6\n", "a quoted field does not end",
-            "line 2"},
-        Bad{"text_after_a_quote", "walk_id,length,sequence_labels\n0,2,\"5\" 6\n", "there is text after a quoted field",
-            "line 2"}),
+    testing::Values(Bad{"empty", "", "the file is empty", ""},  //
+                    Bad{"only_blank_lines", "\n\r\n\n", "the file is empty", ""},
+                    Bad{"only_a_header", "walk_id,length,sequence_labels\n", "there is no walk", ""},
+                    Bad{"no_header", "0,3,1 2 3\n",
+                        "the header is missing: the first line must be walk_id,length,sequence_labels", "line 1"},
+                    Bad{"missing_column", "walk_id,sequence_labels\n0,1 2 3\n",
+                        "the column length is missing; there are walk_id, sequence_labels", "line 1"},
+                    Bad{"too_few_fields", "walk_id,length,sequence_labels\n0,1,5\n1,2\n",
+                        "the header has 3 columns, this line has 2", "line 3"},
+                    Bad{"commas_between_ids", "walk_id,length,sequence_labels\n0,2,5,6\n",
+                        "the header has 3 columns, this line has 4", "line 2"},
+                    Bad{"letters", "walk_id,length,sequence_labels\n0,1,5\n\n7,3,1 two 3\n",
+                        "\"two\" is no token id (a whole number from 0 to 2147483646)", "line 4, walk 7, position 1"},
+                    Bad{"letters_after_digits", "walk_id,length,sequence_labels\n0,2,5 6b\n",
+                        "\"6b\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 1"},
+                    Bad{"negative_id", "walk_id,length,sequence_labels\n0,3,5 6 -1\n",
+                        "\"-1\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 2"},
+                    Bad{"id_too_large", "walk_id,length,sequence_labels\n0,1,2147483647\n",
+                        "\"2147483647\" is no token id (a whole number from 0 to 2147483646)",
+                        "line 2, walk 0, position 0"},
+                    Bad{"id_past_64_bits", "walk_id,length,sequence_labels\n0,1,99999999999999999999\n",
+                        "\"99999999999999999999\" is no token id (a whole number from 0 to 2147483646)",
+                        "line 2, walk 0, position 0"},
+                    Bad{"fraction", "walk_id,length,sequence_labels\n0,1,5.5\n",
+                        "\"5.5\" is no token id (a whole number from 0 to 2147483646)", "line 2, walk 0, position 0"},
+                    Bad{"id_on_a_later_line", "walk_id,length,sequence_labels\n0,2,\"5\nx\"\n",
+                        "\"x\" is no token id (a whole number from 0 to 2147483646)", "line 3, walk 0, position 1"},
+                    Bad{"no_token", "walk_id,length,sequence_labels\n0,1,5\n1,0,\n", "walk 1 has no token", "line 3"},
+                    Bad{"only_spaces", "walk_id,length,sequence_labels\n1,0,  \n", "walk 1 has no token", "line 2"},
+                    Bad{"wrong_length", "walk_id,length,sequence_labels\n0,1,5\n1,3,5 6\n",
+                        "walk 1 has 2 ids, its length says 3", "line 3"},
+                    Bad{"length_is_no_number", "walk_id,length,sequence_labels\n0,one,5\n",
+                        "length is \"one\", not a whole number", "line 2"},
+                    Bad{"walk_id_is_no_number", "walk_id,length,sequence_labels\nw0,1,5\n",
+                        "walk_id is \"w0\", not a whole number", "line 2"},
+                    Bad{"quote_without_end", "walk_id,length,sequence_labels\n0,1,\"5\n1,1,6\n",
+                        "a quoted field does not end", "line 2"},
+                    Bad{"text_after_a_quote", "walk_id,length,sequence_labels\n0,2,\"5\" 6\n",
+                        "there is text after a quoted field", "line 2"}),
     [](const auto& bad) { return std::string(bad.param.name); });
 
 TEST(WalksCsv, MissingFile) {
@@ -154,7 +156,7 @@ TEST(WalksCsv, MissingFile) {
   std::string message;
   const ErrorDetails details = error_of([&] { const WalksCsv csv(scratch / "walks.csv"); }, &message);
   EXPECT_EQ(message, "Input CSV file not found: " + (scratch / "walks.csv").string());
-  EXPECT_EQ(details.advice, "Please run ./01b_sequence_generation.sh first");
+  EXPECT_NE(details.advice.find("./01b_sequence_generation.sh"), std::string::npos);
   EXPECT_EQ(error_of([&] { const WalksCsv csv(scratch.path()); }).file, scratch.path().string());
 }
 

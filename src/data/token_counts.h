@@ -1,0 +1,51 @@
+#pragma once
+// How often each token id occurs, also where ids are few and far between.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace strider {
+
+/// Ids from first to last, both included.
+struct IdRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+class TokenCounts {
+ public:
+  void add(std::int64_t id) {
+    if (id < static_cast<std::int64_t>(dense_.size())) {
+      ++dense_[static_cast<std::size_t>(id)];
+    } else {
+      add_far(id);
+    }
+  }
+
+  struct Summary {
+    std::int64_t ids = 0;  // that occur
+    std::int64_t least = 0, most = 0;
+    double median = 0.0;  // of how often each of them does
+  };
+  Summary summary() const;
+
+  /// The ids below `vocab_size` that never occur, ascending.
+  std::vector<IdRange> never(std::int64_t vocab_size) const;
+
+ private:
+  void add_far(std::int64_t id);
+  std::vector<std::pair<std::int64_t, std::int64_t>> sorted() const;  // (id, how often) of those that occur
+
+  std::vector<std::int64_t> dense_;                     // of the ids below its size
+  std::unordered_map<std::int64_t, std::int64_t> far_;  // of those above kMostDense
+};
+
+std::int64_t count_ids(const std::vector<IdRange>& ranges);
+
+/// "3, 7 to 12, 20", with " ..." behind the first ten.
+std::string ranges_text(const std::vector<IdRange>& ranges);
+
+}  // namespace strider
