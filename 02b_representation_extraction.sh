@@ -27,38 +27,15 @@ if [ ! -d "$MODEL_DIR" ]; then
   exit 1
 fi
 
-options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR" --representations="$REPRESENTATIONS")
+options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR" --representations="$REPRESENTATIONS" --ask)
 if [ "$OVERWRITE" = true ]; then
   options+=(--overwrite)
 elif [ "$OVERWRITE" != false ]; then
   echo "Error: OVERWRITE is \"$OVERWRITE\", it must be true or false" >&2
   exit 1
-elif [ -f "$REPRESENTATION_DIR/token_representations.npz" ]; then
-  echo "Token representations already exist in $REPRESENTATION_DIR"
-  echo
-  if [ ! -t 0 ]; then
-    echo "They stay as they are; OVERWRITE=true replaces them."
-    exit 0
-  fi
-  read -r -n 1 -p "Delete and re-extract? (y/N): " answer || answer=
-  echo
-  if [[ $answer != [Yy] ]]; then
-    echo "Skipping extraction."
-    exit 0
-  fi
-  options+=(--overwrite)
 fi
 if [ "${THREADS:-all}" != all ]; then options+=(--threads="$THREADS"); fi
 
 find_strider
 echo "Extracting token representations..."
 "$STRIDER" extract "${options[@]}"
-
-echo
-heading "Extraction complete!"
-echo
-echo "Representations saved to: $REPRESENTATION_DIR"
-echo
-echo "Next step: Run PCA analysis with"
-echo "  ./03a_pca_analysis.sh"
-echo

@@ -2,8 +2,11 @@
 #include "extract/extract.h"
 
 #include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "base/machine.h"
@@ -44,13 +47,66 @@ void print_end(const ExtractPlan& plan, const ExtractSeconds& seconds) {
   say("Next step: Run PCA analysis with\n  ./03a_pca_analysis.sh\n");
 }
 
-void run_extract(ExtractSettings settings) {
+/// Waits for one key on the terminal, with or without Enter; whether it is y.
+bool confirms(const char* question) {
+  say(stderr, "{}", question);
+  termios before{};
+  if (tcgetattr(STDIN_FILENO, &before) != 0) return false;
+  termios by_key = before;
+  by_key.c_lflag &= ~static_cast<tcflag_t>(ICANON);
+  tcsetattr(STDIN_FILENO, TCSANOW, &by_key);
+  char key = 0;
+  const bool got = read(STDIN_FILENO, &key, 1) == 1;
+  tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  say(stderr, "\n");
+  return got && (key == 'y' || key == 'Y');
+}
+
+void print_earlier(const ExtractPlan& plan) {
+  const std::string folder = plan.settings.output_dir.string();
+  if (plan.earlier == EarlierOutput::kComplete) {
+    say("Token representations already exist in {}, already extracted from these weights.\n", folder);
+  } else {
+    say("Token representations already exist in {}, and they are not those of this model:\n  {}\n", folder,
+        plan.mismatch);
+  }
+}
+
+// Asks at a terminal before what is there is replaced, as LLM-Topo's script does. Returns whether there is work to do.
+bool settle_earlier_output(ExtractPlan& plan, bool ask) {
+  const bool adds = plan.earlier == EarlierOutput::kNone || plan.earlier == EarlierOutput::kLacksTypes;
+  if (adds) return true;
+  if (ask && isatty(STDIN_FILENO) == 1) {
+    print_earlier(plan);
+    std::fflush(stdout);
+    if (!confirms("Delete and re-extract? (y/N): ")) {
+      say("Skipping extraction.\n");
+      return false;
+    }
+    ExtractSettings settings = plan.settings;
+    settings.overwrite = true;
+    plan = plan_extraction(settings);
+  } else if (plan.earlier == EarlierOutput::kComplete) {
+    print_earlier(plan);
+    say("They stay as they are; OVERWRITE=true (--overwrite) replaces them.\n");
+    return false;
+  }
+  return true;
+}
+
+void run_extract(ExtractSettings settings, bool ask) {
   if (settings.threads == 0) settings.threads = available_processors();
-  const ExtractPlan plan = plan_extraction(settings);
-  print_plan(plan);
-  std::fflush(stdout);
-  const ExtractSeconds seconds = extract(
-      plan, [&](const TokenArray& array) { say("  {}: ({}, {})\n", array.name, plan.token_ids.size(), array.width); });
+  ExtractPlan plan = plan_extraction(settings);
+  if (!settle_earlier_output(plan, ask)) return;
+  if (plan.earlier != EarlierOutput::kOther) {  // which extract() refuses
+    check_extraction_memory(plan, memory_limit_bytes());
+    print_plan(plan);
+    std::fflush(stdout);
+  }
+  const ExtractSeconds seconds = extract(plan, [&](const TokenArray& array) {
+    const bool kept = std::ranges::find(plan.computed, array.name, &TokenArray::name) == plan.computed.end();
+    say("  {}: ({}, {}){}\n", array.name, plan.token_ids.size(), array.width, kept ? ", as it was" : "");
+  });
   print_notices(seconds.notices);
   print_end(plan, seconds);
 }
@@ -72,6 +128,7 @@ std::string types_help() {
 void add_extract_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("extract", "Write a vector for every token at every layer of a model");
   auto settings = std::make_shared<ExtractSettings>();
+  auto ask = std::make_shared<bool>(false);
   settings->threads = 0;
   command->add_option("--model_dir,--model-dir", settings->model_dir, "Folder of the trained model (final_model)")
       ->required();
@@ -82,11 +139,12 @@ void add_extract_command(CLI::App& program) {
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->capture_default_str();
   command->add_flag("--overwrite", settings->overwrite, "Replace representations that are there already");
+  command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
   command->add_option("--threads", settings->threads, "Threads; 0: all processors")
       ->check(CLI::Range(0, kMostThreads))
       ->capture_default_str();
   command->footer(types_help());
-  command->callback([settings] { run_extract(*settings); });
+  command->callback([settings, ask] { run_extract(*settings, *ask); });
 }
 
 }  // namespace strider::cli

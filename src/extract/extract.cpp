@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "base/error.h"
 #include "engine/engine.h"
+#include "extract/earlier.h"
 #include "extract/output.h"
 #include "extract/pieces_ahead.h"
 #include "io/atomic_file.h"
 #include "io/large_file.h"
+#include "io/leftovers.h"
 #include "io/npz.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -23,6 +26,11 @@ using Clock = std::chrono::steady_clock;
 
 // Rows of an array that are made at a time: work for a team, small beside the model.
 constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
+
+// The program, its libraries and their heaps, and the kernels that are made at run time.
+constexpr std::uint64_t kProgramBytes = 40'000'000;
+// Reading the vocabulary and writing token_metadata.json, for each token.
+constexpr std::uint64_t kBytesOfAToken = 250;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -51,13 +59,6 @@ void check_folders(const ExtractSettings& settings) {
     throw Error("The output directory is no directory",
                 {.file = output.string(), .place = {}, .advice = "Move it away, or name another output directory."});
   }
-  if (!settings.overwrite && type_at(output / kArraysFile) != fs::file_type::not_found) {
-    throw Error(fmt::format("Token representations already exist in {}", output.string()),
-                {.file = {},
-                 .place = {},
-                 .advice = "Replace them with --overwrite (OVERWRITE=true ./02b_representation_extraction.sh), or name "
-                           "another output directory."});
-  }
 }
 
 // One that only reads: tokens go through it one by one.
@@ -70,7 +71,16 @@ std::uint64_t piece_floats(const ExtractPlan& plan) {
   return static_cast<std::uint64_t>(rows * std::max(plan.config.hidden_size, plan.config.intermediate_size));
 }
 
-// The pieces of all arrays, one after the other, as write_npz asks for them.
+std::uint64_t extraction_memory_bytes(const ExtractPlan& plan) {
+  const auto tokens = static_cast<std::int64_t>(plan.token_ids.size());
+  return engine_memory_bytes(plan.config, engine_settings(plan.settings)) +
+         token_states_memory_bytes(plan.config, tokens, plan.computed) +
+         2 * piece_floats(plan) * sizeof(float) +  // one is made while one is written
+         2 * LargeFile::kBufferBytes + plan.token_ids.size() * kBytesOfAToken + kProgramBytes;
+}
+
+// The pieces of all arrays, one after the other, as write_npz asks for them: computed, or copied from the file that was
+// there before.
 class Pieces {
  public:
   Pieces(const ExtractPlan& plan, TokenStates& states) : plan_(plan), states_(states) {}
@@ -80,13 +90,18 @@ class Pieces {
     const Clock::time_point start = Clock::now();
     const TokenArray& array = plan_.arrays[array_];
     const std::int64_t count = std::min(kRowsAtOnce, states_.tokens() - first_);
-    states_.compute(array, first_, count, out);
+    if (std::ranges::find(plan_.computed, array.name, &TokenArray::name) != plan_.computed.end()) {
+      states_.compute(array, first_, count, out);
+      seconds_ += seconds_since(start);
+    } else {
+      if (first_ == 0) kept_.emplace(plan_.settings.output_dir / kArraysFile, array.name);
+      kept_->read({out, static_cast<std::size_t>(count * array.width)});
+    }
     first_ += count;
     if (first_ == states_.tokens()) {
       array_ += 1;
       first_ = 0;
     }
-    seconds_ += seconds_since(start);
     return count * array.width;
   }
 
@@ -95,6 +110,7 @@ class Pieces {
  private:
   const ExtractPlan& plan_;
   TokenStates& states_;
+  std::optional<NpzFloatReader> kept_;
   std::size_t array_ = 0;
   std::int64_t first_ = 0;
   double seconds_ = 0.0;
@@ -103,7 +119,7 @@ class Pieces {
 /// Returns the seconds of arithmetic.
 double write_arrays(const ExtractPlan& plan, Engine& engine, const fs::path& file,
                     const std::function<void(const TokenArray&)>& on_array) {
-  const std::unique_ptr<TokenStates> states = engine.token_states(plan.token_ids, plan.arrays);
+  const std::unique_ptr<TokenStates> states = engine.token_states(plan.token_ids, plan.computed);
   Pieces pieces(plan, *states);
   {
     PiecesAhead ahead(static_cast<std::int64_t>(piece_floats(plan)), [&](float* out) { return pieces.next(out); });
@@ -121,6 +137,52 @@ double write_arrays(const ExtractPlan& plan, Engine& engine, const fs::path& fil
   return pieces.seconds();
 }
 
+bool has_all(const std::vector<Representation>& there, const std::vector<Representation>& asked) {
+  return std::ranges::all_of(asked, [&](Representation what) { return std::ranges::find(there, what) != there.end(); });
+}
+
+// In the order of representation_types(), so that types that are added one by one give the files of all at once.
+std::vector<Representation> together(const std::vector<Representation>& a, const std::vector<Representation>& b) {
+  std::vector<Representation> all;
+  for (const RepresentationType& type : representation_types()) {
+    if (has_all(a, {type.what}) || has_all(b, {type.what})) all.push_back(type.what);
+  }
+  return all;
+}
+
+void look_at_earlier_output(ExtractPlan& plan) {
+  const fs::path& output = plan.settings.output_dir;
+  plan.arrays = plan.computed = list_token_arrays(plan.config, plan.asked);
+  if (plan.settings.overwrite || type_at(output / kArraysFile) == fs::file_type::not_found) return;
+  const ParameterLayout layout(plan.config);
+  {
+    std::vector<float> values(static_cast<std::size_t>(layout.total()));
+    read_weights(plan.settings.model_dir, layout, values);
+    plan.fingerprint = fingerprint_of(plan.config, layout, values, plan.token_ids);
+  }
+  const EarlierExtraction earlier =
+      read_earlier(output, plan.config, plan.fingerprint, static_cast<std::int64_t>(plan.token_ids.size()));
+  plan.mismatch = earlier.mismatch;
+  plan.earlier = EarlierOutput::kOther;
+  if (!plan.mismatch.empty()) return;
+  plan.earlier = has_all(earlier.types, plan.asked) ? EarlierOutput::kComplete : EarlierOutput::kLacksTypes;
+  plan.asked = together(earlier.types, plan.asked);
+  plan.arrays = list_token_arrays(plan.config, plan.asked);
+  const std::vector<TokenArray> kept = list_token_arrays(plan.config, earlier.types);
+  std::erase_if(plan.computed, [&](const TokenArray& array) {
+    return std::ranges::find(kept, array.name, &TokenArray::name) != kept.end();
+  });
+}
+
+[[noreturn]] void refuse_other(const ExtractPlan& plan) {
+  throw Error(fmt::format("Token representations already exist in {}, and they are not those of this model: {}",
+                          plan.settings.output_dir.string(), plan.mismatch),
+              {.file = {},
+               .place = {},
+               .advice = "OVERWRITE=true (--overwrite) replaces them; or name another REPRESENTATION_DIR "
+                         "(--output_dir)."});
+}
+
 }  // namespace
 
 ExtractPlan plan_extraction(const ExtractSettings& settings) {
@@ -132,24 +194,52 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   plan.parameters = ParameterLayout(plan.config).total();
   const std::vector<std::int64_t> ids = read_token_ids(settings.model_dir, plan.config.vocab_size);
   plan.token_ids.assign(ids.begin(), ids.end());
-  plan.arrays = list_token_arrays(plan.config, plan.asked);
-  const auto tokens = static_cast<std::int64_t>(plan.token_ids.size());
+  look_at_earlier_output(plan);
   for (const TokenArray& array : plan.arrays) {
-    plan.array_bytes += static_cast<std::uint64_t>(tokens * array.width) * sizeof(float);
+    plan.array_bytes +=
+        static_cast<std::uint64_t>(plan.token_ids.size()) * static_cast<std::uint64_t>(array.width) * sizeof(float);
   }
-  plan.memory_bytes = engine_memory_bytes(plan.config, engine_settings(settings)) +
-                      token_states_memory_bytes(plan.config, tokens, plan.arrays) +
-                      2 * piece_floats(plan) * sizeof(float) +  // one is made while one is written
-                      2 * LargeFile::kBufferBytes;
+  plan.memory_bytes = extraction_memory_bytes(plan);
   return plan;
+}
+
+void check_extraction_memory(const ExtractPlan& plan, std::uint64_t available) {
+  if (plan.memory_bytes <= available) return;
+  ExtractPlan smaller = plan;
+  std::string advice = "Use a smaller model, or a machine with more memory.";
+  smaller.settings.threads = 1;
+  if (extraction_memory_bytes(smaller) <= available) {
+    smaller.settings.threads = plan.settings.threads;
+    while (extraction_memory_bytes(smaller) > available) smaller.settings.threads -= 1;
+    advice = fmt::format("It fits with THREADS={}.", smaller.settings.threads);
+  } else if (plan.computed.size() > 1) {
+    // One type at a time; a later call adds the next one. Gate and up take more together than alone.
+    smaller.arrays = smaller.computed = list_token_arrays(plan.config, std::vector{Representation::kAfterBlock});
+    if (extraction_memory_bytes(smaller) <= available) {
+      advice = "It fits with THREADS=1 and fewer REPRESENTATIONS; a later call with others adds those.";
+    }
+  }
+  throw Error(fmt::format("the extraction needs {} MB of memory, {} MB are available", plan.memory_bytes >> 20,
+                          available >> 20),
+              {.file = {}, .place = {}, .advice = advice});
 }
 
 ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const TokenArray&)>& on_array) {
   ExtractSeconds seconds;
+  if (plan.earlier == EarlierOutput::kOther) refuse_other(plan);
+  if (plan.earlier == EarlierOutput::kComplete) return seconds;
   const Clock::time_point start = Clock::now();
   const std::unique_ptr<Engine> engine = make_engine(plan.config, engine_settings(plan.settings));
-  engine->load_parameters(
-      [&](std::span<float> values) { read_weights(plan.settings.model_dir, engine->layout(), values); });
+  ModelFingerprint fingerprint;
+  engine->load_parameters([&](std::span<float> values) {
+    read_weights(plan.settings.model_dir, engine->layout(), values);
+    fingerprint = fingerprint_of(plan.config, engine->layout(), values, plan.token_ids);
+  });
+  const bool adds = plan.earlier == EarlierOutput::kLacksTypes;
+  if (adds && fingerprint != plan.fingerprint) {
+    throw Error("the model changed while its representations were extracted",
+                {.file = plan.settings.model_dir.string(), .place = {}, .advice = "Run the same command again."});
+  }
   seconds.load = seconds_since(start);
 
   const fs::path& folder = plan.settings.output_dir;
@@ -158,10 +248,15 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
   seconds.forward = write_arrays(plan, *engine, staged.path() / kArraysFile, on_array);
   write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
-  write_file_atomically(staged.path() / kInfoFile, info_json(plan));
+  write_file_atomically(staged.path() / kInfoFile,
+                        info_json(plan, fingerprint, read_npz_entries(staged.path() / kArraysFile)));
   if (beside_others) {
-    // The arrays last, since they are what says that an extraction is there.
-    seconds.notices = move_into_place(staged.path(), folder, {kMetadataFile, kSummaryFile, kInfoFile, kArraysFile});
+    clear_abandoned(folder);  // of an extraction that was killed when the folder was not there yet
+    // A kill between two of them leaves files that fit: the arrays are what says that an extraction is there, and those
+    // that are added to are all in the new file.
+    std::vector<std::string> files = {kMetadataFile, kSummaryFile, kInfoFile};
+    files.insert(adds ? files.begin() : files.end(), kArraysFile);
+    seconds.notices = move_into_place(staged.path(), folder, files);
   } else {
     seconds.notices = staged.commit();
   }

@@ -52,7 +52,14 @@ std::string summary_json(const ExtractPlan& plan) {
   });
 }
 
-std::string info_json(const ExtractPlan& plan) {
+std::string array_checksum(const NpzEntry& entry) {
+  return fmt::format("crc32 {:08x}", entry.crc32);
+}
+
+std::string info_json(const ExtractPlan& plan, const ModelFingerprint& fingerprint,
+                      const std::vector<NpzEntry>& entries) {
+  Json identity = to_json(fingerprint);
+  for (const NpzEntry& entry : entries) identity["arrays"][entry.name] = array_checksum(entry);
   Json where = Json::object();
   for (const Representation what : plan.asked) {
     const RepresentationType& type = representation_type(what);
@@ -77,6 +84,7 @@ std::string info_json(const ExtractPlan& plan) {
       {"taken_at", where},
       {"dtype", "float32"},
       {"arrays", arrays},
+      {"fingerprint", identity},
   });
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "extract/extract.h"
+#include "io/npz.h"
 
 namespace strider {
 
@@ -16,7 +17,11 @@ inline constexpr const char* kInfoFile = "representation_info.json";
 std::string metadata_json(const ExtractPlan& plan);
 /// extraction_summary.json, with the keys of LLM-Topo's 02b.
 std::string summary_json(const ExtractPlan& plan);
-/// representation_info.json: the model, the types and where they are taken, each array's shape, the vocabulary size.
-std::string info_json(const ExtractPlan& plan);
+/// representation_info.json: the model, the types and where they are taken, each array's shape, the vocabulary size,
+/// and the fingerprint of the model and of the arrays, `entries` of the file that has been written.
+std::string info_json(const ExtractPlan& plan, const ModelFingerprint& fingerprint,
+                      const std::vector<NpzEntry>& entries);
+/// "crc32 0123abcd", of the array's .npy file.
+std::string array_checksum(const NpzEntry& entry);
 
 }  // namespace strider

@@ -187,11 +187,12 @@ class EntryReader {
   EntryReader(zip_t* archive, zip_uint64_t index, const fs::path& file) : file_(file) {
     zip_stat_t stat;
     if (zip_stat_index(archive, index, 0, &stat) != 0 || (stat.valid & ZIP_STAT_NAME) == 0 ||
-        (stat.valid & ZIP_STAT_SIZE) == 0) {
+        (stat.valid & ZIP_STAT_SIZE) == 0 || (stat.valid & ZIP_STAT_CRC) == 0) {
       fail(zip_get_error(archive), "cannot read the archive", file, fmt::format("entry {}", index));
     }
     name_ = stat.name;
     size_ = stat.size;
+    crc32_ = stat.crc;
     if ((stat.valid & ZIP_STAT_COMP_SIZE) == 0 || size_ / kMostInflation > stat.comp_size) {
       throw Error("The archive says that this array is larger than it can be",
                   {.file = file.string(), .place = name_, .advice = kDamaged});
@@ -213,6 +214,8 @@ class EntryReader {
 
   const std::string& name() const { return name_; }
   const NpyHeader& header() const { return parsed_.header; }
+  std::uint64_t count() const { return parsed_.count; }  // values
+  std::uint32_t crc32() const { return crc32_; }
 
   void check_size() const {
     const std::uint64_t bytes = size_ - parsed_.bytes;
@@ -224,16 +227,21 @@ class EntryReader {
     }
   }
 
-  std::vector<float> floats() {
-    std::vector<float> values(parsed_.count);
-    char* bytes = reinterpret_cast<char*>(values.data());
-    std::copy_n(extra_.data(), extra_.size(), bytes);
-    read(bytes + extra_.size(), values.size() * sizeof(float) - extra_.size());
+  /// The next values. Those that came with the header are taken first.
+  void read_floats(std::span<float> out) {
+    char* bytes = reinterpret_cast<char*>(out.data());
+    const std::size_t known = std::min(extra_.size(), out.size_bytes());
+    std::copy_n(extra_.data(), known, bytes);
+    extra_.erase(0, known);
+    read(bytes + known, out.size_bytes() - known);
+  }
+
+  /// After the last value: reading the end is what compares the checksum.
+  void check_end() {
     char past = 0;
-    if (zip_fread(entry_.get(), &past, 1) != 0) {  // reading the end is what compares the checksum
+    if (zip_fread(entry_.get(), &past, 1) != 0) {
       fail(zip_file_get_error(entry_.get()), "cannot read the array", file_, name_);
     }
-    return values;
   }
 
  private:
@@ -250,6 +258,7 @@ class EntryReader {
   const fs::path& file_;
   std::string name_;
   std::uint64_t size_ = 0;
+  std::uint32_t crc32_ = 0;
   std::unique_ptr<zip_file_t, CloseFile> entry_;
   ParsedNpyHeader parsed_;
   std::string extra_;  // values that were read with the header
@@ -310,26 +319,63 @@ std::vector<NpzEntry> read_npz_entries(const fs::path& file) {
     reader.check_size();
     std::string name = reader.name();
     if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
-    entries.push_back({std::move(name), reader.header().dtype, reader.header().shape, reader.header().fortran_order});
+    entries.push_back(
+        {std::move(name), reader.header().dtype, reader.header().shape, reader.header().fortran_order, reader.crc32()});
   }
   return entries;
 }
 
-NpzFloats read_npz_floats(const fs::path& file, const std::string& name) {
-  const Archive archive = open_for_reading(file);
-  const zip_int64_t index = zip_name_locate(archive.get(), (name + std::string(kSuffix)).c_str(), 0);
-  if (index < 0) {
+struct NpzFloatReader::Parts {
+  Parts(const fs::path& from, const std::string& name)
+      : file(from), archive(open_for_reading(file)), entry(archive.get(), index_of(name), file) {
+    const NpyHeader& header = entry.header();
+    if (header.dtype != kFloat32 || (header.fortran_order && header.shape.size() > 1)) {
+      throw Error(fmt::format("The array is {}{} and not float32 in C order", header.dtype,
+                              header.fortran_order ? " in Fortran order" : ""),
+                  {.file = file.string(), .place = name, .advice = {}});
+    }
+    entry.check_size();
+    left = entry.count();
+    if (left == 0) entry.check_end();
+  }
+
+  zip_uint64_t index_of(const std::string& name) const {
+    const zip_int64_t index = zip_name_locate(archive.get(), (name + std::string(kSuffix)).c_str(), 0);
+    if (index >= 0) return static_cast<zip_uint64_t>(index);
     throw Error(fmt::format("There is no array \"{}\"", name),
                 {.file = file.string(), .place = {}, .advice = "See its arrays with: strider inspect"});
   }
-  EntryReader reader(archive.get(), static_cast<zip_uint64_t>(index), file);
-  if (reader.header().dtype != kFloat32 || (reader.header().fortran_order && reader.header().shape.size() > 1)) {
-    throw Error(fmt::format("The array is {}{} and not float32 in C order", reader.header().dtype,
-                            reader.header().fortran_order ? " in Fortran order" : ""),
-                {.file = file.string(), .place = name, .advice = {}});
-  }
-  reader.check_size();
-  return {reader.header().shape, reader.floats()};
+
+  fs::path file;
+  Archive archive;
+  EntryReader entry;  // before the archive it is of goes
+  std::uint64_t left = 0;
+};
+
+NpzFloatReader::NpzFloatReader(const fs::path& file, const std::string& name)
+    : parts_(std::make_unique<Parts>(file, name)) {}
+
+NpzFloatReader::~NpzFloatReader() = default;
+
+const std::vector<std::int64_t>& NpzFloatReader::shape() const {
+  return parts_->entry.header().shape;
+}
+
+std::uint64_t NpzFloatReader::left() const {
+  return parts_->left;
+}
+
+void NpzFloatReader::read(std::span<float> out) {
+  parts_->entry.read_floats(out);
+  parts_->left -= out.size();
+  if (parts_->left == 0) parts_->entry.check_end();
+}
+
+NpzFloats read_npz_floats(const fs::path& file, const std::string& name) {
+  NpzFloatReader reader(file, name);
+  NpzFloats array{reader.shape(), std::vector<float>(reader.left())};
+  if (!array.values.empty()) reader.read(array.values);
+  return array;
 }
 
 }  // namespace strider

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct NpzEntry {
   std::string dtype;  // as in the file: "<f4", "<i8", ...
   std::vector<std::int64_t> shape;
   bool fortran_order = false;
+  std::uint32_t crc32 = 0;  // of the .npy file, as the archive's directory has it
 };
 
 /// What a file holds, in its order. Throws Error: not a zip archive, an entry that is not a .npy array, or whose bytes
@@ -42,5 +44,24 @@ struct NpzFloats {
 /// One float32 array. Throws Error as above, when there is no such array or it is not "<f4" in C order, or when its
 /// checksum is wrong.
 NpzFloats read_npz_floats(const std::filesystem::path& file, const std::string& name);
+
+/// One float32 array, read a piece at a time from front to back, so that it never is in memory as a whole.
+class NpzFloatReader {
+ public:
+  /// Throws Error as read_npz_floats.
+  NpzFloatReader(const std::filesystem::path& file, const std::string& name);
+  ~NpzFloatReader();
+  NpzFloatReader(const NpzFloatReader&) = delete;
+  NpzFloatReader& operator=(const NpzFloatReader&) = delete;
+
+  const std::vector<std::int64_t>& shape() const;
+  std::uint64_t left() const;  // values that have not been read
+  /// Fills `out` (at most left() values). With the last value the checksum is compared. Throws Error.
+  void read(std::span<float> out);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
 
 }  // namespace strider

@@ -94,16 +94,167 @@ TEST_F(ExtractFiles, RowsAreTheIdsOfTheVocabulary) {
   test::expect_close(rows.values, expected, 1e-6, "rows 2, 30 and 47");
 }
 
-TEST_F(ExtractFiles, ReplacesOnlyWhenAskedAndKeepsOtherFiles) {
+TEST_F(ExtractFiles, OfTheSameModelAreKept) {
+  test::run_extract(settings({"after_block", "ffn_up"}));
+  const std::string arrays = test::read_text(scratch / "out/token_representations.npz");
+  const auto written = fs::last_write_time(scratch / "out/token_representations.npz");
+  EXPECT_EQ(plan_extraction(settings({"ffn_up"})).earlier, EarlierOutput::kComplete);
+  test::run_extract(settings({"ffn_up"}));
+  EXPECT_EQ(test::read_text(scratch / "out/token_representations.npz"), arrays);
+  EXPECT_EQ(fs::last_write_time(scratch / "out/token_representations.npz"), written);
+}
+
+TEST_F(ExtractFiles, MissingTypesAreAddedAsIfAllHadComeAtOnce) {
+  test::run_extract(settings({"after_block"}));
+  scratch.write("out/notes.txt", "mine");
+  EXPECT_EQ(plan_extraction(settings({"ffn_up"})).earlier, EarlierOutput::kLacksTypes);
+  test::run_extract(settings({"ffn_up"}));
+  test::run_extract(settings({"residual_before", "after_block", "ffn_gate"}));
+
+  ExtractSettings at_once = settings({"ffn_gate", "ffn_up", "after_block", "residual_before"});
+  at_once.output_dir = scratch / "at_once";
+  test::run_extract(at_once);
+  for (const std::string& file : four) {
+    EXPECT_EQ(test::read_text(scratch / "out" / file), test::read_text(scratch / "at_once" / file)) << file;
+  }
+  std::vector<std::string> names = four;
+  names.insert(names.begin() + 1, "notes.txt");
+  EXPECT_EQ(names_in(scratch / "out"), names);
+}
+
+// A kill while types are added can leave the new arrays beside the old descriptions: still an extraction of its types.
+TEST_F(ExtractFiles, ArraysThatCameWithoutTheirDescriptionsAreAddedAgain) {
+  test::run_extract(settings({"after_block"}));
+  ExtractSettings both = settings({"ffn_up", "after_block"});
+  both.output_dir = scratch / "both";
+  test::run_extract(both);
+  fs::copy_file(scratch / "both/token_representations.npz", scratch / "out/token_representations.npz",
+                fs::copy_options::overwrite_existing);
+  EXPECT_EQ(plan_extraction(settings({"ffn_up"})).earlier, EarlierOutput::kLacksTypes);
+  test::run_extract(settings({"ffn_up"}));
+  for (const std::string& file : four) {
+    EXPECT_EQ(test::read_text(scratch / "out" / file), test::read_text(scratch / "both" / file)) << file;
+  }
+}
+
+class OtherOutput : public ExtractFiles {
+ protected:
+  OtherOutput() { test::run_extract(settings()); }
+
+  void expect_refused(const std::string& why) const {
+    const std::string arrays = test::read_text(scratch / "out/token_representations.npz");
+    for (const char* type : {"after_block", "ffn_up"}) {
+      const std::string message = message_of(settings({type}));
+      EXPECT_NE(message.find("already exist in " + (scratch / "out").string()), std::string::npos) << message;
+      EXPECT_NE(message.find(why), std::string::npos) << message;
+      EXPECT_NE(message.find("OVERWRITE=true"), std::string::npos) << message;
+    }
+    EXPECT_EQ(test::read_text(scratch / "out/token_representations.npz"), arrays);
+    ExtractSettings again = settings({"ffn_up"});
+    again.overwrite = true;
+    test::run_extract(again);
+    EXPECT_EQ(plan_extraction(settings({"ffn_up"})).earlier, EarlierOutput::kComplete);
+    EXPECT_EQ(plan_extraction(settings()).earlier, EarlierOutput::kLacksTypes);
+  }
+
+  void edit(const std::string& file, const std::string& before, const std::string& after) const {
+    std::string text = test::read_text(scratch / file);
+    const std::size_t at = text.find(before);
+    ASSERT_NE(at, std::string::npos) << before;
+    scratch.write(file, text.replace(at, before.size(), after));
+  }
+};
+
+TEST_F(OtherOutput, OfOtherWeights) {
+  std::string weights = test::read_text(scratch / "final_model/model.safetensors");
+  weights.back() = static_cast<char>(weights.back() ^ 1);
+  scratch.write("final_model/model.safetensors", weights);
+  expect_refused("the weights' checksum was crc32 ");
+}
+
+TEST_F(OtherOutput, OfAnotherConfiguration) {
+  edit("final_model/config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-05");
+  expect_refused("rms_norm_eps was 1e-06, now 1e-05");
+}
+
+TEST_F(OtherOutput, OfAnotherVocabulary) {
+  scratch.write("final_model/vocab.json", R"({"30": 30, "2": 2, "47": 47})");
+  expect_refused("the vocabulary was 48 ids, crc32 ");
+}
+
+TEST_F(OtherOutput, WithoutAFingerprint) {
+  scratch.write("out/representation_info.json", R"({"vocab_size": 48, "representations_extracted": ["after_block"]})");
+  expect_refused("no fingerprint");
+}
+
+TEST_F(OtherOutput, WithoutItsDescription) {
+  fs::remove(scratch / "out/representation_info.json");
+  expect_refused("there is no representation_info.json");
+}
+
+TEST_F(OtherOutput, WithADamagedDescription) {
+  scratch.write("out/representation_info.json", R"({"fingerprint": )");
+  expect_refused("representation_info.json");
+}
+
+TEST_F(OtherOutput, WithoutItsMetadata) {
+  fs::remove(scratch / "out/token_metadata.json");
+  expect_refused("token_metadata.json");
+}
+
+TEST_F(OtherOutput, WithADamagedArray) {
+  std::string arrays = test::read_text(scratch / "out/token_representations.npz");
+  arrays[arrays.size() / 2] = static_cast<char>(arrays[arrays.size() / 2] ^ 1);
+  scratch.write("out/token_representations.npz", arrays);
+  expect_refused("token_representations.npz");
+}
+
+TEST_F(OtherOutput, CutOff) {
+  fs::resize_file(scratch / "out/token_representations.npz", 5000);
+  expect_refused("token_representations.npz");
+}
+
+TEST_F(OtherOutput, WithArraysOfAnotherExtraction) {
+  const std::string info = test::read_text(scratch / "out/representation_info.json");
+  std::string weights = test::read_text(scratch / "final_model/model.safetensors");
+  weights.back() = static_cast<char>(weights.back() ^ 1);
+  const fs::path other = scratch / "other_model";
+  fs::copy(scratch / "final_model", other);
+  scratch.write("other_model/model.safetensors", weights);
+  ExtractSettings of_other = settings();
+  of_other.model_dir = other;
+  of_other.overwrite = true;
+  test::run_extract(of_other);
+  scratch.write("out/representation_info.json", info);
+  expect_refused("is not the one that representation_info.json describes");
+}
+
+TEST_F(ExtractFiles, TooLittleMemoryNamesWhatWouldFit) {
+  ExtractPlan plan = plan_extraction(settings(kAllTypes));
+  EXPECT_NO_THROW(check_extraction_memory(plan, plan.memory_bytes));
+  const auto message = [&](std::uint64_t available) -> std::string {
+    try {
+      check_extraction_memory(plan, available);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(message(plan.memory_bytes - 1).find("THREADS=1"), std::string::npos) << message(plan.memory_bytes - 1);
+  EXPECT_NE(message(1 << 20).find("1 MB are available"), std::string::npos) << message(1 << 20);
+  EXPECT_NE(message(1 << 20).find("smaller model"), std::string::npos) << message(1 << 20);
+
+  plan.settings.threads = 1;
+  ExtractSettings one_type = settings();
+  one_type.threads = 1;
+  const std::uint64_t enough_for_one = plan_extraction(one_type).memory_bytes;
+  EXPECT_NE(message(enough_for_one).find("fewer REPRESENTATIONS"), std::string::npos) << message(enough_for_one);
+}
+
+TEST_F(ExtractFiles, OverwritingKeepsOtherFiles) {
   test::run_extract(settings());
   scratch.write("out/notes.txt", "mine");
-  const std::string before = test::read_text(scratch / "out/token_representations.npz");
   ExtractSettings again = settings(kAllTypes);
-  const std::string message = message_of(again);
-  EXPECT_NE(message.find("already exist in " + (scratch / "out").string()), std::string::npos) << message;
-  EXPECT_NE(message.find("--overwrite"), std::string::npos) << message;
-  EXPECT_EQ(test::read_text(scratch / "out/token_representations.npz"), before);
-
   again.overwrite = true;
   test::run_extract(again);
   EXPECT_EQ(read_npz_entries(scratch / "out/token_representations.npz").size(), 12U);

@@ -179,7 +179,7 @@ def main():
         for arguments in (source.arguments, [*walks, "--out", "walks.csv"]):
             subprocess.run([program, *arguments], cwd=source.folder, check=True, stdout=subprocess.DEVNULL)
         dataset = ["dataset", "--input_csv", str(source.folder / "walks.csv"), "--output_dir", "out"]
-        extract = ["extract", "--model_dir", str(GOLDEN / "final_model"), "--output_dir", "out", "--threads", "1", "--overwrite"]
+        extract = ["extract", "--model_dir", str(GOLDEN / "final_model"), "--output_dir", "out", "--threads", "1"]
         cases = {
             "train": lambda folder: Training(program, folder),
             "graph": lambda folder: Files(folder, ["graph", *GRID, "--output_dir", "out"], False),
