@@ -89,17 +89,31 @@ std::string checkpoint_name(std::int64_t step) {
   return kPrefix + std::to_string(step);
 }
 
+std::vector<fs::path> checkpoint_folders(const fs::path& output_dir) {
+  std::vector<fs::path> folders;
+  std::error_code status;
+  if (!fs::is_directory(output_dir, status)) return folders;
+  for (fs::directory_iterator entry(output_dir, status); !status && entry != fs::directory_iterator();
+       entry.increment(status)) {
+    std::error_code unknown;
+    const bool is_folder = entry->is_directory(unknown);
+    if (is_folder && entry->path().filename().string().starts_with(kPrefix)) folders.push_back(entry->path());
+  }
+  if (!status) return folders;
+  throw system_error("the output folder cannot be listed, so that checkpoints in it cannot be found", status.value(),
+                     {.file = output_dir.string(), .place = {}, .advice = "Choose an OUTPUT_DIR that you may read."});
+}
+
 std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
   std::vector<CheckpointPlace> places;
-  if (!fs::is_directory(output_dir)) return places;
-  for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kPrefix) || !entry.is_directory()) continue;
+  for (const fs::path& folder : checkpoint_folders(output_dir)) {
+    const std::string name = folder.filename().string();
     const char* const digits = name.data() + std::string(kPrefix).size();
     std::int64_t step = 0;
     const auto parsed = std::from_chars(digits, name.data() + name.size(), step);
     if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() || step < 0) continue;
-    if (fs::exists(entry.path() / kStateFile)) places.push_back({entry.path(), step});
+    std::error_code unknown;
+    if (fs::exists(folder / kStateFile, unknown)) places.push_back({folder, step});
   }
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return places;
@@ -194,9 +208,15 @@ Notices rotate_checkpoints(const fs::path& output_dir, const TrainerState& state
     const bool done_with = leftover.process == getpid() || is_abandoned(leftover);
     if (leftover.name.starts_with(kPrefix) && done_with) notices.add(remove_leftover(leftover));
   }
+  std::vector<CheckpointPlace> places;
+  try {
+    places = list_checkpoints(output_dir);
+  } catch (const Error& error) {
+    notices.add(fmt::format("Old checkpoints stay for now: {}. Removing them is tried again later.", error.message()));
+  }
   std::vector<std::int64_t> steps;
   std::int64_t best = 0;
-  for (const CheckpointPlace& place : list_checkpoints(output_dir)) {
+  for (const CheckpointPlace& place : places) {
     steps.push_back(place.step);
     if (state.best_checkpoint && checkpoint_name(place.step) == state.best_checkpoint->name) best = place.step;
   }
@@ -205,7 +225,8 @@ Notices rotate_checkpoints(const fs::path& output_dir, const TrainerState& state
     try {
       notices.add(remove_atomically(folder));
     } catch (const Error& error) {
-      notices.add(fmt::format("{} stays for now: {}. Removing it is tried again later.", folder.string(), error.message()));
+      notices.add(
+          fmt::format("{} stays for now: {}. Removing it is tried again later.", folder.string(), error.message()));
     }
   }
   return notices;

@@ -27,6 +27,10 @@ struct CheckpointPlace {
   std::int64_t step = 0;
 };
 
+/// The folders in `output_dir` whose names begin with "checkpoint-", in no order, whoever wrote them; none where there
+/// is no such folder. Throws Error when it cannot be listed.
+std::vector<std::filesystem::path> checkpoint_folders(const std::filesystem::path& output_dir);
+
 /// Strider's own checkpoints in `output_dir`, oldest first. Folders of that name without strider_state.json are not
 /// among them.
 std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& output_dir);

@@ -83,12 +83,9 @@ bool present(const fs::path& path) {
 }
 
 void refuse_foreign_folders(const fs::path& output_dir) {
-  if (!fs::is_directory(output_dir)) return;
   bool own = present(output_dir / kRunFile) || removal_was_interrupted(output_dir);
-  for (const fs::directory_entry& entry : fs::directory_iterator(output_dir)) {
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || !name.starts_with("checkpoint-")) continue;
-    if (!present(entry.path() / "strider_state.json")) refuse_foreign(output_dir, name);
+  for (const fs::path& folder : checkpoint_folders(output_dir)) {
+    if (!present(folder / "strider_state.json")) refuse_foreign(output_dir, folder.filename().string());
     own = true;
   }
   if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);

@@ -155,6 +155,14 @@ TEST(RemoveAtomically, AKilledRemovalLeavesNothingHalfInItsPlace) {
   }
 }
 
+TEST(RemoveAtomically, WhatAnEarlierRemovalLeftGoesToo) {
+  const test::ScratchFolder scratch;
+  scratch.write("folder/file", "x");
+  scratch.write(".folder.partial-" + std::to_string(getpid()) + "/file", "left");
+  EXPECT_TRUE(remove_atomically(scratch / "folder").empty());
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
 TEST(RemoveAtomically, FilesFoldersAndWhatIsNotThere) {
   const test::ScratchFolder scratch;
   scratch.write("file", "x");

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "golden.h"
+#include "train/checkpoint.h"
 
 namespace strider {
 namespace {
@@ -112,6 +114,29 @@ TEST(RunLock, RemovesWhatKilledRunsLeft) {
   EXPECT_EQ(left, (std::vector<std::string>{".checkpoint-10.partial-", ".checkpoint-10.partial-x", ".mine.partial-4711",
                                             ".strider.lock", ".token_representations.npz.partial-99",
                                             "checkpoint-10.partial-4711"}));
+}
+
+// Mode 1733: a run could write its checkpoints there, but never find them again.
+TEST(RunLock, AnOutputFolderThatCannotBeListedIsRefusedWithAdvice) {
+  const test::ScratchFolder scratch;
+  fs::permissions(scratch.path(), fs::perms::all);
+  fs::create_directory(scratch / "out");
+  ASSERT_EQ(chmod((scratch / "out").c_str(), geteuid() == 0 ? 01733 : 0311), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && setuid(65534) != 0) _exit(98);
+    try {
+      const RunLock lock(scratch / "out");
+      list_checkpoints(scratch / "out");
+    } catch (const Error& error) {
+      _exit(error.details().advice.find("that you may read") != std::string::npos ? 7 : 8);
+    }
+    _exit(9);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  fs::permissions(scratch / "out", fs::perms::owner_all);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST(RunLock, AFolderThatNoOneMayWriteToIsNamed) {
