@@ -61,6 +61,11 @@ void check_folders(const ExtractSettings& settings) {
   }
 }
 
+// What the files are staged as, hidden, in a folder that is there already.
+fs::path staged_beside_others(const fs::path& folder) {
+  return folder / "representations";
+}
+
 // One that only reads: tokens go through it one by one.
 EngineSettings engine_settings(const ExtractSettings& settings) {
   return {.threads = settings.threads, .max_length = 1, .walks_per_step = 1};
@@ -190,6 +195,10 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   plan.settings = settings;
   plan.asked = parse_representations(settings.representations);
   check_folders(settings);
+  // Also where nothing is left to do: what an extraction left that was killed while it added or replaced.
+  for (const fs::path& place : {settings.output_dir, staged_beside_others(settings.output_dir)}) {
+    clear_abandoned(place);
+  }
   plan.config = read_config(settings.model_dir / "config.json");
   plan.parameters = ParameterLayout(plan.config).total();
   const std::vector<std::int64_t> ids = read_token_ids(settings.model_dir, plan.config.vocab_size);
@@ -244,14 +253,13 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
 
   const fs::path& folder = plan.settings.output_dir;
   const bool beside_others = fs::is_directory(folder);
-  AtomicFolder staged(beside_others ? folder / "representations" : folder);
+  AtomicFolder staged(beside_others ? staged_beside_others(folder) : folder);
   seconds.forward = write_arrays(plan, *engine, staged.path() / kArraysFile, on_array);
   write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
   write_file_atomically(staged.path() / kInfoFile,
                         info_json(plan, fingerprint, read_npz_entries(staged.path() / kArraysFile)));
   if (beside_others) {
-    clear_abandoned(folder);  // of an extraction that was killed when the folder was not there yet
     // A kill between two of them leaves files that fit: the arrays are what says that an extraction is there, and those
     // that are added to are all in the new file.
     std::vector<std::string> files = {kMetadataFile, kSummaryFile, kInfoFile};

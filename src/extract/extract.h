@@ -45,9 +45,10 @@ struct ExtractPlan {
   std::uint64_t memory_bytes = 0;     // what extract() will take, the program included
 };
 
-/// Checks the settings and reads the model's configuration and vocabulary, and where the output exists already its
-/// weights too. Throws Error: unknown representation type, no such model folder, a configuration or vocabulary that
-/// cannot be, an id outside the model's vocabulary, or an output that is no folder.
+/// Removes what killed extractions left of this output, checks the settings and reads the model's configuration and
+/// vocabulary, and where the output exists already its weights too. Throws Error: unknown representation type, no such
+/// model folder, a configuration or vocabulary that cannot be, an id outside the model's vocabulary, or an output that
+/// is no folder.
 ExtractPlan plan_extraction(const ExtractSettings& settings);
 
 /// Throws Error when it takes more than `available` bytes, with what would fit.

@@ -130,6 +130,9 @@ class KilledTest(unittest.TestCase):
         for path in (*left, walks):
             self.assertFalse(path.exists(), path)
         self.assertTrue(running.exists(), "a process works on it")
+        left[0].mkdir()  # by one that was killed while it replaced what is there
+        self.assertIn("already extracted", scene.must(SCRIPT, **(RUN | dict(REPRESENTATION_DIR=representations))))
+        self.assertFalse(left[0].exists())
 
 
 class MemoryTest(unittest.TestCase):
