@@ -24,6 +24,13 @@ void print_plan(const ExtractPlan& plan) {
   say("Model: {}\n", settings.model_dir.string());
   say("  Vocabulary size: {}\n", plan.token_ids.size());
   say("  Token IDs: {} to {}\n", plan.token_ids.front(), plan.token_ids.back());
+  std::vector<IdRange> rows;
+  for (const std::int32_t id : plan.token_ids) rows.push_back({id, id});
+  const std::vector<IdRange> never = intersect(plan.never_seen, rows);
+  if (!never.empty()) {
+    say("  Never seen in training: {} of {} tokens ({}); token_metadata.json marks them (never_seen)\n", never.size(),
+        plan.token_ids.size(), ranges_text(plan.never_seen));
+  }
   say("  Num layers: {}\n", plan.config.num_hidden_layers);
   say("  Hidden size: {}\n", plan.config.hidden_size);
   say("  Intermediate size: {}\n", plan.config.intermediate_size);

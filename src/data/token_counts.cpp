@@ -1,7 +1,5 @@
 #include "data/token_counts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace strider {
@@ -54,23 +52,6 @@ std::vector<IdRange> TokenCounts::never(std::int64_t vocab_size) const {
   }
   if (next < vocab_size) ranges.push_back({next, vocab_size - 1});
   return ranges;
-}
-
-std::int64_t count_ids(const std::vector<IdRange>& ranges) {
-  std::int64_t count = 0;
-  for (const IdRange& range : ranges) count += range.last - range.first + 1;
-  return count;
-}
-
-std::string ranges_text(const std::vector<IdRange>& ranges) {
-  constexpr std::size_t kShown = 10;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(kShown, ranges.size()); ++i) {
-    const auto [first, last] = ranges[i];
-    text += fmt::format("{}{}", i == 0 ? "" : ", ", first);
-    if (last > first) text += fmt::format(" to {}", last);
-  }
-  return ranges.size() > kShown ? text + " ..." : text;
 }
 
 }  // namespace strider

@@ -2,18 +2,13 @@
 // How often each token id occurs, also where ids are few and far between.
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-namespace strider {
+#include "base/id_ranges.h"
 
-/// Ids from first to last, both included.
-struct IdRange {
-  std::int64_t first = 0;
-  std::int64_t last = 0;
-};
+namespace strider {
 
 class TokenCounts {
  public:
@@ -42,10 +37,5 @@ class TokenCounts {
   std::vector<std::int64_t> dense_;                     // of the ids below its size
   std::unordered_map<std::int64_t, std::int64_t> far_;  // of those above kMostDense
 };
-
-std::int64_t count_ids(const std::vector<IdRange>& ranges);
-
-/// "3, 7 to 12, 20", with " ..." behind the first ten.
-std::string ranges_text(const std::vector<IdRange>& ranges);
 
 }  // namespace strider

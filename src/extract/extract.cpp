@@ -30,7 +30,7 @@ constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
 // The program, its libraries and their heaps, and the kernels that are made at run time.
 constexpr std::uint64_t kProgramBytes = 40'000'000;
 // Reading the vocabulary and writing token_metadata.json, for each token.
-constexpr std::uint64_t kBytesOfAToken = 250;
+constexpr std::uint64_t kBytesOfAToken = 330;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -201,7 +201,8 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
   }
   plan.config = read_config(settings.model_dir / "config.json");
   plan.parameters = ParameterLayout(plan.config).total();
-  const std::vector<std::int64_t> ids = read_token_ids(settings.model_dir, plan.config.vocab_size);
+  const std::vector<std::int64_t> ids = read_token_ids(settings.model_dir, plan.config.vocab_size, &plan.token_texts);
+  plan.never_seen = read_never_seen(settings.model_dir).value_or(std::vector<IdRange>());
   plan.token_ids.assign(ids.begin(), ids.end());
   look_at_earlier_output(plan);
   for (const TokenArray& array : plan.arrays) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/id_ranges.h"
 #include "base/notices.h"
 #include "extract/fingerprint.h"
 #include "model/config.h"
@@ -34,7 +35,9 @@ struct ExtractPlan {
   ExtractSettings settings;
   LlamaConfig config;
   std::int64_t parameters = 0;
-  std::vector<std::int32_t> token_ids;  // ascending: row r of every array is token_ids[r]
+  std::vector<std::int32_t> token_ids;   // ascending: row r of every array is token_ids[r]
+  std::vector<std::string> token_texts;  // of each of them
+  std::vector<IdRange> never_seen;       // ids that training never saw, as far as the model says
   EarlierOutput earlier = EarlierOutput::kNone;
   std::string mismatch;               // kOther: why, for a person
   ModelFingerprint fingerprint;       // kComplete and kLacksTypes: of the model that was read

@@ -31,7 +31,10 @@ Json asked_names(const ExtractPlan& plan) {
 
 std::string metadata_json(const ExtractPlan& plan) {
   Json rows = Json::array();
-  for (const std::int32_t id : plan.token_ids) rows.push_back({{"token_id", id}, {"token_str", std::to_string(id)}});
+  for (std::size_t i = 0; i < plan.token_ids.size(); ++i) {
+    Json& row = rows.emplace_back(Json{{"token_id", plan.token_ids[i]}, {"token_str", plan.token_texts[i]}});
+    if (contains(plan.never_seen, plan.token_ids[i])) row["never_seen"] = true;
+  }
   return text_of(rows);
 }
 

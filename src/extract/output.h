@@ -13,7 +13,8 @@ inline constexpr const char* kMetadataFile = "token_metadata.json";
 inline constexpr const char* kSummaryFile = "extraction_summary.json";
 inline constexpr const char* kInfoFile = "representation_info.json";
 
-/// token_metadata.json: [{"token_id": 7, "token_str": "7"}, ...], a row of the arrays each.
+/// token_metadata.json: [{"token_id": 7, "token_str": "7"}, ...], a row of the arrays each; with "never_seen": true
+/// where training never saw the token.
 std::string metadata_json(const ExtractPlan& plan);
 /// extraction_summary.json, with the keys of LLM-Topo's 02b.
 std::string summary_json(const ExtractPlan& plan);

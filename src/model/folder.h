@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 
+#include "model/companions.h"
 #include "model/config.h"
 #include "model/parameters.h"
 
@@ -22,8 +23,13 @@ void write_model(const std::filesystem::path& folder, const LlamaConfig& config,
 /// word that is no such id is an error there.
 void write_tokenizer(const std::filesystem::path& folder, std::int64_t vocab_size);
 
+/// The files of such a tokenizer for another vocabulary: `vocab` is the text of a JSON object {token: id}.
+std::vector<FolderFile> tokenizer_files(const std::string& vocab);
+
 /// The ids of a model folder's vocabulary in ascending order, from vocab.json; 0..vocab_size-1 where there is no such
 /// file. Throws Error when it is empty, or an id is no whole number in [0, vocab_size) or belongs to two tokens.
-std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size);
+/// `texts` are the tokens themselves, in the same order; the ids as text where there is no such file.
+std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size,
+                                         std::vector<std::string>* texts = nullptr);
 
 }  // namespace strider

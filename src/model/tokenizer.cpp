@@ -31,6 +31,19 @@ ordered_json tokenizer_description(const ordered_json& vocab) {
   return description;
 }
 
+std::vector<FolderFile> files_for(const ordered_json& vocab) {
+  ordered_json config;
+  config["added_tokens_decoder"] = ordered_json::object();
+  config["clean_up_tokenization_spaces"] = false;
+  config["extra_special_tokens"] = ordered_json::object();
+  config["model_input_names"] = {"input_ids", "attention_mask"};
+  config["tokenizer_class"] = "PreTrainedTokenizerFast";
+  return {{"vocab.json", vocab.dump(2)},
+          {"tokenizer.json", tokenizer_description(vocab).dump(2)},
+          {"tokenizer_config.json", config.dump(2) + "\n"},
+          {"special_tokens_map.json", "{}\n"}};
+}
+
 }  // namespace
 
 void write_tokenizer(const fs::path& folder, std::int64_t vocab_size) {
@@ -40,41 +53,44 @@ void write_tokenizer(const fs::path& folder, std::int64_t vocab_size) {
   entries.reserve(static_cast<std::size_t>(vocab_size));
   for (std::int64_t id = 0; id < vocab_size; ++id)
     entries.ordered_json::object_t::Container::emplace_back(std::to_string(id), id);
-  write_file_atomically(folder / "vocab.json", vocab.dump(2));
-  write_file_atomically(folder / "tokenizer.json", tokenizer_description(vocab).dump(2));
-  ordered_json config;
-  config["added_tokens_decoder"] = ordered_json::object();
-  config["clean_up_tokenization_spaces"] = false;
-  config["extra_special_tokens"] = ordered_json::object();
-  config["model_input_names"] = {"input_ids", "attention_mask"};
-  config["tokenizer_class"] = "PreTrainedTokenizerFast";
-  write_file_atomically(folder / "tokenizer_config.json", config.dump(2) + "\n");
-  write_file_atomically(folder / "special_tokens_map.json", "{}\n");
+  for (const FolderFile& file : files_for(vocab)) write_file_atomically(folder / file.name, file.bytes);
 }
 
-std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vocab_size) {
+std::vector<FolderFile> tokenizer_files(const std::string& vocab) {
+  return files_for(ordered_json::parse(vocab));
+}
+
+std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vocab_size,
+                                         std::vector<std::string>* texts) {
   const fs::path file = folder / "vocab.json";
-  std::vector<std::int64_t> ids;
+  std::vector<std::pair<std::int64_t, std::string>> tokens;
   if (!fs::exists(file)) {
-    for (std::int64_t id = 0; id < vocab_size; ++id) ids.push_back(id);
-    return ids;
-  }
-  const nlohmann::json vocab = read_json(file);
-  if (!vocab.is_object())
-    throw Error("a vocabulary is a JSON object", {.file = file.string(), .place = {}, .advice = {}});
-  for (const auto& [token, id] : vocab.items()) {
-    if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= vocab_size) {
-      throw Error(fmt::format("the token \"{}\" has the id {}, outside the model's vocabulary of {}", token, id.dump(),
-                              vocab_size),
-                  {.file = file.string(), .place = {}, .advice = "The vocabulary must be that of this model."});
+    for (std::int64_t id = 0; id < vocab_size; ++id) tokens.emplace_back(id, std::to_string(id));
+  } else {
+    const nlohmann::json vocab = read_json(file);
+    if (!vocab.is_object())
+      throw Error("a vocabulary is a JSON object", {.file = file.string(), .place = {}, .advice = {}});
+    for (const auto& [token, id] : vocab.items()) {
+      if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= vocab_size) {
+        throw Error(fmt::format("the token \"{}\" has the id {}, outside the model's vocabulary of {}", token,
+                                id.dump(), vocab_size),
+                    {.file = file.string(), .place = {}, .advice = "The vocabulary must be that of this model."});
+      }
+      tokens.emplace_back(id.get<std::int64_t>(), token);
     }
-    ids.push_back(id.get<std::int64_t>());
+    if (tokens.empty()) throw Error("the vocabulary is empty", {.file = file.string(), .place = {}, .advice = {}});
+    std::sort(tokens.begin(), tokens.end());
   }
-  if (ids.empty()) throw Error("the vocabulary is empty", {.file = file.string(), .place = {}, .advice = {}});
-  std::sort(ids.begin(), ids.end());
-  if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end()) {
-    throw Error(fmt::format("the id {} belongs to two tokens", *twice),
+  const auto twice =
+      std::adjacent_find(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+  if (twice != tokens.end()) {
+    throw Error(fmt::format("the id {} belongs to two tokens", twice->first),
                 {.file = file.string(), .place = {}, .advice = "Each token has its own id."});
+  }
+  std::vector<std::int64_t> ids;
+  for (auto& [id, token] : tokens) {
+    ids.push_back(id);
+    if (texts != nullptr) texts->push_back(std::move(token));
   }
   return ids;
 }

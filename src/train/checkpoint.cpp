@@ -123,7 +123,7 @@ Notices write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& check
   const TrainerState& state = checkpoint.state;
   AtomicFolder folder(origin.settings.output_dir / checkpoint_name(state.global_step));
   write_model(folder.path(), origin.config, origin.layout, checkpoint.parameters);
-  write_tokenizer(folder.path(), origin.config.vocab_size);
+  write_companions(folder.path(), origin.companions, origin.config.vocab_size);
   std::vector<TensorToWrite> buffers;
   for (const NamedState& buffer : checkpoint.optimizer) {
     buffers.push_back({buffer.name, {static_cast<std::int64_t>(buffer.values.size())}, buffer.values.data()});

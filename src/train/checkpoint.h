@@ -17,6 +17,7 @@
 
 #include "base/notices.h"
 #include "engine/optimizer.h"
+#include "model/companions.h"
 #include "model/parameters.h"
 #include "train/trainer_state.h"
 
@@ -56,6 +57,7 @@ struct CheckpointOrigin {
   const ParameterLayout& layout;
   const StepPlan& plan;
   const nlohmann::json& shaping;
+  const ModelCompanions& companions;
 };
 
 /// Into settings.output_dir. Returns when it is on the disk, with what the filesystem could not do for it.

@@ -15,6 +15,7 @@
 #include "model/folder.h"
 #include "train/batches.h"
 #include "train/checkpoint_writer.h"
+#include "train/companions.h"
 #include "train/evaluation.h"
 #include "train/log.h"
 #include "train/memory.h"
@@ -52,7 +53,8 @@ class NoticeOnce {
 class Run {
  public:
   Run(const TrainingSettings& settings, const WalkDataset& dataset, const LlamaConfig& config, const StepPlan& plan,
-      const nlohmann::json& shaping, TrainingObserver& observer, NoticeOnce& notice, TrainingSignals& signals)
+      const nlohmann::json& shaping, const ModelCompanions& companions, TrainingObserver& observer, NoticeOnce& notice,
+      TrainingSignals& signals)
       : settings_(settings),
         plan_(plan),
         shaping_(shaping),
@@ -60,7 +62,7 @@ class Run {
         notice_(notice),
         signals_(signals),
         engine_(make_engine(config, engine_settings(settings, config, dataset))),
-        origin_{settings, engine_->config(), engine_->layout(), plan_, shaping},
+        origin_{settings, engine_->config(), engine_->layout(), plan_, shaping, companions},
         writer_(std::in_place, origin_, *engine_,
                 [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),
         batches_(dataset.train, settings, plan) {
@@ -266,7 +268,7 @@ class Run {
     }
     AtomicFolder folder(settings_.output_dir / "final_model");
     write_model(folder.path(), engine_->config(), engine_->layout(), best);
-    write_tokenizer(folder.path(), engine_->config().vocab_size);
+    write_companions(folder.path(), origin_.companions, engine_->config().vocab_size);
     notice_(folder.commit());
   }
 
@@ -446,6 +448,8 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   const WalkDataset dataset = open_dataset(settings.dataset_dir);
   for (const std::string& notice : dataset.notices) observer.on_notice(notice);
   const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
+  const RunCompanions companions = companions_of_run(settings, dataset, config);
+  for (const std::string& text : companions.notices) observer.on_notice(text);
   check_save_steps(settings, dataset);
   check_training_memory(settings, config, dataset, memory_limit_bytes());
   const ParameterLayout layout(config);
@@ -473,7 +477,7 @@ TrainingOutcome train(const TrainingSettings& asked, TrainingObserver& observer,
   }
 
   if (earlier.checkpoint) weights = std::vector<float>();
-  Run run(settings, dataset, config, plan, shaping, observer, notice, signals);
+  Run run(settings, dataset, config, plan, shaping, companions.files, observer, notice, signals);
   observer.on_start(facts_of(settings, config, plan, dataset, earlier));
   if (earlier.checkpoint) {
     run.resume(*earlier.checkpoint);
