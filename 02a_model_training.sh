@@ -8,6 +8,7 @@ source "$SCRIPT_DIR/scripts/front_door.sh"
 refuse_list_of_surfaces
 
 CONFIG="${CONFIG:-configs/config_${RUN_NAME}.json}"
+own_dataset="${DATASET_DIR:-}"
 DATASET_DIR="${DATASET_DIR:-./${DATA_DIR}/dataset}"
 OUTPUT_DIR="${OUTPUT_DIR:-./${WORK_DIR}}"
 EPOCHS="${EPOCHS:-1}"
@@ -77,7 +78,11 @@ echo
 
 if [ ! -d "$DATASET_DIR" ]; then
   echo "Error: Dataset directory $DATASET_DIR not found!" >&2
-  echo "Please run ./01c_dataset_preparation.sh first" >&2
+  if [ -n "$own_dataset" ]; then
+    echo "Please name a dataset folder with DATASET_DIR, or make this one with ./01c_dataset_preparation.sh" >&2
+  else
+    echo "Please run ./01c_dataset_preparation.sh first" >&2
+  fi
   exit 1
 fi
 if [ ! -f "$CONFIG" ]; then

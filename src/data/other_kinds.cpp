@@ -23,7 +23,7 @@ constexpr const char* kWriteWalks =
 
 // A word that a shell reads as this one file name.
 std::string quoted(const fs::path& file) {
-  const std::string name = file.string();
+  std::string name = file.string();
   const auto is_plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-' || c == '/';

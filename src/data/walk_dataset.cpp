@@ -150,7 +150,9 @@ class DatasetReader {
 WalkDataset open_checked(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw Error(fmt::format("Dataset directory {} not found!", folder.string()),
-                {.file = {}, .place = {}, .advice = "Please run ./01c_dataset_preparation.sh first"});
+                {.file = {},
+                 .place = {},
+                 .advice = "Name a dataset folder with DATASET_DIR; ./01c_dataset_preparation.sh makes one."});
   }
   return DatasetReader(folder).read();
 }

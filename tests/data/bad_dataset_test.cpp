@@ -21,7 +21,7 @@ TEST(BadDataset, Missing) {
   std::string message;
   const ErrorDetails details = error_of([&] { open_dataset(scratch / "dataset"); }, &message);
   EXPECT_EQ(message, "Dataset directory " + (scratch / "dataset").string() + " not found!");
-  EXPECT_EQ(details.advice, "Please run ./01c_dataset_preparation.sh first");
+  EXPECT_EQ(details.advice, "Name a dataset folder with DATASET_DIR; ./01c_dataset_preparation.sh makes one.");
 }
 
 TEST(BadDataset, NoVocabInfo) {

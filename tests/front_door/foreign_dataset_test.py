@@ -219,6 +219,11 @@ class AdviceTest(ForeignDatasetTest):
         self.write(train={"ids": walks(8)})
         self.refused("there is no column input_ids", "columns: ids", "rename_column")
 
+    def test_no_such_folder(self):
+        done = scene.run("02a_model_training.sh", **(SMALL | dict(DATASET_DIR="no such folder")))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Dataset directory no such folder not found!\nPlease name a dataset folder with DATASET_DIR", done.stderr)
+
     def test_no_vocab_info(self):
         self.write(train={"input_ids": walks(8)})
         (scene.folder / "data" / "vocab_info.json").unlink()
