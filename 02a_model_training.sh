@@ -16,8 +16,8 @@ BATCH_SIZE="${BATCH_SIZE:-50}"
 GRAD_ACCUM="${GRAD_ACCUM:-1}"
 LEARNING_RATE="${LEARNING_RATE:-5e-4}"
 MAX_LENGTH="${MAX_LENGTH:-128}"
-SAVE_STEPS="${SAVE_STEPS:-200}"
-EVAL_STEPS="${EVAL_STEPS:-200}"
+SAVE_STEPS="${SAVE_STEPS:-}" # 200; where only one of the two is set, the other follows it
+EVAL_STEPS="${EVAL_STEPS:-}" # 200
 LOGGING_STEPS="${LOGGING_STEPS:-10}"
 LOG_DIR="${LOG_DIR:-${OUTPUT_DIR}}"
 USE_CPU="${USE_CPU:-false}"
@@ -39,6 +39,7 @@ PRECISION="${PRECISION:-float32}"
 OVERWRITE="${OVERWRITE:-false}"
 CONTINUE="${CONTINUE:-false}"
 RESUME="${RESUME:-auto}"
+FINAL_EVALUATION="${FINAL_EVALUATION:-false}"
 
 # The presets stand beside this script, the user's own configurations where the script is called.
 if [[ $CONFIG != /* && ! -e $CONFIG && -e $SCRIPT_DIR/$CONFIG ]]; then
@@ -58,8 +59,8 @@ echo "  Batch size: $BATCH_SIZE"
 echo "  Gradient accumulation: $GRAD_ACCUM"
 echo "  Learning rate: $LEARNING_RATE"
 echo "  Max length: $MAX_LENGTH"
-echo "  Save steps: $SAVE_STEPS"
-echo "  Eval steps: $EVAL_STEPS"
+echo "  Save steps: ${SAVE_STEPS:-200}"
+echo "  Eval steps: ${EVAL_STEPS:-200}"
 echo "  Logging steps: $LOGGING_STEPS"
 echo "  Logging dir: $LOG_DIR"
 echo "  Device: $device"
@@ -97,13 +98,15 @@ options=(
   --dataset_dir="$DATASET_DIR" --config="$CONFIG" --output_dir="$OUTPUT_DIR"
   --epochs="$EPOCHS" --batch_size="$BATCH_SIZE" --gradient_accumulation_steps="$GRAD_ACCUM"
   --learning_rate="$LEARNING_RATE" --max_length="$MAX_LENGTH"
-  --save_steps="$SAVE_STEPS" --eval_steps="$EVAL_STEPS" --logging_steps="$LOGGING_STEPS" --logging_dir="$LOG_DIR"
+  --logging_steps="$LOGGING_STEPS" --logging_dir="$LOG_DIR"
   --seed="$SEED" --max_steps="$MAX_STEPS" --warmup_steps="$WARMUP_STEPS" --optimizer="$OPTIMIZER" --momentum="$MOMENTUM"
   --weight_decay="$WEIGHT_DECAY"
   --max_grad_norm="$MAX_GRAD_NORM" --lr_scheduler="$LR_SCHEDULER" --save_total_limit="$SAVE_TOTAL_LIMIT"
-  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --precision="$PRECISION" --overwrite="$OVERWRITE" --continue="$CONTINUE" --resume="$RESUME"
+  --loss_denominator="$LOSS_DENOMINATOR" --threads="$THREADS" --precision="$PRECISION" --overwrite="$OVERWRITE" --continue="$CONTINUE" --final_evaluation="$FINAL_EVALUATION" --resume="$RESUME"
   --no_cuda="$USE_CPU"
 )
+if [ -n "$SAVE_STEPS" ]; then options+=(--save_steps="$SAVE_STEPS"); fi
+if [ -n "$EVAL_STEPS" ]; then options+=(--eval_steps="$EVAL_STEPS"); fi
 if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi
 echo "Training model..."
 # In place of this shell, so that a signal to the script reaches the run, once: it finishes its step, keeps a checkpoint,

@@ -21,16 +21,20 @@ class SettingOptions {
   explicit SettingOptions(CLI::App& command) : command_(command) {}
 
   template <typename T>
-  void number(const std::string& option, const std::string& variable, T& place, const std::string& help) {
-    needed_number(option, variable, place, help)->required(false)->default_str(fmt::format("{}", place));
+  void number(const std::string& option, const std::string& variable, T& place, const std::string& help,
+              bool* is_set = nullptr) {
+    needed_number(option, variable, place, help, is_set)->required(false)->default_str(fmt::format("{}", place));
   }
 
   /// One without a default.
   template <typename T>
-  CLI::Option* needed_number(const std::string& option, const std::string& variable, T& place,
-                             const std::string& help) {
+  CLI::Option* needed_number(const std::string& option, const std::string& variable, T& place, const std::string& help,
+                             bool* is_set = nullptr) {
     return text(option, help,
-                [option, variable, &place](const std::string& value) { place = parse<T>(option, variable, value); })
+                [option, variable, &place, is_set](const std::string& value) {
+                  place = parse<T>(option, variable, value);
+                  if (is_set != nullptr) *is_set = true;
+                })
         ->required();
   }
 

@@ -12,6 +12,7 @@
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "cli/signals.h"
+#include "report/metrics_file.h"
 #include "report/training_report.h"
 #include "train/trainer.h"
 
@@ -21,101 +22,7 @@ namespace {
 struct Options {
   TrainingSettings settings;
   bool no_cuda = false;
-  std::string logging_dir;  // for logs of other tools; training itself writes none
-};
-
-// Tells the report what the run tells.
-class ReportingObserver : public TrainingObserver {
- public:
-  ReportingObserver(const Options& options, Screen& screen) : options_(options), report_(screen) {}
-
-  void on_start(const RunFacts& facts) override { report_.start(summary(facts)); }
-  void on_step(const StepFacts& facts) override {
-    report_.step({.step = facts.step,
-                  .loss = facts.loss,
-                  .loss_per_prediction = facts.loss_per_prediction,
-                  .tokens = static_cast<double>(facts.tokens),
-                  .flops = facts.flops,
-                  .seconds = facts.seconds},
-                 TrainingReport::Clock::now());
-  }
-  void on_log(const LogEntry& entry) override {
-    report_.log(value_of(entry, "loss"), value_of(entry, "learning_rate"), value_of(entry, "grad_norm"));
-  }
-  void on_evaluation(std::int64_t step, double loss, double loss_per_prediction) override {
-    report_.evaluation(step, loss, loss_per_prediction, TrainingReport::Clock::now());
-  }
-  void on_checkpoint(std::int64_t step, const std::filesystem::path& folder) override {
-    report_.checkpoint(step, folder.string(), TrainingReport::Clock::now());
-  }
-  void on_notice(const std::string& text) override { report_.notice(text); }
-  void on_end(const TrainingOutcome& outcome) {
-    const WallTime& time = outcome.wall_time;
-    report_.end({.final_model = outcome.final_model.string(),
-                 .output_dir = options_.settings.output_dir.string(),
-                 .best_checkpoint = outcome.best_checkpoint,
-                 .steps = outcome.steps,
-                 .seconds = outcome.seconds,
-                 .eval_loss = outcome.final_eval_loss,
-                 .eval_per_prediction = outcome.final_eval_per_prediction,
-                 .best_loss = outcome.best_loss,
-                 .wall_seconds = {{"steps", time.steps},
-                                  {"evaluation", time.evaluation},
-                                  {"checkpoints", time.checkpoints},
-                                  {"logging", time.logging}}});
-  }
-
- private:
-  static double value_of(const LogEntry& entry, const std::string& name) {
-    for (const auto& [key, value] : entry.values) {
-      if (key == name) return value;
-    }
-    throw Error("a log entry has no " + name);
-  }
-
-  TrainingSummary summary(const RunFacts& facts) const {
-    const TrainingSettings& settings = options_.settings;
-    TrainingSummary s;
-    s.config = settings.config.string();
-    s.dataset_dir = settings.dataset_dir.string();
-    s.output_dir = settings.output_dir.string();
-    s.hidden_size = facts.config.hidden_size;
-    s.layers = facts.config.num_hidden_layers;
-    s.heads = facts.config.num_attention_heads;
-    s.key_value_heads = facts.config.num_key_value_heads;
-    s.intermediate_size = facts.config.intermediate_size;
-    s.vocab_size = facts.config.vocab_size;
-    s.parameters = facts.parameters;
-    s.embedding_parameters = facts.embedding_parameters;
-    s.train_walks = facts.plan.walks;
-    s.validation_walks = facts.validation_walks;
-    s.tokens_per_epoch = facts.tokens_per_epoch;
-    s.max_length = settings.max_length;
-    s.max_steps = facts.plan.max_steps;
-    s.steps_per_epoch = facts.plan.steps_per_epoch;
-    s.walks_per_step = settings.batch_size * settings.gradient_accumulation_steps;
-    s.eval_steps = settings.eval_steps;
-    s.schedule = fmt::format("{}, peak {}, {} steps of warmup", name_of(settings.lr_scheduler), settings.learning_rate,
-                             settings.lr_scheduler == LrScheduler::kConstant ? 0 : settings.warmup_steps);
-    s.loss_denominator = name_of(settings.loss_denominator);
-    s.precision = name_of(facts.precision);
-    s.best_loss = facts.best_loss;
-    s.memory_bytes = facts.memory_bytes;
-    s.memory_limit = facts.memory_limit;
-    if (!options_.no_cuda) s.device = "USE_CPU=false: this build has no GPU support, so it trains on the CPU";
-    s.processor = processor_name();
-    s.vectors = vector_instructions();
-    s.threads = settings.threads;
-    s.peak_flops = measure_peak_flops(settings.threads);
-    const double mean_length = static_cast<double>(facts.tokens_per_epoch) / static_cast<double>(facts.plan.walks);
-    s.flops_per_epoch = static_cast<double>(facts.plan.walks) * training_flops(facts.config, std::lround(mean_length));
-    s.first_step = facts.first_step;
-    s.resumed_from = facts.resumed_from;
-    return s;
-  }
-
-  const Options& options_;
-  TrainingReport report_;
+  std::string logging_dir;  // of metrics.jsonl; empty: the output folder
 };
 
 void print_next_step(const TrainingOutcome& outcome) {
@@ -141,12 +48,16 @@ void run_train(const Options& options) {
   say("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
   std::fflush(stdout);
   Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
-  ReportingObserver observer(options, screen);
+  TrainingReport report(screen);
+  const TrainingSettings& settings = options.settings;
+  MetricsFile metrics(options.logging_dir.empty() ? settings.output_dir : std::filesystem::path(options.logging_dir));
+  RunListeners listeners({&report, &metrics});
+  if (!options.no_cuda) report.on_notice("USE_CPU=false: this build has no GPU support, so it trains on the CPU");
   TrainingSignals signals;
   TrainingOutcome outcome;
   {
     const SignalScope scope(signals);
-    outcome = train(options.settings, observer, signals);
+    outcome = train(settings, listeners, signals);
   }
   screen.clear_status();
   if (outcome.already_finished) {
@@ -160,7 +71,6 @@ void run_train(const Options& options) {
     constexpr int kSignalled = 128;
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
-  observer.on_end(outcome);
   print_next_step(outcome);
 }
 
@@ -179,7 +89,7 @@ void add_files(CLI::App& command, Options& options) {
       },
       "Model folder whose weights to start from; without it they are drawn from the seed");
   command.add_option("--logging_dir,--logging-dir", options.logging_dir,
-                     "Folder for the logs of other tools; the whole log is in OUTPUT_DIR/trainer_state.json");
+                     "Folder of metrics.jsonl, a line per event while the run goes [the output folder]");
 }
 
 void add_settings(CLI::App& command, Options& options) {
@@ -190,8 +100,12 @@ void add_settings(CLI::App& command, Options& options) {
   add.number("gradient_accumulation_steps", "GRAD_ACCUM", s.gradient_accumulation_steps, "Micro-batches a step");
   add.number("learning_rate", "LEARNING_RATE", s.learning_rate, "Peak learning rate");
   add.number("max_length", "MAX_LENGTH", s.max_length, "Tokens a walk; longer walks are cut");
-  add.number("save_steps", "SAVE_STEPS", s.save_steps, "Steps between checkpoints");
-  add.number("eval_steps", "EVAL_STEPS", s.eval_steps, "Steps between evaluations");
+  add.number("save_steps", "SAVE_STEPS", s.save_steps, "Steps between checkpoints; set alone, EVAL_STEPS follows",
+             &s.is_save_steps_set);
+  add.number("eval_steps", "EVAL_STEPS", s.eval_steps, "Steps between evaluations; set alone, SAVE_STEPS follows",
+             &s.is_eval_steps_set);
+  add.flag("final_evaluation", "FINAL_EVALUATION", s.final_evaluation,
+           "Evaluate the last step too, where EVAL_STEPS does not divide it");
   add.number("logging_steps", "LOGGING_STEPS", s.logging_steps, "Steps between log entries");
   add.number("seed", "SEED", s.seed, "Seed of the weights and of the order of walks");
   add.number("max_steps", "MAX_STEPS", s.max_steps, "Steps of the run and its schedule; 0: all epochs");

@@ -13,7 +13,7 @@ std::string plural(std::int64_t count, const std::string& what) {
   return fmt::format("{} {}{}", with_commas(count), what, count == 1 ? "" : "s");
 }
 
-void show_model(Screen& screen, const TrainingSummary& s) {
+void show_model(Screen& screen, const RunStarted& s) {
   const std::string groups =
       s.key_value_heads == s.heads ? "" : fmt::format(" ({} for keys and values)", s.key_value_heads);
   screen.line(fmt::format("Model: {}", s.config));
@@ -27,7 +27,7 @@ void show_model(Screen& screen, const TrainingSummary& s) {
                           100.0 * static_cast<double>(rest) / total));
 }
 
-void show_data(Screen& screen, const TrainingSummary& s) {
+void show_data(Screen& screen, const RunStarted& s) {
   screen.line(fmt::format("Data: {}", s.dataset_dir));
   screen.line(fmt::format("  {} to train on, {} tokens (cut at {} each)", plural(s.train_walks, "walk"),
                           with_commas(s.tokens_per_epoch), s.max_length));
@@ -49,7 +49,7 @@ std::string shares(const std::vector<std::pair<std::string, double>>& parts) {
   return text;
 }
 
-void show_run(Screen& screen, const TrainingSummary& s) {
+void show_run(Screen& screen, const RunStarted& s) {
   const double epochs = static_cast<double>(s.max_steps) / static_cast<double>(s.steps_per_epoch);
   screen.line(fmt::format("Run: {}", s.output_dir));
   screen.line(fmt::format("  {} of {} ({:.4g} epoch{})", plural(s.max_steps, "step"), plural(s.walks_per_step, "walk"),
@@ -61,8 +61,7 @@ void show_run(Screen& screen, const TrainingSummary& s) {
   }
 }
 
-void show_machine(Screen& screen, const TrainingSummary& s) {
-  if (!s.device.empty()) screen.line(s.device);
+void show_machine(Screen& screen, const RunStarted& s) {
   screen.line(fmt::format("Machine: {}, {}, {}", s.processor, s.vectors, plural(s.threads, "thread")));
   const bool float32 = s.precision == "float32";
   screen.line(float32 ? std::string("  Precision: float32")
@@ -70,109 +69,111 @@ void show_machine(Screen& screen, const TrainingSummary& s) {
   screen.line(fmt::format("  Memory: {} of {}", short_bytes(s.memory_bytes), short_bytes(s.memory_limit)));
   const double steps = static_cast<double>(s.max_steps - s.first_step);
   const double flops = s.flops_per_epoch * steps / static_cast<double>(s.steps_per_epoch);
-  screen.line(fmt::format("  Time: {}{}, were all of it arithmetic at this machine's float32 peak of {}",
+  screen.line(fmt::format("  Time: {}{}, for arithmetic alone at its float32 peak of {}",
                           short_duration(flops / s.peak_flops), float32 ? " at the least" : "",
                           short_flops(s.peak_flops)));
 }
 
 }  // namespace
 
-void TrainingReport::start(const TrainingSummary& summary) {
-  summary_ = summary;
-  step_ = summary.first_step;
-  show_model(screen_, summary);
-  show_data(screen_, summary);
-  show_run(screen_, summary);
-  show_machine(screen_, summary);
+void TrainingReport::on_start(const RunStarted& event) {
+  run_ = event;
+  step_ = event.first_step;
+  show_model(screen_, event);
+  show_data(screen_, event);
+  show_run(screen_, event);
+  show_machine(screen_, event);
   screen_.line("");
 }
 
-std::optional<double> TrainingReport::excess(double loss_per_prediction) const {
-  if (!summary_.best_loss) return std::nullopt;
-  return loss_per_prediction - *summary_.best_loss;
+std::optional<double> TrainingReport::excess(std::optional<double> loss_per_prediction) const {
+  if (!run_.best_loss || !loss_per_prediction) return std::nullopt;
+  return *loss_per_prediction - *run_.best_loss;
 }
 
 double TrainingReport::seconds_left() const {
-  const double steps = static_cast<double>(summary_.max_steps - step_) * speed_.seconds_a_step();
-  if (summary_.validation_walks == 0 || summary_.eval_steps == 0) return steps;
+  const double steps = static_cast<double>(run_.max_steps - step_) * speed_.seconds_a_step();
+  if (run_.validation_walks == 0 || run_.eval_steps == 0) return steps;
   double each = evaluation_seconds_;
   if (each == 0.0 && speed_.tokens_a_second() > 0.0) {
     // Until one was seen: evaluation is the forward third of training on as many tokens.
-    const double walk_tokens =
-        static_cast<double>(summary_.tokens_per_epoch) / static_cast<double>(summary_.train_walks);
-    each = static_cast<double>(summary_.validation_walks) * walk_tokens / speed_.tokens_a_second() / 3.0;
+    const double walk_tokens = static_cast<double>(run_.tokens_per_epoch) / static_cast<double>(run_.train_walks);
+    each = static_cast<double>(run_.validation_walks) * walk_tokens / speed_.tokens_a_second() / 3.0;
   }
-  const std::int64_t left = summary_.max_steps / summary_.eval_steps - step_ / summary_.eval_steps;
+  const std::int64_t left = run_.max_steps / run_.eval_steps - step_ / run_.eval_steps;
   return steps + static_cast<double>(left) * each;
 }
 
-ProgressFigures TrainingReport::figures(double loss, double loss_per_prediction) const {
+ProgressFigures TrainingReport::figures(double loss, std::optional<double> loss_per_prediction) const {
   ProgressFigures figures;
   figures.step = step_;
-  figures.max_steps = summary_.max_steps;
+  figures.max_steps = run_.max_steps;
   figures.loss = loss;
   figures.excess = excess(loss_per_prediction);
   figures.tokens_a_second = speed_.tokens_a_second();
-  figures.share_of_peak = summary_.peak_flops > 0.0 ? speed_.flops_a_second() / summary_.peak_flops : 0.0;
+  figures.share_of_peak = run_.peak_flops > 0.0 ? speed_.flops_a_second() / run_.peak_flops : 0.0;
   figures.seconds_left = seconds_left();
   return figures;
 }
 
-void TrainingReport::step(const StepFigures& step, Clock::time_point now) {
-  step_ = step.step;
-  speed_.add(step.tokens, step.flops, 1.0, step.seconds);
-  per_prediction_since_log_ += step.loss_per_prediction;
-  steps_since_log_ += 1;
-  last_event_ = now;
+void TrainingReport::on_step(const StepDone& event) {
+  step_ = event.step;
+  speed_.add(static_cast<double>(event.tokens), event.flops, 1.0, event.seconds);
+  const Clock::time_point now = now_();
   if (screen_.wants_status(now)) {
-    screen_.status(progress_bar(figures(step.loss, step.loss_per_prediction), screen_.columns()), now);
+    screen_.status(progress_bar(figures(event.loss, event.loss_per_prediction), screen_.columns()), now);
   }
 }
 
-void TrainingReport::log(double loss, double learning_rate, double grad_norm) {
-  const double per_prediction =
-      steps_since_log_ > 0 ? per_prediction_since_log_ / static_cast<double>(steps_since_log_) : loss;
-  per_prediction_since_log_ = 0.0;
-  steps_since_log_ = 0;
-  if (!screen_.is_terminal()) screen_.line(progress_line(figures(loss, per_prediction), learning_rate, grad_norm));
+void TrainingReport::on_log(const Logged& event) {
+  if (screen_.is_terminal()) return;
+  screen_.line(progress_line(figures(event.loss, event.loss_per_prediction), event.learning_rate, event.grad_norm));
 }
 
-void TrainingReport::evaluation(std::int64_t step, double loss, double loss_per_prediction, Clock::time_point now) {
-  if (last_event_) evaluation_seconds_ = std::chrono::duration<double>(now - *last_event_).count();
-  last_event_ = now;
-  std::string text = fmt::format("Step {}: evaluation loss {:.4f}", with_commas(step), loss);
-  if (const auto over = excess(loss_per_prediction)) text += fmt::format(", {:+.4f} over the best possible", *over);
-  screen_.line(text + fmt::format(" ({})", short_duration(evaluation_seconds_)));
+void TrainingReport::on_evaluation(const Evaluated& event) {
+  evaluation_seconds_ = event.seconds;
+  std::string text = fmt::format("Step {}: evaluation loss {:.4f}", with_commas(event.step), event.loss);
+  if (const auto over = excess(event.loss_per_prediction)) {
+    text += fmt::format(", {:+.4f} over the best possible", *over);
+  }
+  screen_.line(text + fmt::format(" ({})", short_duration(event.seconds)));
 }
 
-void TrainingReport::checkpoint(std::int64_t step, const std::string& folder, Clock::time_point now) {
-  last_event_ = now;
-  screen_.line(fmt::format("Step {}: checkpoint in {}", with_commas(step), folder));
+void TrainingReport::on_checkpoint(const CheckpointWritten& event) {
+  screen_.line(fmt::format("Step {}: checkpoint in {}", with_commas(event.step), event.folder));
 }
 
-void TrainingReport::notice(const std::string& text) {
+void TrainingReport::on_notice(const std::string& text) {
   screen_.line(text);
 }
 
-void TrainingReport::end(const TrainingEnd& end) {
+void TrainingReport::on_end(const RunEnded& event) {
   screen_.line("");
   screen_.line(kRule);
   screen_.line("Training complete!");
   screen_.line(kRule);
-  screen_.line(fmt::format("{} in {}", plural(end.steps, "step"), short_duration(end.seconds)));
-  if (!end.wall_seconds.empty()) screen_.line("Time of this sitting: " + shares(end.wall_seconds));
-  if (end.eval_loss) {
-    std::string text = fmt::format("Evaluation loss of the final model: {:.4f}", *end.eval_loss);
-    if (end.best_loss && end.eval_per_prediction) {
-      text += fmt::format(" (best possible {:.4f}, {:+.4f} over it)", *end.best_loss,
-                          *end.eval_per_prediction - *end.best_loss);
+  screen_.line(fmt::format("{} in {}", plural(event.steps, "step"), short_duration(event.seconds)));
+  if (!event.wall_seconds.empty()) screen_.line("Time of this sitting: " + shares(event.wall_seconds));
+  if (event.eval_loss) {
+    std::string text = fmt::format("Evaluation loss of the final model: {:.4f}", *event.eval_loss);
+    if (event.best_loss && event.eval_per_prediction) {
+      text += fmt::format(" (best possible {:.4f}, {:+.4f} over it)", *event.best_loss,
+                          *event.eval_per_prediction - *event.best_loss);
     }
     screen_.line(text);
   }
-  if (!end.best_checkpoint.empty()) screen_.line("  its weights are those of " + end.best_checkpoint);
+  if (event.best_checkpoint.empty()) {
+    screen_.line("  its weights are those of the last step");
+  } else {
+    screen_.line("  its weights are those of " + event.best_checkpoint + ", the best that were evaluated");
+    if (event.last_evaluated_step < event.steps) {
+      screen_.line(fmt::format("  (steps {} to {} were not: FINAL_EVALUATION=true evaluates the last one too)",
+                               with_commas(event.last_evaluated_step + 1), with_commas(event.steps)));
+    }
+  }
   screen_.line("");
-  screen_.line("Model saved to: " + end.final_model);
-  screen_.line("Log: " + end.output_dir + "/trainer_state.json");
+  screen_.line("Model saved to: " + event.final_model);
+  screen_.line("Log: " + event.output_dir + "/trainer_state.json");
 }
 
 }  // namespace strider

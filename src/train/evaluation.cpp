@@ -54,8 +54,9 @@ std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) 
                  .advice = "The checkpoints before it are kept. Lower LEARNING_RATE or raise WARMUP_STEPS, and start "
                            "anew."});
   }
-  result.loss = sum / static_cast<double>(split_.size());
   result.loss_per_prediction = predictions > 0.0 ? all_losses / predictions : 0.0;
+  result.loss =
+      denominator_ == LossDenominator::kLabels ? sum / static_cast<double>(split_.size()) : result.loss_per_prediction;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return result;
 }

@@ -7,7 +7,8 @@
 namespace strider {
 
 struct Evaluation {
-  double loss = 0.0;                 // each batch's own mean, averaged over walks
+  double loss = 0.0;                 // in the run's denominator: labels, each batch's own mean, averaged over walks, as
+                                     // transformers does; predictions, the next one, whatever the batches
   double loss_per_prediction = 0.0;  // over all predicted tokens at once
   std::int64_t walks = 0;
   std::int64_t batches = 0;

@@ -11,10 +11,9 @@ double as_float(double value) {
   return static_cast<double>(static_cast<float>(value));
 }
 
-LogEntry keep(TrainerState& state, std::vector<std::pair<std::string, double>> values) {
+void keep(TrainerState& state, std::vector<std::pair<std::string, double>> values) {
   values.emplace_back("epoch", state.epoch);
   state.log_history.push_back({std::move(values), state.global_step});
-  return state.log_history.back();
 }
 
 }  // namespace
@@ -23,18 +22,19 @@ double round_decimals(double value, int digits) {
   return std::strtod(fmt::format("{:.{}f}", value, digits).c_str(), nullptr);
 }
 
-LogEntry log_training(TrainerState& state, double grad_norm, double learning_rate) {
+double log_training(TrainerState& state, double grad_norm, double learning_rate) {
   const auto steps = static_cast<double>(state.global_step - state.last_logged_step);
   const auto loss = static_cast<double>(state.loss_since_log);
   state.loss_total += loss;
   state.loss_since_log = 0.0F;
   state.last_logged_step = state.global_step;
-  return keep(state, {{"loss", round_decimals(loss / steps, 4)},
-                      {"grad_norm", as_float(grad_norm)},
-                      {"learning_rate", learning_rate}});
+  state.prediction_loss_since_log = 0.0;
+  const double mean = round_decimals(loss / steps, 4);
+  keep(state, {{"loss", mean}, {"grad_norm", as_float(grad_norm)}, {"learning_rate", learning_rate}});
+  return mean;
 }
 
-LogEntry log_evaluation(TrainerState& state, const Evaluation& evaluation) {
+void log_evaluation(TrainerState& state, const Evaluation& evaluation) {
   const double loss = as_float(evaluation.loss);
   if (!state.best_metric || loss < *state.best_metric) {
     state.best_metric = loss;
@@ -43,23 +43,23 @@ LogEntry log_evaluation(TrainerState& state, const Evaluation& evaluation) {
   const auto rate = [&](std::int64_t count) {
     return round_decimals(static_cast<double>(count) / evaluation.seconds, 3);
   };
-  return keep(state, {{"eval_loss", loss},
-                      {"eval_runtime", round_decimals(evaluation.seconds, 4)},
-                      {"eval_samples_per_second", rate(evaluation.walks)},
-                      {"eval_steps_per_second", rate(evaluation.batches)}});
+  keep(state, {{"eval_loss", loss},
+               {"eval_runtime", round_decimals(evaluation.seconds, 4)},
+               {"eval_samples_per_second", rate(evaluation.walks)},
+               {"eval_steps_per_second", rate(evaluation.batches)}});
 }
 
-LogEntry log_end(TrainerState& state, const StepPlan& plan, const TrainingSettings& settings, double seconds) {
+void log_end(TrainerState& state, const StepPlan& plan, const TrainingSettings& settings, double seconds) {
   // As transformers counts them: with MAX_STEPS, a step has all of its walks.
   const std::int64_t step_walks = settings.batch_size * settings.gradient_accumulation_steps;
   const double samples = settings.max_steps > 0 ? static_cast<double>(plan.max_steps * step_walks)
                                                 : static_cast<double>(plan.walks) * settings.epochs;
   const double total = state.loss_total + static_cast<double>(state.loss_since_log);
-  return keep(state, {{"train_runtime", round_decimals(seconds, 4)},
-                      {"train_samples_per_second", round_decimals(samples / seconds, 3)},
-                      {"train_steps_per_second", round_decimals(static_cast<double>(plan.max_steps) / seconds, 3)},
-                      {"total_flos", state.total_flos},
-                      {"train_loss", total / static_cast<double>(state.global_step)}});
+  keep(state, {{"train_runtime", round_decimals(seconds, 4)},
+               {"train_samples_per_second", round_decimals(samples / seconds, 3)},
+               {"train_steps_per_second", round_decimals(static_cast<double>(plan.max_steps) / seconds, 3)},
+               {"total_flos", state.total_flos},
+               {"train_loss", total / static_cast<double>(state.global_step)}});
 }
 
 }  // namespace strider

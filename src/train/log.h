@@ -10,13 +10,13 @@ namespace strider {
 double round_decimals(double value, int digits);
 
 /// The mean loss since the last entry, the last step's gradient norm and learning rate. Adds the loss up into
-/// loss_total and begins the sum anew.
-LogEntry log_training(TrainerState& state, double grad_norm, double learning_rate);
+/// loss_total and begins the sums anew. Returns the entry's loss.
+double log_training(TrainerState& state, double grad_norm, double learning_rate);
 
 /// An evaluation; keeps the lowest loss as the best one.
-LogEntry log_evaluation(TrainerState& state, const Evaluation& evaluation);
+void log_evaluation(TrainerState& state, const Evaluation& evaluation);
 
 /// The whole run, after its last step; `seconds` over all sittings.
-LogEntry log_end(TrainerState& state, const StepPlan& plan, const TrainingSettings& settings, double seconds);
+void log_end(TrainerState& state, const StepPlan& plan, const TrainingSettings& settings, double seconds);
 
 }  // namespace strider

@@ -45,13 +45,14 @@ json setting_before_there_was_a_choice(const std::string& name) {
   if (name == "precision") return name_of(Precision::kFloat32);
   if (name == "optimizer") return "adamw";
   if (name == "momentum") return TrainingSettings().momentum;
+  if (name == "final_evaluation") return false;
   return "absent";
 }
 
 // Settings by which a run may be continued: they say how long it goes and how large its updates are, not what it learns
 // from, and which walks a step takes does not depend on them.
 constexpr std::array kSchedule = {"epochs",       "max_steps",     "learning_rate", "lr_scheduler", "warmup_steps",
-                                  "weight_decay", "max_grad_norm", "eval_steps",    "save_steps"};
+                                  "weight_decay", "max_grad_norm", "eval_steps",    "save_steps",   "final_evaluation"};
 
 struct Differences {
   std::string text;         // empty: none
@@ -134,10 +135,14 @@ json read_run_file(const fs::path& file) {
 }
 
 FinishedRun read_result(const json& result, const fs::path& file) {
-  FinishedRun run{json_integer(result, "steps", file), json_number(result, "seconds", file), std::nullopt};
+  FinishedRun run{.steps = json_integer(result, "steps", file), .seconds = json_number(result, "seconds", file)};
   if (result.contains("best_checkpoint")) {
     run.best = BestCheckpoint{json_string(result, "best_checkpoint", file), json_number(result, "eval_loss", file),
                               json_number(result, "eval_loss_per_prediction", file)};
+  }
+  if (result.contains("eval_loss")) {
+    run.final_loss =
+        EvaluationLoss{json_number(result, "eval_loss", file), json_number(result, "eval_loss_per_prediction", file)};
   }
   return run;
 }
@@ -210,6 +215,7 @@ json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, cons
       {"max_length", s.max_length},
       {"save_steps", s.save_steps},
       {"eval_steps", s.eval_steps},
+      {"final_evaluation", s.final_evaluation},
       {"seed", s.seed},
       {"max_steps", s.max_steps},
       {"warmup_steps", s.warmup_steps},
@@ -300,8 +306,10 @@ Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, c
   json result = {{"steps", run.steps}, {"seconds", run.seconds}};
   if (run.best) {
     result["best_checkpoint"] = run.best->name;
-    result["eval_loss"] = run.best->loss;
-    result["eval_loss_per_prediction"] = run.best->loss_per_prediction;
+  }
+  if (run.final_loss) {
+    result["eval_loss"] = run.final_loss->loss;
+    result["eval_loss_per_prediction"] = run.final_loss->loss_per_prediction;
   }
   json object = {{"version", kRunFileVersion}, {"settings", shaping}, {"result", result}};
   object["crc32"] = json_checksum(object);

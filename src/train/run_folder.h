@@ -4,7 +4,7 @@
 // strider_run.json, which is written last and says that the run is finished:
 //   version   2
 //   settings  everything that shapes the result, by name
-//   result    steps, seconds, and the best checkpoint's name and losses
+//   result    steps, seconds, the best checkpoint's name, and the evaluation losses of final_model
 //   crc32     as in a checkpoint's strider_state.json; version 1 had none, and is read still
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -25,10 +25,16 @@ namespace strider {
 nlohmann::json shaping_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
                                 std::span<const float> initial);
 
+/// An evaluation loss, in the run's own denominator and per predicted token.
+struct EvaluationLoss {
+  double loss = 0.0, loss_per_prediction = 0.0;
+};
+
 struct FinishedRun {
   std::int64_t steps = 0;
-  double seconds = 0.0;  // trained, over all sittings
-  std::optional<BestCheckpoint> best;
+  double seconds = 0.0;                           // trained, over all sittings
+  std::optional<BestCheckpoint> best = {};        // whose weights final_model has; none: those of the last step
+  std::optional<EvaluationLoss> final_loss = {};  // of final_model; none without a validation split
 };
 
 struct EarlierRun {

@@ -69,6 +69,64 @@ std::vector<float> initial_weights(const TrainingSettings& settings, const Llama
   return values;
 }
 
+std::string resolve_steps(TrainingSettings& settings) {
+  if (settings.is_save_steps_set == settings.is_eval_steps_set || settings.save_steps % settings.eval_steps == 0) {
+    return {};
+  }
+  std::int64_t& follower = settings.is_save_steps_set ? settings.eval_steps : settings.save_steps;
+  follower = settings.is_save_steps_set ? settings.save_steps : settings.eval_steps;
+  return fmt::format("{} is {} as well, since {} is and checkpoints need an evaluation of their step",
+                     settings.is_save_steps_set ? "EVAL_STEPS" : "SAVE_STEPS", follower,
+                     settings.is_save_steps_set ? "SAVE_STEPS" : "EVAL_STEPS");
+}
+
+namespace {
+
+std::int64_t single_token_walks(const WalkSplit& split) {
+  std::int64_t count = 0;
+  for (std::int64_t walk = 0; walk < split.size(); ++walk) count += split.length(walk) == 1;
+  return count;
+}
+
+}  // namespace
+
+void check_predictions(const WalkDataset& dataset, const TrainingSettings& settings) {
+  if (single_token_walks(dataset.train) < dataset.train.size()) return;
+  throw Error(
+      "no training walk has a token to predict: each is one token long",
+      {.file = settings.dataset_dir.string(), .place = "train", .advice = "Train on walks of two tokens or more."});
+}
+
+std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkDataset& dataset, const StepPlan& plan) {
+  std::vector<std::string> lines;
+  const auto warn = [&](bool applies, auto format, const auto&... values) {
+    if (applies) lines.push_back("Warning: " + fmt::format(fmt::runtime(format), values...));
+  };
+  warn(s.lr_scheduler != LrScheduler::kConstant && s.warmup_steps >= plan.max_steps && s.warmup_steps > 0,
+       "WARMUP_STEPS is {}, and the run has {} steps: the learning rate never reaches its peak", s.warmup_steps,
+       plan.max_steps);
+  warn(s.learning_rate == 0.0, "LEARNING_RATE is 0: the weights do not change");
+  warn(s.gradient_accumulation_steps > plan.batches,
+       "GRAD_ACCUM is {}, and an epoch has {} micro-batches: each step takes what the epoch has",
+       s.gradient_accumulation_steps, plan.batches);
+  warn(s.batch_size > plan.walks, "BATCH_SIZE is {}, and there are {} training walks: each step takes all of them",
+       s.batch_size, plan.walks);
+  warn(s.logging_steps > plan.max_steps, "LOGGING_STEPS is {}, and the run has {} steps: it logs none of them",
+       s.logging_steps, plan.max_steps);
+  warn(dataset.validation && s.eval_steps > plan.max_steps && !s.final_evaluation,
+       "EVAL_STEPS is {}, and the run has {} steps: it is evaluated at its end alone, and its last weights become the "
+       "final model",
+       s.eval_steps, plan.max_steps);
+  const auto count = [&](const WalkSplit& split, const char* kind) {
+    const std::int64_t single = single_token_walks(split);
+    warn(single > 0, "{} of {} {} walks are one token long, which leaves nothing to predict", single, split.size(),
+         kind);
+  };
+  count(dataset.train, "training");
+  if (dataset.validation) count(*dataset.validation, "validation");
+  return lines;
+}
+
 void check_save_steps(const TrainingSettings& settings, const WalkDataset& dataset) {
   if (!dataset.validation || settings.save_steps % settings.eval_steps == 0) return;
   throw Error(fmt::format("--save_steps (SAVE_STEPS) is {}, it must be a multiple of --eval_steps (EVAL_STEPS), {}",

@@ -7,6 +7,7 @@
 #include "data/walk_dataset.h"
 #include "model/config.h"
 #include "model/parameters.h"
+#include "train/schedule.h"
 #include "train/settings.h"
 
 namespace strider {
@@ -19,10 +20,22 @@ LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t voc
 std::vector<float> initial_weights(const TrainingSettings& settings, const LlamaConfig& config,
                                    const ParameterLayout& layout);
 
+/// Where one of SAVE_STEPS and EVAL_STEPS was set alone, and would not be a multiple of the other's default, the other
+/// follows it. Returns a line that says so, or nothing.
+std::string resolve_steps(TrainingSettings& settings);
+
+/// Throws Error when no training walk has a token to predict.
+void check_predictions(const WalkDataset& dataset, const TrainingSettings& settings);
+
+/// What the user may not have meant, a line each: a schedule that never reaches its peak, steps that never come, walks
+/// that have nothing to predict.
+std::vector<std::string> plan_warnings(const TrainingSettings& settings, const WalkDataset& dataset,
+                                       const StepPlan& plan);
+
 /// With a validation split SAVE_STEPS is a multiple of EVAL_STEPS, as transformers asks of load_best_model_at_end.
 void check_save_steps(const TrainingSettings& settings, const WalkDataset& dataset);
 
-/// RESUME=never, and an interrupted run stands in output_dir.
+/// RESUME=never, and output_dir has an interrupted run.
 [[noreturn]] void refuse_to_resume(const std::filesystem::path& output_dir, const std::string& checkpoint);
 
 }  // namespace strider

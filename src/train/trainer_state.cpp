@@ -94,6 +94,10 @@ nlohmann::json exact_state(const TrainerState& state) {
       {"last_logged_step", state.last_logged_step},
       {"seconds", state.seconds},
   };
+  if (state.prediction_loss_since_log) {
+    exact["prediction_loss_since_log_bits"] = std::bit_cast<std::uint64_t>(*state.prediction_loss_since_log);
+  }
+  if (state.tokens) exact["tokens"] = *state.tokens;
   if (state.evaluation_pending) exact["evaluation_pending"] = true;
   return exact;
 }
@@ -130,6 +134,13 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
                 {.file = exact_state_file.string(), .place = "last_logged_step", .advice = {}});
   }
   state.seconds = json_number(exact, "seconds", exact_state_file);
+  state.prediction_loss_since_log.reset();
+  state.tokens.reset();
+  if (exact.contains("prediction_loss_since_log_bits")) {
+    state.prediction_loss_since_log = std::bit_cast<double>(
+        static_cast<std::uint64_t>(json_integer(exact, "prediction_loss_since_log_bits", exact_state_file)));
+  }
+  if (exact.contains("tokens")) state.tokens = json_integer(exact, "tokens", exact_state_file);
   if (exact.contains("evaluation_pending")) {
     state.evaluation_pending = json_boolean(exact, "evaluation_pending", exact_state_file);
   }

@@ -37,7 +37,11 @@ struct TrainerState {
   float loss_since_log = 0.0F;
   double loss_total = 0.0;
   std::int64_t last_logged_step = 0;
-  double seconds = 0.0;  // trained so far, over all sittings
+  // The loss per predicted token of each step since the last log entry, added up; not known until the next entry after
+  // a resume from a checkpoint of an earlier version.
+  std::optional<double> prediction_loss_since_log = 0.0;
+  std::optional<std::int64_t> tokens = 0;  // seen since the first step; not known as above
+  double seconds = 0.0;                    // trained so far, over all sittings
   // The evaluation of global_step was given up for a stop: a resumed run makes it before its next step.
   bool evaluation_pending = false;
 };

@@ -13,10 +13,11 @@ KNOWS = {
     "model": ["base", "io"],
     "engine": ["base", "io", "model"],
     "optimize": ["base", "io", "model", "engine"],
-    "train": ["base", "io", "data", "model", "engine", "optimize"],
+    "events": [],
+    "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
     "extract": ["base", "io", "model", "engine"],
-    "report": ["base", "io"],
-    "cli": ["base", "io", "graph", "data", "model", "engine", "optimize", "train", "extract", "report"],
+    "report": ["base", "io", "events"],
+    "cli": ["base", "io", "graph", "data", "model", "engine", "optimize", "train", "events", "extract", "report"],
 }
 
 

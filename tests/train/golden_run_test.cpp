@@ -127,7 +127,7 @@ TEST_P(GoldenRun, PredictionsGiveTheTrueMean) {
   own.output_dir = scratch / "predictions";
   own.loss_denominator = LossDenominator::kPredictions;
   test::run(own, predictions);
-  const StepFacts& step = labels.steps.front();
+  const StepDone& step = labels.steps.front();
   const auto walks = static_cast<double>(labels.walk_ids.front().size());
   const auto tokens = static_cast<double>(step.tokens);
   EXPECT_NEAR(predictions.steps.front().loss, step.loss * tokens / (tokens - walks), 1e-9);

@@ -18,7 +18,7 @@ class EarlierRunTest : public testing::Test {
   /// The first step that a call makes; 0: none. Stops after it unless the run comes to its end.
   std::int64_t first_step_of(const TrainingSettings& asked) {
     struct StopsAtOnce : test::Recorder {
-      void on_step(const StepFacts& facts) override {
+      void on_step(const StepDone& facts) override {
         Recorder::on_step(facts);
         signals.stop = SIGTERM;
       }

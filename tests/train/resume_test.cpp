@@ -327,7 +327,7 @@ TEST_F(Resume, AKilledRunGoesOn) {
     if (child == 0) {
       struct Dying : test::Recorder {
         std::int64_t last = 0;
-        void on_step(const StepFacts& facts) override {
+        void on_step(const StepDone& facts) override {
           if (facts.step == last) _exit(0);
         }
       } observer;
@@ -406,7 +406,7 @@ TEST_F(Resume, AnEvaluationThatWasGivenUpIsMadeFirst) {
   for (const std::int64_t step : {10, 20, 60}) {
     struct Impatient : test::Recorder {
       std::int64_t at = 0;
-      void on_step(const StepFacts& facts) override {
+      void on_step(const StepDone& facts) override {
         if (facts.step == at) ask_long_ago(signals);
       }
     } recorder;

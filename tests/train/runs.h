@@ -14,26 +14,30 @@ namespace strider::test {
 
 using nlohmann::json;
 
-struct Recorder : TrainingObserver {
-  std::vector<StepFacts> steps;
+struct Recorder : RunListener {
+  std::vector<StepDone> steps;
   std::vector<std::vector<float>> micro_batch_losses;  // of each step
   std::vector<std::vector<std::int64_t>> walk_ids;     // of each step
   std::vector<std::string> notices;
   std::vector<std::string> checkpoints;
+  std::vector<Logged> logs;
+  RunEnded ended;
   TrainingSignals signals;
   std::int64_t stop_after = 0;        // the step after which SIGTERM comes; 0: never
   std::int64_t checkpoint_after = 0;  // the same for SIGUSR1
-  void on_step(const StepFacts& facts) override {
+  void on_step(const StepDone& facts) override {
     steps.push_back(facts);
     micro_batch_losses.emplace_back(facts.micro_batch_losses.begin(), facts.micro_batch_losses.end());
     walk_ids.emplace_back(facts.walk_ids.begin(), facts.walk_ids.end());
     if (facts.step == stop_after) signals.stop = SIGTERM;
     if (facts.step == checkpoint_after) signals.checkpoint = true;
   }
-  void on_checkpoint(std::int64_t, const std::filesystem::path& folder) override {
-    checkpoints.push_back(folder.filename().string());
+  void on_checkpoint(const CheckpointWritten& event) override {
+    checkpoints.push_back(std::filesystem::path(event.folder).filename().string());
   }
   void on_notice(const std::string& text) override { notices.push_back(text); }
+  void on_log(const Logged& event) override { logs.push_back(event); }
+  void on_end(const RunEnded& event) override { ended = event; }
 };
 
 inline TrainingOutcome run(const TrainingSettings& settings, Recorder& recorder) {

@@ -113,7 +113,7 @@ TEST_F(Start, WalksOfOneTokenAreWalksWithoutALoss) {
     ASSERT_EQ(recorder.steps.size(), 9U);
     bool empty_step = false;
     for (std::size_t i = 0; i < recorder.steps.size(); ++i) {
-      const StepFacts& step = recorder.steps[i];
+      const StepDone& step = recorder.steps[i];
       EXPECT_TRUE(std::isfinite(step.loss));
       const auto& ids = recorder.walk_ids[i];
       const bool predicts = std::find(ids.begin(), ids.end(), 3) != ids.end();

@@ -1,0 +1,294 @@
+#include "train/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/atomic_file.h"
+#include "model/folder.h"
+#include "train/log.h"
+#include "train/memory.h"
+
+namespace strider {
+
+namespace fs = std::filesystem;
+
+TrainingRun::TrainingRun(const RunContext& context)
+    : settings_(context.settings),
+      plan_(context.plan),
+      shaping_(context.shaping),
+      listener_(context.listener),
+      notice_(context.notice),
+      signals_(context.signals),
+      engine_(make_engine(context.config, engine_settings(settings_, context.config, context.dataset))),
+      origin_{settings_, engine_->config(), engine_->layout(), plan_, shaping_, context.companions},
+      writer_(std::in_place, origin_, *engine_,
+              [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),
+      batches_(context.dataset.train, settings_, plan_) {
+  const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings_, context.dataset.train));
+  losses_.resize(most);
+  micro_batch_losses_.reserve(most);
+  flops_.resize(static_cast<std::size_t>(settings_.max_length) + 1);
+  if (context.dataset.validation) evaluator_.emplace(*context.dataset.validation, settings_);
+}
+
+void TrainingRun::resume(const Checkpoint& checkpoint) {
+  state_ = checkpoint.state;
+  engine_->set_parameters(checkpoint.parameters);
+  for (const NamedState& state : checkpoint.optimizer) engine_->set_optimizer_state(state.name, state.values);
+  engine_->set_updates(state_.global_step);
+  written_step_ = saved_step_ = state_.global_step;
+}
+
+double TrainingRun::seconds() const {
+  return state_.seconds + std::chrono::duration<double>(Clock::now() - began_).count();
+}
+
+int TrainingRun::run() {
+  wall_.start();
+  if (state_.evaluation_pending) {
+    if (const int stop = after_step()) return stop;
+  }
+  while (state_.global_step < plan_.max_steps) {
+    if (const int stop = signals_.stop.load()) return stop_here(stop);
+    if (!step()) return stop_here(signals_.stop.load());
+    writer_->poll();
+    wall_.lap(&WallTime::checkpoints);
+    if (state_.global_step % settings_.logging_steps == 0) log();
+    wall_.lap(&WallTime::logging);
+    if (const int stop = after_step()) return stop;
+  }
+  return 0;
+}
+
+FinishedRun TrainingRun::finish() {
+  writer_->wait();
+  writer_.reset();  // gives its copy's memory back
+  FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
+  // A sitting that ended between the last checkpoint and this has left one too many.
+  notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_)));
+  notice_(forget_finished_run(settings_.output_dir));
+  write_final_model();
+  wall_.lap(&WallTime::checkpoints);
+  if (finished.best) {
+    finished.final_loss = {finished.best->loss, finished.best->loss_per_prediction};
+  } else if (evaluator_) {  // so that every run ends with one; the log stays as transformers writes it
+    const std::optional<Evaluation> last = evaluator_->run(*engine_, [] { return false; });
+    finished.final_loss = {last->loss, last->loss_per_prediction};
+    wall_.lap(&WallTime::evaluation);
+  }
+  log_end(state_, plan_, settings_, finished.seconds);
+  notice_(
+      write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_)));
+  notice_(write_finished_run(settings_.output_dir, finished, shaping_));
+  wall_.lap(&WallTime::logging);
+  return finished;
+}
+
+bool TrainingRun::evaluates_now() const {
+  if (!evaluator_) return false;
+  return state_.global_step % settings_.eval_steps == 0 || (is_last() && settings_.final_evaluation);
+}
+
+// Evaluates and saves where it is time to; returns the number of a signal that asked for a stop, or 0.
+int TrainingRun::after_step() {
+  evaluation_.reset();
+  if (evaluates_now()) {
+    state_.evaluation_pending = !evaluate();
+    if (state_.evaluation_pending) return stop_here(signals_.stop.load());
+  }
+  const bool scheduled = is_last() || state_.global_step % settings_.save_steps == 0;
+  const int stop = signals_.stop.load();
+  if (scheduled) keep_if_best();
+  if (scheduled || signals_.checkpoint.exchange(false) || stop != 0) save();
+  if (stop != 0 && !is_last()) writer_->wait();
+  wall_.lap(&WallTime::checkpoints);
+  return is_last() ? 0 : stop;
+}
+
+// With the state of the last whole step on the disk.
+int TrainingRun::stop_here(int stop) {
+  if (state_.global_step > 0 && (saved_step_ != state_.global_step || state_.evaluation_pending)) save();
+  writer_->wait();
+  wall_.lap(&WallTime::checkpoints);
+  return stop;
+}
+
+// For whoever acknowledges a signal.
+void TrainingRun::begin(Activity activity, double expected_seconds) {
+  signals_.expected.store(static_cast<std::int64_t>(expected_seconds * 1e9));
+  signals_.began_at.store(steady_nanoseconds());
+  signals_.activity.store(activity);
+}
+
+// False where it was given up.
+bool TrainingRun::step() {
+  const auto began = Clock::now();
+  begin(Activity::kStep, step_seconds_);
+  batches_.load(state_.global_step);
+  const std::span<const WalkView> walks = batches_.walks();
+  // A step without a single predicted token has nothing to be divided.
+  const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
+  const std::span<double> losses = std::span(losses_).first(walks.size());
+  if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
+  norm_ = engine_->gradient_norm();
+  rate_ =
+      learning_rate_at(settings_, plan_.max_steps - plan_.schedule_start, state_.global_step - plan_.schedule_start);
+  refuse_broken_numbers(losses);
+  engine_->update(rate_, settings_.max_grad_norm);
+  state_.global_step += 1;
+  state_.epoch = batches_.place().epoch_after;
+  state_.total_flos += padded_flops();
+  const double loss = add_up(losses, denominator);
+  wall_.lap(&WallTime::steps);
+  step_seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
+  report_step(loss, denominator, step_seconds_);
+  wall_.lap(&WallTime::logging);
+  return true;
+}
+
+// As torch adds up: each micro-batch's loss is a float32, and so is their sum since the last log entry. Returns the sum
+// of all losses.
+double TrainingRun::add_up(std::span<const double> losses, double denominator) {
+  micro_batch_losses_.clear();
+  double total = 0.0;
+  for (std::size_t begin = 0; begin < losses.size(); begin += static_cast<std::size_t>(settings_.batch_size)) {
+    const std::size_t end = std::min(losses.size(), begin + static_cast<std::size_t>(settings_.batch_size));
+    double sum = 0.0;
+    for (std::size_t i = begin; i < end; ++i) sum += losses[i];
+    micro_batch_losses_.push_back(static_cast<float>(sum / denominator));
+    state_.loss_since_log += micro_batch_losses_.back();
+    total += sum;
+  }
+  return total;
+}
+
+// transformers' estimate (floating_point_ops): six operations per token and parameter but the embedding's, where walks
+// are padded to the length that they are cut at.
+double TrainingRun::padded_flops() const {
+  const ParameterInfo& embedding = engine_->layout().tensors().front();
+  const auto tokens = static_cast<double>(batches_.walks().size()) * static_cast<double>(settings_.max_length);
+  return 6.0 * tokens * static_cast<double>(engine_->layout().total() - embedding.size);
+}
+
+// `loss` is the sum over the step's walks.
+void TrainingRun::report_step(double loss, double denominator, double seconds) {
+  StepDone event;
+  for (const WalkView walk : batches_.walks()) {
+    event.tokens += static_cast<std::int64_t>(walk.size());
+    event.flops += flops_of(walk.size());
+  }
+  event.step = state_.global_step;
+  event.loss = loss / denominator;
+  event.loss_per_prediction = loss / std::max(1.0, denominator_of(batches_.walks(), LossDenominator::kPredictions));
+  event.seconds = seconds;
+  event.micro_batch_losses = micro_batch_losses_;
+  event.walk_ids = batches_.walk_ids();
+  if (state_.prediction_loss_since_log) *state_.prediction_loss_since_log += event.loss_per_prediction;
+  if (state_.tokens) *state_.tokens += event.tokens;
+  listener_.on_step(event);
+  warn_if_diverging(event.loss_per_prediction);
+}
+
+// A model that knows nothing has the loss ln(vocabulary).
+void TrainingRun::warn_if_diverging(double loss_per_prediction) {
+  constexpr double kFarAbove = 2.0;
+  const double knows_nothing = std::log(static_cast<double>(engine_->config().vocab_size));
+  if (warned_of_divergence_ || loss_per_prediction < knows_nothing + kFarAbove) return;
+  warned_of_divergence_ = true;
+  listener_.on_notice(fmt::format(
+      "Warning: the loss of step {} is {:.2f}, far above the {:.2f} of a model that knows nothing, ln(vocabulary): the "
+      "run diverges. Lower LEARNING_RATE (now {}) or raise WARMUP_STEPS (now {}).",
+      state_.global_step, loss_per_prediction, knows_nothing, settings_.learning_rate, settings_.warmup_steps));
+}
+
+void TrainingRun::log() {
+  Logged event{.step = state_.global_step,
+               .epoch = state_.epoch,
+               .grad_norm = norm_,
+               .learning_rate = rate_,
+               .tokens = state_.tokens};
+  const auto steps = static_cast<double>(state_.global_step - state_.last_logged_step);
+  if (state_.prediction_loss_since_log) event.loss_per_prediction = *state_.prediction_loss_since_log / steps;
+  event.loss = log_training(state_, norm_, rate_);
+  listener_.on_log(event);
+}
+
+double TrainingRun::flops_of(std::size_t length) {
+  if (flops_[length] == 0.0) {
+    flops_[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length));
+  }
+  return flops_[length];
+}
+
+// False where it was given up.
+bool TrainingRun::evaluate() {
+  begin(Activity::kEvaluation, evaluation_seconds_);
+  evaluation_ = evaluator_->run(*engine_, give_up_);
+  wall_.lap(&WallTime::evaluation);
+  if (!evaluation_) return false;
+  evaluation_seconds_ = evaluation_->seconds;
+  log_evaluation(state_, *evaluation_);
+  listener_.on_evaluation({.step = state_.global_step,
+                           .epoch = state_.epoch,
+                           .loss = evaluation_->loss,
+                           .loss_per_prediction = evaluation_->loss_per_prediction,
+                           .seconds = evaluation_->seconds});
+  wall_.lap(&WallTime::logging);
+  return true;
+}
+
+// Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.
+void TrainingRun::keep_if_best() {
+  if (!evaluation_ || (state_.best_checkpoint && evaluation_->loss >= state_.best_checkpoint->loss)) return;
+  state_.best_checkpoint = {checkpoint_name(state_.global_step), evaluation_->loss, evaluation_->loss_per_prediction};
+}
+
+void TrainingRun::save() {
+  begin(Activity::kSaving, 0.0);
+  saved_step_ = state_.global_step;
+  TrainerState saved = state_;
+  saved.seconds = seconds();
+  writer_->save(*engine_, saved);
+}
+
+void TrainingRun::on_checkpoint(std::int64_t step, const Notices& notices) {
+  written_step_ = step;
+  listener_.on_checkpoint({step, (settings_.output_dir / checkpoint_name(step)).string()});
+  notice_(notices);
+}
+
+void TrainingRun::write_final_model() {
+  std::vector<float> best = engine_->parameters();
+  if (state_.best_checkpoint) {
+    const fs::path folder = settings_.output_dir / state_.best_checkpoint->name;
+    check_checkpoint(folder);
+    read_weights(folder, engine_->layout(), best);
+  }
+  AtomicFolder folder(settings_.output_dir / "final_model");
+  write_model(folder.path(), engine_->config(), engine_->layout(), best);
+  write_companions(folder.path(), origin_.companions, engine_->config().vocab_size);
+  notice_(folder.commit());
+}
+
+void TrainingRun::refuse_broken_numbers(std::span<const double> losses) {
+  const auto broken = [](double value) { return !std::isfinite(value); };
+  if (std::none_of(losses.begin(), losses.end(), broken) && std::isfinite(norm_)) return;
+  writer_->wait();  // so that the message names the last checkpoint
+  std::string ids;
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    ids += fmt::format("{}{}{}", i == 0 ? "" : " ", batches_.walk_ids()[i], broken(losses[i]) ? "!" : "");
+  }
+  const std::string kept = written_step_ > 0
+                               ? fmt::format("The last good checkpoint is {}.", checkpoint_name(written_step_))
+                               : std::string("No checkpoint was written yet.");
+  throw Error(fmt::format("the loss or the gradient of step {} is not a finite number", state_.global_step + 1),
+              {.file = settings_.output_dir.string(),
+               .place = fmt::format("walk_id of its walks (! where the loss itself is broken): {}", ids),
+               .advice = kept + " Lower LEARNING_RATE or MAX_GRAD_NORM, or raise WARMUP_STEPS, and start anew."});
+}
+
+}  // namespace strider

@@ -1,0 +1,119 @@
+#pragma once
+// The loop of a training run: each step takes the next walks, goes forward and backward over them and updates the
+// weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model.
+#include <chrono>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/notices.h"
+#include "engine/engine.h"
+#include "events/run_events.h"
+#include "train/batches.h"
+#include "train/checkpoint_writer.h"
+#include "train/companions.h"
+#include "train/evaluation.h"
+#include "train/run_folder.h"
+#include "train/signals.h"
+#include "train/wall_time.h"
+
+namespace strider {
+
+/// Passes notices on to the listener, each once in a run: most come back with every checkpoint.
+class NoticeOnce {
+ public:
+  explicit NoticeOnce(RunListener& listener) : listener_(listener) {}
+  void operator()(const Notices& notices) {
+    for (const std::string& text : notices.texts()) {
+      if (given_.add(text)) listener_.on_notice(text);
+    }
+  }
+
+ private:
+  RunListener& listener_;
+  Notices given_;
+};
+
+/// What a run needs to be told; everything outlives it.
+struct RunContext {
+  const TrainingSettings& settings;
+  const WalkDataset& dataset;
+  const LlamaConfig& config;
+  const StepPlan& plan;
+  const nlohmann::json& shaping;      // the settings that checkpoints record
+  const ModelCompanions& companions;  // what lies beside weights in checkpoints and final_model
+  RunListener& listener;
+  NoticeOnce& notice;
+  TrainingSignals& signals;
+};
+
+class TrainingRun {
+ public:
+  /// Takes all memory of the run.
+  explicit TrainingRun(const RunContext& context);
+
+  void start(std::span<const float> weights) { engine_->set_parameters(weights); }
+  void resume(const Checkpoint& checkpoint);
+
+  /// Steps until the end or a signal; returns the signal's number or 0.
+  int run();
+
+  /// Writes final_model with the best weights, the whole log, and that the run is finished.
+  FinishedRun finish();
+
+  const TrainerState& state() const { return state_; }
+  const WallTime& wall_time() const { return wall_.time(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  double seconds() const;
+  bool is_last() const { return state_.global_step == plan_.max_steps; }
+  bool step();
+  int after_step();
+  int stop_here(int stop);
+  void begin(Activity activity, double expected_seconds);
+  double add_up(std::span<const double> losses, double denominator);
+  double padded_flops() const;
+  void report_step(double loss, double denominator, double seconds);
+  void warn_if_diverging(double loss_per_prediction);
+  void log();
+  double flops_of(std::size_t length);
+  bool evaluates_now() const;
+  bool evaluate();
+  void keep_if_best();
+  void save();
+  void on_checkpoint(std::int64_t step, const Notices& notices);
+  void write_final_model();
+  void refuse_broken_numbers(std::span<const double> losses);
+
+  const TrainingSettings& settings_;
+  const StepPlan& plan_;
+  const nlohmann::json& shaping_;
+  RunListener& listener_;
+  NoticeOnce& notice_;
+  TrainingSignals& signals_;
+  GiveUp give_up_ = [this] { return signals_.gives_up(); };
+  std::unique_ptr<Engine> engine_;
+  CheckpointOrigin origin_;
+  std::optional<CheckpointWriter> writer_;
+  TrainerState state_;
+  StepBatches batches_;
+  std::optional<Evaluator> evaluator_;
+  std::optional<Evaluation> evaluation_;  // after the current step
+  std::vector<double> losses_;            // of each walk of the current step
+  std::vector<float> micro_batch_losses_;
+  double norm_ = 0.0, rate_ = 0.0;  // gradient norm and learning rate of the current step
+  std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
+  std::int64_t written_step_ = 0;   // of the newest checkpoint on the disk; 0: there is none
+  std::int64_t saved_step_ = 0;     // of the newest checkpoint that was begun
+  double step_seconds_ = 0.0;       // of the last step; 0: there was none
+  double evaluation_seconds_ = 0.0;
+  bool warned_of_divergence_ = false;
+  Clock::time_point began_ = Clock::now();
+  WallClock wall_;
+};
+
+}  // namespace strider
