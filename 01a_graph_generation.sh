@@ -2,8 +2,17 @@
 # Makes the graph of a surface: nodes, edges, coordinates, distances. TOPOLOGY may be a list with commas, or all.
 set -euo pipefail
 
+# Batch systems run a copy of the script in a folder of their own; its neighbours are where it was submitted.
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-source "$SCRIPT_DIR/00_config_env.sh"
+for place in "$SCRIPT_DIR" "${SLURM_SUBMIT_DIR:-}" "${PBS_O_WORKDIR:-}" "${SGE_O_WORKDIR:-}" "${LS_SUBCWD:-}"; do
+  if [ -n "$place" ] && [ -f "$place/scripts/front_door.sh" ]; then break; fi
+done
+if [ ! -f "${place:-.}/scripts/front_door.sh" ]; then
+  echo "Error: the files of Strider are neither beside $0 nor where the job was submitted" >&2
+  echo "Submit the script by its path: sbatch --wrap /path/to/strider/${0##*/}" >&2
+  exit 1
+fi
+SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
 if is_list_of_surfaces; then
@@ -11,42 +20,42 @@ if is_list_of_surfaces; then
   DATASET_NAME="{name}"
   DATA_DIR="results/{name}"
 fi
-shared_dir="${GRAPH_DIR:-}"
-GRAPH_DIR="${GRAPH_DIR:-./${DATA_DIR}/graph}"
-NEIGH="${NEIGH:-8}"
+variable NEIGH 8 "neighbours of a cell: 4, or 8 with the diagonal ones"
+variable GRAPH_DIR "./$DATA_DIR/graph" "folder of the graph's files"
+start "Makes the graph of a surface: edges, coordinates, distances. TOPOLOGY may be a list with commas, or all." "$@"
 
 heading "Graph Generation"
-echo
-echo "Configuration:"
-echo "  Topology: $TOPOLOGY"
-echo "  Grid size: ${H}x${W}"
-echo "  Dataset: $DATASET_NAME"
-echo "  Neighborhood: $NEIGH (4 or 8)"
-echo "  Output directory: $GRAPH_DIR"
-echo
+say
+say "Configuration:"
+say "  Topology: $TOPOLOGY"
+say "  Grid size: ${H}x${W}"
+say "  Dataset: $DATASET_NAME"
+say "  Neighborhood: $NEIGH (4 or 8)"
+say "  Output directory: $GRAPH_DIR"
+say
 
 find_strider
-echo "Generating graph representation..."
+say "Generating graph representation..."
 "$STRIDER" graph --H="$H" --W="$W" --topology="$TOPOLOGY" --neigh="$NEIGH" --output_dir="$GRAPH_DIR"
 
-echo
-echo "Graph generation complete!"
-echo
-echo "Graph files saved to: $GRAPH_DIR"
+say
+say "Graph generation complete!"
+say
+say "Graph files saved to: $GRAPH_DIR"
 name=$DATASET_NAME
-next="./01b_sequence_generation.sh"
+say "  - A_${name}_labeled.csv (adjacency matrix with labels)"
+say "  - A_${name}.npy (adjacency matrix)"
+say "  - nodes_${name}.csv (node information)"
+say "  - coords_${name}.csv (3D coordinates)"
+say "  - coords_${name}.npy (coordinates)"
+say "  - distance_matrix_${name}.npy (shortest path distances)"
+say "  - graph_info_${name}.json (metadata)"
+say
+say "Next step: Generate random walks with"
 if is_list_of_surfaces; then
-  if [ -n "$shared_dir" ]; then next="GRAPH_DIR=$(printf %q "$shared_dir") $next"; fi
-  next="for t in $(list_surfaces); do TOPOLOGY=\$t $next; done"
+  unset "user_set[TOPOLOGY]"
+  say "  for t in $(list_surfaces); do TOPOLOGY=\$t $(command_line 01b_sequence_generation.sh GRAPH_DIR); done"
+else
+  say "  $(command_line 01b_sequence_generation.sh GRAPH_DIR)"
 fi
-echo "  - A_${name}_labeled.csv (adjacency matrix with labels)"
-echo "  - A_${name}.npy (adjacency matrix)"
-echo "  - nodes_${name}.csv (node information)"
-echo "  - coords_${name}.csv (3D coordinates)"
-echo "  - coords_${name}.npy (coordinates)"
-echo "  - distance_matrix_${name}.npy (shortest path distances)"
-echo "  - graph_info_${name}.json (metadata)"
-echo
-echo "Next step: Generate random walks with"
-echo "  $next"
-echo
+say

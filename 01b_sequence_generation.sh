@@ -2,64 +2,76 @@
 # Makes random walks on the graph that 01a_graph_generation.sh made.
 set -euo pipefail
 
+# Batch systems run a copy of the script in a folder of their own; its neighbours are where it was submitted.
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-source "$SCRIPT_DIR/00_config_env.sh"
+for place in "$SCRIPT_DIR" "${SLURM_SUBMIT_DIR:-}" "${PBS_O_WORKDIR:-}" "${SGE_O_WORKDIR:-}" "${LS_SUBCWD:-}"; do
+  if [ -n "$place" ] && [ -f "$place/scripts/front_door.sh" ]; then break; fi
+done
+if [ ! -f "${place:-.}/scripts/front_door.sh" ]; then
+  echo "Error: the files of Strider are neither beside $0 nor where the job was submitted" >&2
+  echo "Submit the script by its path: sbatch --wrap /path/to/strider/${0##*/}" >&2
+  exit 1
+fi
+SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
+
+variable GRAPH_DIR "./$DATA_DIR/graph" "folder of the graph's files"
+variable MAX_LENGTH 128 "nodes of a walk"
+variable MAX_SEQS 120000 "walks"
+variable MIN_VISITS_PER_NODE 10000000000 "stop once every node has so many visits"
+variable NO_REPEAT_WINDOW 32 "a walk steps to none of its last so many nodes while it has another choice"
+variable RESTART_PROB 0 "probability of starting anew before a step"
+variable TEMPERATURE 1 "how strongly starts prefer nodes with few visits; lower is stronger"
+variable SEED 42 "seed of the walks"
+variable OUT "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
+variable COUNTS_OUT "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
+variable OVERWRITE false "true: replace walks of other settings"
+start "Makes random walks on the graph of 01a_graph_generation.sh, or on a graph of your own." "$@"
 refuse_list_of_surfaces
 
-GRAPH_DIR="${GRAPH_DIR:-./${DATA_DIR}/graph}"
-MAX_LENGTH="${MAX_LENGTH:-128}"
-MAX_SEQS="${MAX_SEQS:-120000}"
-MIN_VISITS_PER_NODE="${MIN_VISITS_PER_NODE:-10000000000}"
-NO_REPEAT_WINDOW="${NO_REPEAT_WINDOW:-32}"
-RESTART_PROB="${RESTART_PROB:-0}"
-TEMPERATURE="${TEMPERATURE:-1}"
-SEED="${SEED:-42}"
-OUT="${OUT:-./${DATA_DIR}/sequences/walks_${DATASET_NAME}.csv}"
-COUNTS_OUT="${COUNTS_OUT:-./${DATA_DIR}/sequences/visit_counts_${DATASET_NAME}.csv}"
-
 heading "Random Walk Generation"
-echo
-echo "Configuration:"
-echo "  Topology: $TOPOLOGY"
-echo "  Grid size: ${H}x${W}"
-echo "  Dataset: $DATASET_NAME"
-echo "  Graph directory: $GRAPH_DIR"
-echo "  Output: $OUT"
-echo "  Counts output: $COUNTS_OUT"
-echo
-echo "Walk parameters:"
-echo "  Max length: $MAX_LENGTH"
-echo "  Max sequences: $MAX_SEQS"
-echo "  Min visits per node: $MIN_VISITS_PER_NODE"
-echo "  No-repeat window: $NO_REPEAT_WINDOW"
-echo "  Restart probability: $RESTART_PROB"
-echo "  Temperature: $TEMPERATURE"
-echo "  Seed: $SEED"
-echo
+say
+say "Configuration:"
+say "  Topology: $TOPOLOGY"
+say "  Grid size: ${H}x${W}"
+say "  Dataset: $DATASET_NAME"
+say "  Graph directory: $GRAPH_DIR"
+say "  Output: $OUT"
+say "  Counts output: $COUNTS_OUT"
+say
+say "Walk parameters:"
+say "  Max length: $MAX_LENGTH"
+say "  Max sequences: $MAX_SEQS"
+say "  Min visits per node: $MIN_VISITS_PER_NODE"
+say "  No-repeat window: $NO_REPEAT_WINDOW"
+say "  Restart probability: $RESTART_PROB"
+say "  Temperature: $TEMPERATURE"
+say "  Seed: $SEED"
+say
 
 graph_file="$GRAPH_DIR/A_${DATASET_NAME}_labeled.csv"
 if [ ! -f "$graph_file" ]; then
-  echo "Error: Graph file not found: $graph_file" >&2
-  echo "Please run ./01a_graph_generation.sh first to create the graph representation." >&2
-  exit 1
+  fail "Graph file not found: $graph_file" \
+    "Please run $(command_line 01a_graph_generation.sh GRAPH_DIR) first to create the graph representation."
 fi
 
 find_strider
-echo "Generating random walks..."
+say "Generating random walks..."
 "$STRIDER" walks \
   --graph_dir="$GRAPH_DIR" --topology="$TOPOLOGY" --H="$H" --W="$W" \
   --max_length="$MAX_LENGTH" --max_seqs="$MAX_SEQS" --min_visits_per_node="$MIN_VISITS_PER_NODE" \
   --no_repeat_window="$NO_REPEAT_WINDOW" --restart_prob="$RESTART_PROB" --temperature="$TEMPERATURE" --seed="$SEED" \
-  --out="$OUT" --counts_out="$COUNTS_OUT"
+  --out="$OUT" --counts_out="$COUNTS_OUT" --overwrite="$OVERWRITE"
 
-echo
-echo "Random walk generation complete!"
-echo
-echo "Output files:"
-echo "  Walks: $OUT"
-echo "  Visit counts: $COUNTS_OUT"
-echo
-echo "Next step: Prepare dataset with"
-echo "  ./01c_dataset_preparation.sh"
-echo
+say
+say "Random walk generation complete!"
+say
+say "Output files:"
+say "  Walks: $OUT"
+say "  Visit counts: $COUNTS_OUT"
+say
+input=()
+if [ -n "${user_set[OUT]:-}" ]; then input=("INPUT_CSV=$OUT"); fi
+say "Next step: Prepare dataset with"
+say "  $(command_line 01c_dataset_preparation.sh "${input[@]}" DATASET_DIR)"
+say

@@ -2,43 +2,50 @@
 # Makes the dataset that training reads from a CSV file of walks: those of 01b_sequence_generation.sh, or your own.
 set -euo pipefail
 
+# Batch systems run a copy of the script in a folder of their own; its neighbours are where it was submitted.
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-source "$SCRIPT_DIR/00_config_env.sh"
+for place in "$SCRIPT_DIR" "${SLURM_SUBMIT_DIR:-}" "${PBS_O_WORKDIR:-}" "${SGE_O_WORKDIR:-}" "${LS_SUBCWD:-}"; do
+  if [ -n "$place" ] && [ -f "$place/scripts/front_door.sh" ]; then break; fi
+done
+if [ ! -f "${place:-.}/scripts/front_door.sh" ]; then
+  echo "Error: the files of Strider are neither beside $0 nor where the job was submitted" >&2
+  echo "Submit the script by its path: sbatch --wrap /path/to/strider/${0##*/}" >&2
+  exit 1
+fi
+SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
+
+variable INPUT_CSV "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
+variable DATASET_DIR "./$DATA_DIR/dataset" "the dataset"
+variable TRAIN_SPLIT 0.95 "share of the walks that train; 1: no validation"
+start "Makes a dataset, with a training and a validation split, from walks in a CSV file." "$@"
 refuse_list_of_surfaces
 
-own_input="${INPUT_CSV:-}"
-INPUT_CSV="${INPUT_CSV:-./${DATA_DIR}/sequences/walks_${DATASET_NAME}.csv}"
-DATASET_DIR="${DATASET_DIR:-./${DATA_DIR}/dataset}"
-TRAIN_SPLIT="${TRAIN_SPLIT:-0.95}"
-
 heading "Dataset Preparation"
-echo
-echo "Configuration:"
-echo "  Input CSV: $INPUT_CSV"
-echo "  Output dir: $DATASET_DIR"
-echo "  Train split: $TRAIN_SPLIT"
-echo
+say
+say "Configuration:"
+say "  Input CSV: $INPUT_CSV"
+say "  Output dir: $DATASET_DIR"
+say "  Train split: $TRAIN_SPLIT"
+say
 
 if [ ! -e "$INPUT_CSV" ]; then
-  echo "Error: Input CSV file not found: $INPUT_CSV" >&2
-  if [ -n "$own_input" ]; then
-    echo "Please name a file of walks with INPUT_CSV, or leave it out for those of ./01b_sequence_generation.sh" >&2
-  else
-    echo "Please run ./01b_sequence_generation.sh first" >&2
+  if [ -n "${user_set[INPUT_CSV]:-}" ]; then
+    fail "Input CSV file not found: $INPUT_CSV" \
+      "Please name a file of walks with INPUT_CSV, or leave it out for those of 01b_sequence_generation.sh"
   fi
-  exit 1
+  fail "Input CSV file not found: $INPUT_CSV" "Please run $(command_line 01b_sequence_generation.sh) first"
 fi
 
 find_strider
-echo "Preparing dataset..."
+say "Preparing dataset..."
 "$STRIDER" dataset --input_csv="$INPUT_CSV" --output_dir="$DATASET_DIR" --train_split="$TRAIN_SPLIT"
 
-echo
+say
 heading "Dataset preparation complete!"
-echo
-echo "Dataset saved to: $DATASET_DIR"
-echo
-echo "Next step: Train model with"
-echo "  ./02a_model_training.sh"
-echo
+say
+say "Dataset saved to: $DATASET_DIR"
+say
+say "Next step: Train model with"
+say "  $(command_line 02a_model_training.sh RUN_NAME CONFIG DATASET_DIR OUTPUT_DIR)"
+say

@@ -3,39 +3,50 @@
 # REPRESENTATIONS, with spaces between: residual_before after_attention after_block ffn_gate ffn_up.
 set -euo pipefail
 
+# Batch systems run a copy of the script in a folder of their own; its neighbours are where it was submitted.
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-source "$SCRIPT_DIR/00_config_env.sh"
+for place in "$SCRIPT_DIR" "${SLURM_SUBMIT_DIR:-}" "${PBS_O_WORKDIR:-}" "${SGE_O_WORKDIR:-}" "${LS_SUBCWD:-}"; do
+  if [ -n "$place" ] && [ -f "$place/scripts/front_door.sh" ]; then break; fi
+done
+if [ ! -f "${place:-.}/scripts/front_door.sh" ]; then
+  echo "Error: the files of Strider are neither beside $0 nor where the job was submitted" >&2
+  echo "Submit the script by its path: sbatch --wrap /path/to/strider/${0##*/}" >&2
+  exit 1
+fi
+SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
+
+variable MODEL_DIR "./$WORK_DIR/final_model" "the model"
+variable REPRESENTATION_DIR "./$WORK_DIR/token_representations" "where they go"
+variable REPRESENTATIONS after_block "residual_before after_attention after_block ffn_gate ffn_up, any of them, spaces between"
+variable OVERWRITE false "true: replace what is there"
+variable THREADS all "threads"
+start "Takes a vector for every token at every layer of a trained model." "$@"
 refuse_list_of_surfaces
 
-MODEL_DIR="${MODEL_DIR:-./${WORK_DIR}/final_model}"
-REPRESENTATION_DIR="${REPRESENTATION_DIR:-./${WORK_DIR}/token_representations}"
-REPRESENTATIONS="${REPRESENTATIONS:-after_block}"
-OVERWRITE="${OVERWRITE:-false}"
-
 heading "Token Representation Extraction"
-echo
-echo "Configuration:"
-echo "  Model: $MODEL_DIR"
-echo "  Output dir: $REPRESENTATION_DIR"
-echo "  Representations: $REPRESENTATIONS"
-echo
+say
+say "Configuration:"
+say "  Model: $MODEL_DIR"
+say "  Output dir: $REPRESENTATION_DIR"
+say "  Representations: $REPRESENTATIONS"
+say
 
 if [ ! -d "$MODEL_DIR" ]; then
-  echo "Error: Model directory $MODEL_DIR not found!" >&2
-  echo "Please run ./02a_model_training.sh first" >&2
-  exit 1
+  if [ -n "${user_set[MODEL_DIR]:-}" ]; then
+    fail "Model directory $MODEL_DIR not found!" "Please name a model folder with MODEL_DIR"
+  fi
+  fail "Model directory $MODEL_DIR not found!" "Please run $(command_line 02a_model_training.sh RUN_NAME CONFIG) first"
 fi
 
 options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR" --representations="$REPRESENTATIONS" --ask)
 if [ "$OVERWRITE" = true ]; then
   options+=(--overwrite)
 elif [ "$OVERWRITE" != false ]; then
-  echo "Error: OVERWRITE is \"$OVERWRITE\", it must be true or false" >&2
-  exit 1
+  fail "OVERWRITE is \"$OVERWRITE\", it must be true or false"
 fi
-if [ "${THREADS:-all}" != all ]; then options+=(--threads="$THREADS"); fi
+if [ "$THREADS" != all ]; then options+=(--threads="$THREADS"); fi
 
 find_strider
-echo "Extracting token representations..."
+say "Extracting token representations..."
 "$STRIDER" extract "${options[@]}"

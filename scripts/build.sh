@@ -34,6 +34,12 @@ case ${1:-} in
     ;;
 esac
 
+# A folder that was copied or moved has the configuration of the one that it was made in.
+if [ -f build/CMakeCache.txt ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt; then
+  echo "build/ was configured in another folder; configuring it anew"
+  rm -rf build/CMakeCache.txt build/CMakeFiles build/build.ninja
+fi
+
 cmake -S . -B build -G Ninja "${options[@]}" >build/configure.log || {
   cat build/configure.log
   exit 1

@@ -16,13 +16,25 @@ if [ ! -d "$DATA_DIR/dataset" ]; then
   "$root/01b_sequence_generation.sh"
   "$root/01c_dataset_preparation.sh"
 else
-  echo "The dataset is there already and stays as it is: $DATA_DIR/dataset (remove it to have it made anew)"
+  echo "The dataset exists already and is kept: $DATA_DIR/dataset (remove it to have it made anew)"
 fi
 "$root/02a_model_training.sh"
 "$root/02b_representation_extraction.sh" </dev/null
 
+losses=$(python3 - "$WORK_DIR/strider_run.json" "$DATA_DIR/dataset/vocab_info.json" <<'END'
+import json, sys
+result, vocab = (json.load(open(file)) for file in sys.argv[1:])
+loss, best = result["result"].get("eval_loss_per_prediction"), vocab.get("best_loss")
+if loss is not None:
+    print(f"Evaluation loss of the model: {loss:.4f} nats per predicted token", end="")
+    print(f"; the best possible is {best:.4f}" if best is not None else "")
+END
+)
+
 cat <<END
 ==========================================
+$losses
+
 All done. What is where, in $PWD:
   $DATA_DIR/graph/       the graph: edges, coordinates, distances
   $DATA_DIR/sequences/   the walks
@@ -33,8 +45,9 @@ All done. What is where, in $PWD:
 
 What to do next:
   - the full-size run, a 2M model on a torus of 30 x 40: the same scripts without variables,
-      ./01a_graph_generation.sh && ./01b_sequence_generation.sh && ./01c_dataset_preparation.sh
-      ./02a_model_training.sh && ./02b_representation_extraction.sh
-  - another surface: TOPOLOGY=klein_x H=20 W=20 before each of them
-  - the README tells the rest; build/strider --help the commands behind the scripts
+      cd $(printf %q "$PWD")
+      for step in 01a_graph_generation 01b_sequence_generation 01c_dataset_preparation 02a_model_training \\
+        02b_representation_extraction; do $(printf %q "$root")/\$step.sh || break; done
+  - another surface: export TOPOLOGY=klein_x H=20 W=20 before that
+  - the README has the rest; $(printf %q "$root")/build/strider --help lists the commands behind the scripts
 END

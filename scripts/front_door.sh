@@ -1,29 +1,116 @@
 # shellcheck shell=bash
-# What the numbered scripts do alike. Sourced, after SCRIPT_DIR is set.
+# What the numbered scripts do alike. Each sources it, with SCRIPT_DIR set to Strider's folder, and then
+#   1. declares its variables:  variable NAME DEFAULT "meaning"
+#   2. calls                    start "what it makes" "$@"    which answers --help and refuses other arguments.
+
+# Whoever reads the output may go at any time: then a script goes on without being heard.
+trap '' PIPE
+
+# A line of output.
+say() {
+  printf '%s\n' "$*" 2>/dev/null || true
+}
 
 # A heading between two rules.
 heading() {
-  echo "=========================================="
-  echo "$1"
-  echo "=========================================="
+  say "=========================================="
+  say "$1"
+  say "=========================================="
+}
+
+# Ends the script: an error, and a line for each piece of advice.
+fail() {
+  printf 'Error: %s\n' "$1" >&2 || true
+  shift
+  local line
+  for line in "$@"; do printf '%s\n' "$line" >&2 || true; done
+  exit 1
+}
+
+# Which of the variables that other steps may need the user has set, before defaults are.
+declare -A user_set=()
+for name in H W TOPOLOGY RUN_NAME CONFIG STRIDER GRAPH_DIR OUT INPUT_CSV DATASET_DIR OUTPUT_DIR MODEL_DIR \
+  REPRESENTATION_DIR; do
+  if [ -n "${!name:-}" ]; then user_set[$name]=${!name}; fi
+done
+
+source "$SCRIPT_DIR/00_config_env.sh"
+
+help_names=() help_defaults=() help_meanings=()
+
+# Gives a variable its default, unless the user has set it, and a line in --help.
+variable() {
+  help_names+=("$1") help_defaults+=("$2") help_meanings+=("$3")
+  if [ -z "${!1:-}" ]; then printf -v "$1" '%s' "$2"; fi
+}
+
+print_help() {
+  say "$1"
+  say ""
+  say "Variables go before the script, or are exported once: EPOCHS=5 $(printf %q "$0")"
+  say ""
+  local i
+  for i in "${!help_names[@]}"; do
+    say "$(printf '  %-21s%s [%s]' "${help_names[i]}" "${help_meanings[i]}" "${help_defaults[i]}")"
+  done
+  say "  H, W, TOPOLOGY       rows and columns of the grid, and the surface [30, 40, torus]"
+  say "  RUN_NAME             names the run, and the preset configs/config_{RUN_NAME}.json [2M_llama]"
+  say "  STRIDER              the program [build/strider, else the one on PATH]"
+}
+
+# start MAKES ARGUMENT...: answers --help, refuses every other argument.
+start() {
+  local makes=$1
+  shift
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      -h | --help)
+        print_help "$makes"
+        exit 0
+        ;;
+    esac
+  done
+  if [ $# -gt 0 ]; then
+    printf 'Error: %s takes no arguments, and "%s" is one\n' "${0##*/}" "$1" >&2 || true
+    if [[ $1 =~ ^[A-Z_]+= ]]; then
+      printf 'Put it before the script: %s %s\n' "$(printf %q "$1")" "$(printf %q "$0")" >&2 || true
+    else
+      printf 'Settings are variables before the script; --help lists them\n' >&2 || true
+    fi
+    exit 2
+  fi
 }
 
 # Sets STRIDER to the program, unless the user has: the one that `make build` made, else one on PATH.
 find_strider() {
   if [ -n "${STRIDER:-}" ]; then
-    if ! command -v "$STRIDER" >/dev/null; then
-      echo "Error: STRIDER is \"$STRIDER\", and there is no such program" >&2
-      exit 1
-    fi
+    command -v "$STRIDER" >/dev/null || fail "STRIDER is \"$STRIDER\", and there is no such program"
   elif [ -x "$SCRIPT_DIR/build/strider" ]; then
     STRIDER=$SCRIPT_DIR/build/strider
   elif command -v strider >/dev/null; then
     STRIDER=$(command -v strider)
   else
-    echo "Error: the program strider is not built: neither $SCRIPT_DIR/build/strider nor one on PATH" >&2
-    echo "Please run make build in $SCRIPT_DIR first" >&2
-    exit 1
+    fail "the program strider is not built: neither $SCRIPT_DIR/build/strider nor one on PATH" \
+      "Please run make -C $(printf %q "$SCRIPT_DIR") build first"
   fi
+}
+
+# How the user calls another script from here, as a line for the shell: command_line SCRIPT [NAME=VALUE | NAME ...].
+# A NAME alone stands for itself where the user has set it.
+command_line() {
+  local script=$1 line="" word
+  shift
+  for word in H W TOPOLOGY STRIDER "$@"; do
+    if [[ $word != *=* ]]; then
+      if [ -z "${user_set[$word]:-}" ]; then continue; fi
+      word=$word=${user_set[$word]}
+    fi
+    line+="${word%%=*}=$(printf %q "${word#*=}") "
+  done
+  local folder=$SCRIPT_DIR
+  if [[ $0 == */* ]] && [ -e "${0%/*}/$script" ]; then folder=${0%/*}; fi
+  printf '%s%s' "$line" "$(printf %q "$folder/$script")"
 }
 
 # Whether TOPOLOGY names several surfaces.
@@ -45,8 +132,7 @@ list_surfaces() {
 # Ends a script that takes one surface at a time, before it makes anything, where TOPOLOGY names several.
 refuse_list_of_surfaces() {
   if is_list_of_surfaces; then
-    echo "Error: TOPOLOGY is \"$TOPOLOGY\", and this step takes one surface at a time" >&2
-    echo "  for t in $(list_surfaces); do TOPOLOGY=\$t $(printf %q "$0") || break; done" >&2
-    exit 1
+    fail "TOPOLOGY is \"$TOPOLOGY\", and this step takes one surface at a time" \
+      "  for t in $(list_surfaces); do TOPOLOGY=\$t $(printf %q "$0") || break; done"
   fi
 }

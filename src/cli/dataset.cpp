@@ -70,7 +70,7 @@ void check_has_predictions(const WalksCsv& walks, const TrainSplit& split, const
   throw Error("no walk to train on has a second token, so that there is nothing to predict",
               {.file = file.string(),
                .place = {},
-               .advice = "Make longer walks: MAX_LENGTH is 2 or more in ./01b_sequence_generation.sh."});
+               .advice = "Make longer walks: MAX_LENGTH is 2 or more in 01b_sequence_generation.sh."});
 }
 
 void print_split(const TrainSplit& split) {

@@ -51,7 +51,7 @@ void print_end(const ExtractPlan& plan, const ExtractSeconds& seconds) {
   say("Seconds: {:.3f}, of them {:.3f} arithmetic and {:.3f} reading the model\n", seconds.total, seconds.forward,
       seconds.load);
   say("Representations saved to: {}\n\n", plan.settings.output_dir.string());
-  say("Next step: Run PCA analysis with\n  ./03a_pca_analysis.sh\n");
+  say("LLM-Topo's stages 03 and 04 read these files; Strider's README says how to run them.\n");
 }
 
 /// Waits for one key on the terminal, with or without Enter; whether it is y.

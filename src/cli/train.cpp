@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/shell_word.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
 #include "cli/say.h"
@@ -25,10 +27,16 @@ struct Options {
   std::string logging_dir;  // of metrics.jsonl; empty: the output folder
 };
 
-void print_next_step(const TrainingOutcome& outcome) {
-  say("\nNext step: Extract representations with\n  ./02b_representation_extraction.sh\nor\n"
-      "  strider extract --model_dir {} --output_dir {}\n",
-      outcome.final_model.string(), (outcome.final_model.parent_path() / "token_representations").string());
+void print_next_step(const std::string& program, const TrainingOutcome& outcome) {
+  // The script that called the program knows the variables that its user has set.
+  const char* const script = std::getenv("STRIDER_NEXT_STEP");
+  const std::string command =
+      script != nullptr && *script != '\0'
+          ? std::string(script)
+          : fmt::format("{} extract --model_dir {} --output_dir {}", shell_word(program),
+                        shell_word(outcome.final_model.string()),
+                        shell_word((outcome.final_model.parent_path() / "token_representations").string()));
+  say("\nNext step: Extract representations with\n  {}\n", command);
 }
 
 std::string stopped_text(const TrainingOutcome& outcome) {
@@ -44,7 +52,7 @@ std::string stopped_text(const TrainingOutcome& outcome) {
       outcome.steps, outcome.stopped_by);
 }
 
-void run_train(const Options& options) {
+void run_train(const std::string& program, const Options& options) {
   say("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
   std::fflush(stdout);
   Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
@@ -52,7 +60,7 @@ void run_train(const Options& options) {
   const TrainingSettings& settings = options.settings;
   MetricsFile metrics(options.logging_dir.empty() ? settings.output_dir : std::filesystem::path(options.logging_dir));
   RunListeners listeners({&report, &metrics});
-  if (!options.no_cuda) report.on_notice("USE_CPU=false: this build has no GPU support, so it trains on the CPU");
+  if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;
   TrainingOutcome outcome;
   {
@@ -63,7 +71,7 @@ void run_train(const Options& options) {
   if (outcome.already_finished) {
     say("This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
         outcome.steps, outcome.final_model.string());
-    print_next_step(outcome);
+    print_next_step(program, outcome);
     return;
   }
   if (outcome.stopped_by != 0) {
@@ -71,7 +79,7 @@ void run_train(const Options& options) {
     constexpr int kSignalled = 128;
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
-  print_next_step(outcome);
+  print_next_step(program, outcome);
 }
 
 void add_files(CLI::App& command, Options& options) {
@@ -138,7 +146,7 @@ void add_settings(CLI::App& command, Options& options) {
            "Replace a finished run, or one of other settings; with --resume never any run of Strider's");
   add.flag("continue", "CONTINUE", s.continue_run,
            "Go on from the newest checkpoint of a run whose EPOCHS, MAX_STEPS or learning rate were others");
-  add.flag("no_cuda", "USE_CPU", options.no_cuda, "Do not look for a GPU");
+  add.flag("no_cuda", "USE_CPU", options.no_cuda, "For a GPU to come; this version trains on the CPU either way");
 }
 
 }  // namespace
@@ -155,7 +163,7 @@ void add_train_command(CLI::App& program) {
       "SIGUSR1, SIGUSR2: a checkpoint is written after the step, and the run goes on.\n\n"
       "Example: strider train --dataset_dir results/torus_30x40/dataset --config configs/config_2M_llama.json \\\n"
       "           --output_dir results/torus_30x40/2M_llama");
-  command->callback([options] { run_train(*options); });
+  command->callback([options, command] { run_train(command->get_parent()->get_name(), *options); });
 }
 
 }  // namespace strider::cli

@@ -27,6 +27,7 @@ struct WalksCommand {
   std::int64_t width = 0;
   WalkSettings settings;
   WalkFiles files;
+  bool overwrite = false;
 };
 
 void print_plan(const WalksCommand& command) {
@@ -82,6 +83,7 @@ void run_walks(WalksCommand command) {
   std::fflush(stdout);
   const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
   print_graph(graph);
+  if (!command.overwrite) check_walks_replaceable(command.files.walks, graph, command.settings);
   std::fflush(stdout);
 
   const auto begin = std::chrono::steady_clock::now();
@@ -122,6 +124,7 @@ void add_walks_command(CLI::App& program) {
   command->add_option("--out", walks->files.walks, "Walks file [sequences/walks_{topology}_{H}x{W}.csv]");
   command->add_option("--counts_out,--counts-out", walks->files.counts,
                       "Visit counts file [visit_counts_{topology}_{H}x{W}.csv beside the walks]");
+  add.flag("overwrite", "OVERWRITE", walks->overwrite, "Replace walks of other settings, or of unknown origin");
   command->footer(
       "A graph of your own: put its adjacency matrix (labels, integers from 0, in the first line and the\n"
       "first column, 0 or 1 elsewhere) into A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"

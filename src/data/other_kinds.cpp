@@ -156,7 +156,7 @@ bool are_numbers(const std::vector<std::string_view>& words) {
 [[noreturn]] void refuse_edges(const fs::path& file, bool has_header) {
   refuse(file, "this is a list of edges, not of walks",
          fmt::format(
-             "Make an adjacency matrix of it, which ./01b_sequence_generation.sh walks on (README: a graph of your "
+             "Make an adjacency matrix of it, which 01b_sequence_generation.sh walks on (README: a graph of your "
              "own): python3 -c 'import pandas, sys; e = pandas.read_csv(sys.argv[1], sep=r\"[\\s,;]+\", header={}, "
              "comment=\"#\", engine=\"python\"); f, t = e.iloc[:, 0], e.iloc[:, 1]; n = sorted(set(f) | set(t)); "
              "a = pandas.crosstab(f, t).clip(upper=1).reindex(index=n, columns=n, fill_value=0); "

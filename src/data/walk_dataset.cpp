@@ -32,7 +32,7 @@ VocabInfo read_vocab_info(const fs::path& folder) {
                  .advice = is_dataset ? "Write it beside the splits: {\"vocab_size\": N}, where N is the largest id "
                                         "plus one."
                                       : "This folder has no dataset in it; name another one with DATASET_DIR, or run "
-                                        "./01c_dataset_preparation.sh first."});
+                                        "01c_dataset_preparation.sh first."});
   }
   const nlohmann::json object = read_json(file);
   VocabInfo info;
@@ -57,7 +57,7 @@ bool is_our_own(const fs::path& folder) {
 }
 
 std::string advice_for_damage(const fs::path& folder) {
-  return is_our_own(folder) ? "Make the dataset again with ./01c_dataset_preparation.sh, or copy it again."
+  return is_our_own(folder) ? "Make the dataset again with 01c_dataset_preparation.sh, or copy it again."
                             : "Copy the dataset again, or write it again with save_to_disk of the library datasets.";
 }
 
@@ -152,7 +152,7 @@ WalkDataset open_checked(const fs::path& folder) {
     throw Error(fmt::format("Dataset directory {} not found!", folder.string()),
                 {.file = {},
                  .place = {},
-                 .advice = "Name a dataset folder with DATASET_DIR; ./01c_dataset_preparation.sh makes one."});
+                 .advice = "Name a dataset folder with DATASET_DIR; 01c_dataset_preparation.sh makes one."});
   }
   return DatasetReader(folder).read();
 }

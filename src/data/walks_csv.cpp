@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kLargestId = INT32_MAX - 1;  // its vocabulary still has an int32 size
 constexpr const char* kColumns =
-    "The first line names the columns: walk_id,length,sequence_labels. ./01b_sequence_generation.sh writes such a "
+    "The first line names the columns: walk_id,length,sequence_labels. 01b_sequence_generation.sh writes such a "
     "file; rename the columns of another one.";
 
 bool is_space(char c) {
@@ -109,13 +109,13 @@ void check_is_file(const fs::path& file) {
     throw Error(fmt::format("Input CSV file not found: {}", file.string()),
                 {.file = {},
                  .place = {},
-                 .advice = "Name a file of walks with INPUT_CSV; ./01b_sequence_generation.sh makes one."});
+                 .advice = "Name a file of walks with INPUT_CSV; 01b_sequence_generation.sh makes one."});
   }
   if (fs::exists(file / "dataset_dict.json") || fs::exists(file / "state.json")) {
     throw Error("this is a dataset folder already, not a CSV file of walks",
                 {.file = file.string(),
                  .place = {},
-                 .advice = "Train on it as it is: DATASET_DIR names it for ./02a_model_training.sh."});
+                 .advice = "Train on it as it is: DATASET_DIR names it for 02a_model_training.sh."});
   }
   if (!fs::is_regular_file(file)) {
     throw Error("this is no file", {.file = file.string(), .place = {}, .advice = "Name a CSV file of walks."});

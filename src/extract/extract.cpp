@@ -51,7 +51,7 @@ void check_folders(const ExtractSettings& settings) {
   const fs::path& output = settings.output_dir;
   if (type_at(settings.model_dir) != fs::file_type::directory) {
     throw Error(fmt::format("Model directory {} not found!", settings.model_dir.string()),
-                {.file = {}, .place = {}, .advice = "Please run ./02a_model_training.sh first"});
+                {.file = {}, .place = {}, .advice = "Please run 02a_model_training.sh first"});
   }
   const fs::file_type type = type_at(output);
   if (type == fs::file_type::not_found) return;

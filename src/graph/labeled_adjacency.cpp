@@ -33,7 +33,7 @@ class AdjacencyReader {
     if (!fs::exists(file_, status)) {
       throw Error("Graph file not found", {.file = file_.string(),
                                            .place = {},
-                                           .advice = "Please run ./01a_graph_generation.sh (or strider graph) first to "
+                                           .advice = "Please run 01a_graph_generation.sh (or strider graph) first to "
                                                      "create the graph representation."});
     }
     if (!stream_ || fs::is_directory(file_, status)) {

@@ -122,6 +122,50 @@ std::optional<RuledGraph> find_walk_rule(const fs::path& walks_csv) {
   return ruled;
 }
 
+namespace {
+
+// The names of the settings that differ, with both values.
+std::string differences(const RuledGraph& earlier, const Graph& graph, const WalkSettings& now) {
+  const WalkSettings& then = earlier.rule.settings;
+  std::string text;
+  const auto compare = [&](const char* name, auto before, auto value) {
+    if (before != value) text += fmt::format("{}{} was {}, now {}", text.empty() ? "" : "; ", name, before, value);
+  };
+  compare("MAX_LENGTH", then.max_length, now.max_length);
+  compare("MAX_SEQS", then.max_seqs, now.max_seqs);
+  compare("MIN_VISITS_PER_NODE", then.min_visits_per_node, now.min_visits_per_node);
+  compare("NO_REPEAT_WINDOW", then.no_repeat_window, now.no_repeat_window);
+  compare("RESTART_PROB", then.restart_prob, now.restart_prob);
+  compare("TEMPERATURE", then.temperature, now.temperature);
+  compare("SEED", then.seed, now.seed);
+  const bool same_graph = earlier.graph.labels == graph.labels && earlier.graph.offsets == graph.offsets &&
+                          earlier.graph.neighbours == graph.neighbours;
+  if (!same_graph) text += fmt::format("{}the graph is another", text.empty() ? "" : "; ");
+  return text;
+}
+
+}  // namespace
+
+void check_walks_replaceable(const fs::path& walks_csv, const Graph& graph, const WalkSettings& settings) {
+  std::error_code status;
+  if (!fs::exists(walks_csv, status)) return;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(fmt::format("there are other walks already: {}", why),
+                {.file = walks_csv.string(),
+                 .place = {},
+                 .advice = "OVERWRITE=true (--overwrite) replaces them, OUT (--out) names another file."});
+  };
+  std::optional<RuledGraph> earlier;
+  try {
+    earlier = find_walk_rule(walks_csv);
+  } catch (const Error& error) {
+    refuse(error.message());
+  }
+  if (!earlier) refuse("how they were made is not known");
+  const std::string differing = differences(*earlier, graph, settings);
+  if (!differing.empty()) refuse(differing);
+}
+
 RuledGraph read_walk_rule(const fs::path& file) {
   const nlohmann::json json = read_json(file);
   if (!json.is_object()) fail("This is not the rule of walks", file, {});

@@ -47,6 +47,10 @@ std::filesystem::path walk_rule_file(const std::filesystem::path& walks_csv);
 /// belongs to other walks (another number of bytes).
 std::optional<RuledGraph> find_walk_rule(const std::filesystem::path& walks_csv);
 
+/// Throws Error when `walks_csv` exists and is not what these settings make on this graph: then it may be all that
+/// there is of those walks.
+void check_walks_replaceable(const std::filesystem::path& walks_csv, const Graph& graph, const WalkSettings& settings);
+
 /// Throws Error that names the field: not there, not JSON, another version, a graph that is none.
 RuledGraph read_walk_rule(const std::filesystem::path& file);
 void write_walk_rule(const std::filesystem::path& file, const WalkRule& rule, const Graph& graph);

@@ -50,13 +50,13 @@ class BadInputTest(unittest.TestCase):
 class MissingTest(BadInputTest):
     def test_each_names_the_command_that_makes_it(self):
         self.refused("01b_sequence_generation.sh", "Error: Graph file not found: ./results/torus_9x9/graph",
-                     "Please run ./01a_graph_generation.sh first", H=9, W=9)
+                     "Please run ", "01a_graph_generation.sh first", H=9, W=9)
         self.refused("01c_dataset_preparation.sh", "Error: Input CSV file not found: ./results/torus_9x9/sequences",
-                     "Please run ./01b_sequence_generation.sh first", H=9, W=9)
+                     "Please run ", "01b_sequence_generation.sh first", H=9, W=9)
         self.refused("02a_model_training.sh", "Error: Dataset directory ./results/torus_9x9/dataset not found!",
-                     "Please run ./01c_dataset_preparation.sh first", H=9, W=9)
+                     "Please run ", "01c_dataset_preparation.sh first", H=9, W=9)
         self.refused("02b_representation_extraction.sh", "Error: Model directory ./results/torus_9x9/tiny/final_model",
-                     "Please run ./02a_model_training.sh first", H=9, W=9)
+                     "Please run ", "02a_model_training.sh first", H=9, W=9)
         self.refused("02a_model_training.sh", "Error: Model config configs/config_5M_llama.json not found",
                      "configs/config_2M_llama.json", RUN_NAME="5M_llama")
 
