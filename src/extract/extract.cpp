@@ -162,7 +162,7 @@ void look_at_earlier_output(ExtractPlan& plan) {
   const ParameterLayout layout(plan.config);
   {
     std::vector<float> values(static_cast<std::size_t>(layout.total()));
-    read_weights(plan.settings.model_dir, layout, values);
+    read_weights(plan.settings.model_dir, layout, values, Head::kOptional);
     plan.fingerprint = fingerprint_of(plan.config, layout, values, plan.token_ids);
   }
   const EarlierExtraction earlier =
@@ -242,7 +242,7 @@ ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const T
   const std::unique_ptr<Engine> engine = make_engine(plan.config, engine_settings(plan.settings));
   ModelFingerprint fingerprint;
   engine->load_parameters([&](std::span<float> values) {
-    read_weights(plan.settings.model_dir, engine->layout(), values);
+    read_weights(plan.settings.model_dir, engine->layout(), values, Head::kOptional);
     fingerprint = fingerprint_of(plan.config, engine->layout(), values, plan.token_ids);
   });
   const bool adds = plan.earlier == EarlierOutput::kLacksTypes;

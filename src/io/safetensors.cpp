@@ -173,6 +173,12 @@ void SafetensorsFile::read(const TensorEntry& tensor, std::span<float> out) cons
                 {.file = file_.string(), .place = tensor.name, .advice = {}});
   if (tensor.dtype == "F32") {
     if (elements > 0) std::memcpy(out.data(), bytes, elements * sizeof(float));
+  } else if (tensor.dtype == "F64") {
+    for (std::size_t i = 0; i < elements; ++i) {
+      double value = 0.0;
+      std::memcpy(&value, bytes + i * sizeof(value), sizeof(value));
+      out[i] = static_cast<float>(value);
+    }
   } else if (tensor.dtype == "BF16" || tensor.dtype == "F16") {
     for (std::size_t i = 0; i < elements; ++i) {
       std::uint16_t half = 0;

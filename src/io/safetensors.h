@@ -27,8 +27,9 @@ class SafetensorsFile {
 
   const std::vector<TensorEntry>& tensors() const { return tensors_; }
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
+  const std::filesystem::path& path() const { return file_; }
   const TensorEntry* find(const std::string& name) const;  // null when there is none
-  /// Copies a tensor of F32, BF16 or F16 into `out` (elements() floats), widened.
+  /// Copies a tensor of F32, BF16, F16 or F64 into `out` (elements() floats), widened or rounded to nearest.
   void read(const TensorEntry& tensor, std::span<float> out) const;
 
  private:

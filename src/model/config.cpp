@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -32,27 +34,53 @@ bool has(const json& object, const char* field) {
   return object.contains(field) && !object[field].is_null();
 }
 
+// A configuration may leave model_type out; then its architectures say what it is.
+void refuse_other_models(const json& object, const fs::path& file) {
+  if (has(object, "model_type") && object["model_type"] != "llama") cannot(file, "model_type", object["model_type"]);
+  if (has(object, "model_type") || !has(object, "architectures")) return;
+  const json& names = object["architectures"];
+  const auto is_llama = [](const json& name) { return name == "LlamaForCausalLM" || name == "LlamaModel"; };
+  if (!names.is_array() || std::ranges::none_of(names, is_llama)) cannot(file, "architectures", names);
+}
+
+// rope_scaling, and rope_parameters as transformers 5 writes it: no scaling under any of its names is accepted. Of keys
+// that belong to a scaling the default rotary embedding reads none; a key that is not known is refused.
+void check_rope(const json& object, const char* field, const fs::path& file) {
+  if (!has(object, field)) return;
+  const json& rope = object[field];
+  if (!rope.is_object()) cannot(file, field, rope);
+  constexpr std::array kOfScalings = {"factor",      "attention_factor", "original_max_position_embeddings",
+                                      "beta_fast",   "beta_slow",        "short_factor",
+                                      "long_factor", "low_freq_factor",  "high_freq_factor",
+                                      "mscale",      "mscale_all_dim",   "truncate"};
+  for (const auto& [key, value] : rope.items()) {
+    const std::string place = fmt::format("{}.{}", field, key);
+    if (key == "rope_type" || key == "type") {
+      const bool decides = key == "rope_type" || !has(rope, "rope_type");
+      if (decides && !value.is_null() && value != "default") cannot(file, place, value);
+    } else if (key == "partial_rotary_factor") {
+      if (!value.is_null() && json_number(rope, key, file) != 1.0) cannot(file, place, value);
+    } else if (key != "rope_theta" && std::ranges::find(kOfScalings, key) == kOfScalings.end()) {
+      cannot(file, place, value);
+    }
+  }
+}
+
 // What changes the arithmetic in ways that the engine has not; each is only accepted when it is switched off.
 void refuse_unknown_arithmetic(const json& object, const fs::path& file) {
-  if (has(object, "model_type") && object["model_type"] != "llama") cannot(file, "model_type", object["model_type"]);
-  if (has(object, "hidden_act") && object["hidden_act"] != "silu") cannot(file, "hidden_act", object["hidden_act"]);
+  refuse_other_models(object, file);
+  if (has(object, "hidden_act") && object["hidden_act"] != "silu" && object["hidden_act"] != "swish") {
+    cannot(file, "hidden_act", object["hidden_act"]);
+  }
   for (const char* field : {"attention_bias", "mlp_bias"}) {
     if (has(object, field) && object[field] != false) cannot(file, field, object[field]);
   }
-  for (const char* field : {"rope_scaling", "quantization_config", "sliding_window"}) {
-    if (has(object, field)) cannot(file, field, object[field]);
+  if (has(object, "quantization_config")) cannot(file, "quantization_config", object["quantization_config"]);
+  if (has(object, "partial_rotary_factor") && json_number(object, "partial_rotary_factor", file) != 1.0) {
+    cannot(file, "partial_rotary_factor", object["partial_rotary_factor"]);
   }
-  for (const char* field : {"attention_dropout", "partial_rotary_factor", "pretraining_tp"}) {
-    if (!has(object, field)) continue;
-    const double neutral = std::string(field) == "attention_dropout" ? 0.0 : 1.0;
-    if (json_number(object, field, file) != neutral) cannot(file, field, object[field]);
-  }
-  if (has(object, "rope_parameters")) {  // how later transformers write rope_theta
-    const json& rope = object["rope_parameters"];
-    if (!rope.is_object() || (has(rope, "rope_type") && rope["rope_type"] != "default")) {
-      cannot(file, "rope_parameters", rope);
-    }
-  }
+  check_rope(object, "rope_scaling", file);
+  check_rope(object, "rope_parameters", file);
 }
 
 void read_optional(const json& object, const char* field, const fs::path& file, std::int64_t& value) {
@@ -66,7 +94,7 @@ void read_optional(const json& object, const char* field, const fs::path& file, 
 void read_token_id(const json& object, const char* field, const fs::path& file, std::optional<std::int64_t>& value) {
   if (!object.contains(field)) return;
   value.reset();
-  if (object[field].is_array()) return;  // several end tokens: nothing here generates text
+  if (object[field].is_array()) return;
   if (!object[field].is_null()) value = json_integer(object, field, file);
 }
 
@@ -95,23 +123,14 @@ LlamaConfig read_config(const fs::path& file, std::int64_t vocab_size) {
   read_optional(object, "initializer_range", file, config.initializer_range);
   if (has(object, "tie_word_embeddings"))
     config.tie_word_embeddings = json_boolean(object, "tie_word_embeddings", file);
-  read_token_id(object, "bos_token_id", file, config.bos_token_id);
-  read_token_id(object, "eos_token_id", file, config.eos_token_id);
+  read_optional(object, "attention_dropout", file, config.attention_dropout);
   read_token_id(object, "pad_token_id", file, config.pad_token_id);
+  if (config.pad_token_id && *config.pad_token_id < 0) config.pad_token_id.reset();  // as some tools write "none"
   read_optional(object, "vocab_size", file, config.vocab_size);
-  if (vocab_size > 0) config.vocab_size = vocab_size;
+  config.vocab_size = std::max(config.vocab_size, vocab_size);
   check_size(file, "num_attention_heads", config.num_attention_heads);
-  if (has(object, "head_dim")) {
-    config.head_dim = json_integer(object, "head_dim", file);
-  } else {
-    if (config.hidden_size % config.num_attention_heads != 0) {
-      refuse(file,
-             fmt::format("hidden_size {} is not divisible by num_attention_heads {}", config.hidden_size,
-                         config.num_attention_heads),
-             "Change one of them, or give head_dim.");
-    }
-    config.head_dim = config.hidden_size / config.num_attention_heads;
-  }
+  config.head_dim = config.hidden_size / config.num_attention_heads;  // rounded down, as in transformers
+  read_optional(object, "head_dim", file, config.head_dim);
   check_config(config, file);
   return config;
 }
@@ -135,6 +154,9 @@ void check_config(const LlamaConfig& config, const fs::path& file) {
   if (!(config.rms_norm_eps > 0.0))
     refuse(file, fmt::format("rms_norm_eps is {}, it must be positive", config.rms_norm_eps));
   if (!(config.rope_theta > 0.0)) refuse(file, fmt::format("rope_theta is {}, it must be positive", config.rope_theta));
+  if (!(config.attention_dropout >= 0.0)) {
+    refuse(file, fmt::format("attention_dropout is {}, it must not be negative", config.attention_dropout));
+  }
   if (config.pad_token_id && (*config.pad_token_id < 0 || *config.pad_token_id >= config.vocab_size)) {
     refuse(file,
            fmt::format("pad_token_id {} is outside the vocabulary of {}", *config.pad_token_id, config.vocab_size),
@@ -157,14 +179,13 @@ void check_config(const LlamaConfig& config, const fs::path& file) {
 }
 
 std::string config_json(const LlamaConfig& config) {
-  auto token = [](const std::optional<std::int64_t>& id) { return id ? json(*id) : json(nullptr); };
-  json object = {
+  const json object = {
       {"architectures", {"LlamaForCausalLM"}},
       {"attention_bias", false},
-      {"attention_dropout", 0.0},
-      {"bos_token_id", token(config.bos_token_id)},
+      {"attention_dropout", config.attention_dropout},
+      {"bos_token_id", nullptr},
       {"dtype", "float32"},
-      {"eos_token_id", token(config.eos_token_id)},
+      {"eos_token_id", nullptr},
       {"head_dim", config.head_dim},
       {"hidden_act", "silu"},
       {"hidden_size", config.hidden_size},
@@ -176,6 +197,7 @@ std::string config_json(const LlamaConfig& config) {
       {"num_attention_heads", config.num_attention_heads},
       {"num_hidden_layers", config.num_hidden_layers},
       {"num_key_value_heads", config.num_key_value_heads},
+      {"pad_token_id", nullptr},
       {"pretraining_tp", 1},
       {"rms_norm_eps", config.rms_norm_eps},
       {"rope_scaling", nullptr},
@@ -185,7 +207,6 @@ std::string config_json(const LlamaConfig& config) {
       {"use_cache", true},
       {"vocab_size", config.vocab_size},
   };
-  if (config.pad_token_id) object["pad_token_id"] = *config.pad_token_id;
   return object.dump(2) + "\n";
 }
 

@@ -9,11 +9,14 @@
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "model/weight_files.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kHeadName = "lm_head.weight";
 
 std::string show(const std::vector<std::int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -21,32 +24,35 @@ std::string show(const std::vector<std::int64_t>& shape) {
 
 }  // namespace
 
-void read_weights(const fs::path& folder, const ParameterLayout& layout, std::span<float> values) {
-  const fs::path file = folder / "model.safetensors";
-  const SafetensorsFile weights(file);
-  const std::string advice = "The config.json beside it must be that of this model.";
+void read_weights(const fs::path& folder, const ParameterLayout& layout, std::span<float> values, Head head) {
+  const WeightFiles files(folder);
   for (const ParameterInfo& tensor : layout.tensors()) {
-    const TensorEntry* entry = weights.find(tensor.name);
-    const std::string place = fmt::format("tensor \"{}\"", tensor.name);
-    if (entry == nullptr) throw Error("a tensor is missing", {.file = file.string(), .place = place, .advice = advice});
-    if (entry->shape != tensor.shape) {
-      throw Error(
-          fmt::format("a tensor has shape {}, the configuration asks for {}", show(entry->shape), show(tensor.shape)),
-          {.file = file.string(), .place = place, .advice = advice});
+    const std::span<float> place =
+        values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    const std::optional<WeightFiles::Found> found = files.find(tensor.name);
+    if (!found) {
+      if (head == Head::kOptional && tensor.name == kHeadName) {
+        std::ranges::fill(place, 0.0F);
+        continue;
+      }
+      throw Error(fmt::format("the weights have no tensor \"{}\"", tensor.name),
+                  {.file = files.path().string(),
+                   .place = {},
+                   .advice = tensor.name == kHeadName
+                                 ? "They are a model without a head (LlamaModel): take those of a LlamaForCausalLM, or "
+                                   "set tie_word_embeddings to true in its config.json where the two are one."
+                                 : "They are not those of the model that the config.json beside them describes."});
     }
-    weights.read(*entry,
-                 values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size)));
-  }
-  for (const TensorEntry& entry : weights.tensors()) {
-    const auto& known = layout.tensors();
-    const bool wanted =
-        std::any_of(known.begin(), known.end(), [&](const ParameterInfo& t) { return t.name == entry.name; });
-    // A tied lm_head is sometimes saved beside the embedding that it is.
-    if (!wanted && entry.name != "lm_head.weight") {
-      throw Error("a tensor has no place in this model",
-                  {.file = file.string(), .place = fmt::format("tensor \"{}\"", entry.name), .advice = advice});
+    if (found->entry->shape != tensor.shape) {
+      throw Error(fmt::format("a tensor has shape {}, the configuration asks for {}", show(found->entry->shape),
+                              show(tensor.shape)),
+                  {.file = found->file->path().string(),
+                   .place = fmt::format("tensor \"{}\"", found->entry->name),
+                   .advice = "The config.json beside it must be that of this model."});
     }
+    found->file->read(*found->entry, place);
   }
+  files.refuse_unknown(layout);
 }
 
 void write_model(const fs::path& folder, const LlamaConfig& config, const ParameterLayout& layout,
@@ -59,9 +65,7 @@ void write_model(const fs::path& folder, const LlamaConfig& config, const Parame
   write_file_atomically(folder / "config.json", config_json(config));
   nlohmann::ordered_json generation;
   generation["_from_model_config"] = true;
-  if (config.bos_token_id) generation["bos_token_id"] = *config.bos_token_id;
-  if (config.eos_token_id) generation["eos_token_id"] = *config.eos_token_id;
-  if (config.pad_token_id) generation["pad_token_id"] = *config.pad_token_id;
+  for (const char* token : {"bos_token_id", "eos_token_id", "pad_token_id"}) generation[token] = nullptr;
   generation["transformers_version"] = "4.57.1";
   write_file_atomically(folder / "generation_config.json", generation.dump(2) + "\n");
 }

@@ -9,9 +9,14 @@
 
 namespace strider {
 
-/// Reads `folder`/model.safetensors (float32, bfloat16 or float16 tensors, widened) into `values` (layout.total()
-/// floats). Throws Error when a tensor is missing, unknown, or has another shape or type than `config` asks for.
-void read_weights(const std::filesystem::path& folder, const ParameterLayout& layout, std::span<float> values);
+/// Whether lm_head.weight may be missing: whoever only looks at token states never reads it.
+enum class Head { kNeeded, kOptional };
+
+/// Reads the weights of a folder (weight_files.h; float32, float64, bfloat16 or float16 tensors, as float32) into
+/// `values` (layout.total() floats; zeros for a head that is optional and missing). Throws Error when a tensor is
+/// missing, unknown, or has another shape or type than the layout asks for.
+void read_weights(const std::filesystem::path& folder, const ParameterLayout& layout, std::span<float> values,
+                  Head head = Head::kNeeded);
 
 /// Writes model.safetensors (float32, metadata {"format": "pt"}), config.json and generation_config.json into `folder`,
 /// which exists.

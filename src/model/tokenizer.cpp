@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "io/atomic_file.h"
@@ -31,17 +33,41 @@ ordered_json tokenizer_description(const ordered_json& vocab) {
   return description;
 }
 
+// Batches of walks need a padding token, and every id is a node: the token of id 0 pads, as in the reference, and the
+// attention mask says where it does. It is found as a whole word only ("0" is not in "10"), which cannot be told of
+// tokens that hold something else than letters and digits; then there is no padding token.
+std::optional<std::string> padding_token(const ordered_json& vocab) {
+  std::optional<std::string> padding;
+  for (const auto& [token, id] : vocab.items()) {
+    const auto is_word = [](unsigned char letter) { return std::isalnum(letter) != 0 || letter == '_'; };
+    if (!std::ranges::all_of(token, is_word)) return std::nullopt;
+    if (id == 0) padding = token;
+  }
+  return padding;
+}
+
 std::vector<FolderFile> files_for(const ordered_json& vocab) {
+  ordered_json description = tokenizer_description(vocab);
+  ordered_json special = ordered_json::object();
   ordered_json config;
   config["added_tokens_decoder"] = ordered_json::object();
+  if (const std::optional<std::string> padding = padding_token(vocab)) {
+    const ordered_json added = {{"content", *padding}, {"lstrip", false},     {"normalized", false},
+                                {"rstrip", false},     {"single_word", true}, {"special", false}};
+    config["added_tokens_decoder"]["0"] = added;
+    config["pad_token"] = special["pad_token"] = *padding;
+    ordered_json entry = {{"id", 0}};
+    entry.update(added);
+    description["added_tokens"].push_back(entry);
+  }
   config["clean_up_tokenization_spaces"] = false;
   config["extra_special_tokens"] = ordered_json::object();
   config["model_input_names"] = {"input_ids", "attention_mask"};
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   return {{"vocab.json", vocab.dump(2)},
-          {"tokenizer.json", tokenizer_description(vocab).dump(2)},
+          {"tokenizer.json", description.dump(2)},
           {"tokenizer_config.json", config.dump(2) + "\n"},
-          {"special_tokens_map.json", "{}\n"}};
+          {"special_tokens_map.json", special.dump(2) + "\n"}};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/log.h"
@@ -252,6 +253,7 @@ void TrainingRun::save() {
   saved_step_ = state_.global_step;
   TrainerState saved = state_;
   saved.seconds = seconds();
+  saved.vectors = vector_instructions();
   writer_->save(*engine_, saved);
 }
 

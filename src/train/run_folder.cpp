@@ -225,12 +225,16 @@ json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, cons
       {"max_grad_norm", s.max_grad_norm},
       {"lr_scheduler", name_of(s.lr_scheduler)},
       {"loss_denominator", name_of(s.loss_denominator)},
-      {"initial_weights", fmt::format("crc32 {:08x}", crc32_of(std::as_bytes(initial)))},
       {"train_data", fingerprint(dataset.train, s.max_length)},
       {"validation_data", dataset.validation ? fingerprint(*dataset.validation, s.max_length) : json(nullptr)},
   };
+  // Those that the seed draws follow from it, whatever the last bits of a processor's arithmetic.
+  if (s.init_from) object["initial_weights"] = fmt::format("crc32 {:08x}", crc32_of(std::as_bytes(initial)));
   const json model = json::parse(config_json(config));
-  for (const auto& [name, value] : model.items()) object["config." + name] = value;
+  for (const auto& [name, value] : model.items()) {
+    if (!name.ends_with("_token_id")) object["config." + name] = value;
+  }
+  if (config.pad_token_id) object["config.pad_token_id"] = *config.pad_token_id;
   return object;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shell_word.h"
 #include "model/folder.h"
 
 namespace strider {
@@ -16,8 +17,7 @@ bool is_file(const fs::path& path) {
 }
 
 // Fields that weights do not show in their shapes: with others the same weights are another model.
-void check_same_model(const LlamaConfig& config, const fs::path& init_from) {
-  const LlamaConfig theirs = read_config(init_from / "config.json");
+void check_same_model(const LlamaConfig& config, const LlamaConfig& theirs, const fs::path& init_from) {
   const auto require = [&](const char* field, auto wanted, auto found) {
     if (wanted == found) return;
     throw Error(fmt::format("the model of INIT_FROM has {} {}, the configuration says {}", field, found, wanted),
@@ -25,7 +25,6 @@ void check_same_model(const LlamaConfig& config, const fs::path& init_from) {
                  .place = field,
                  .advice = "Give that folder's config.json as CONFIG, or start from another model."});
   };
-  require("vocab_size", config.vocab_size, theirs.vocab_size);
   require("hidden_size", config.hidden_size, theirs.hidden_size);
   require("intermediate_size", config.intermediate_size, theirs.intermediate_size);
   require("num_hidden_layers", config.num_hidden_layers, theirs.num_hidden_layers);
@@ -46,15 +45,31 @@ LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t voc
                  .place = {},
                  .advice = "Name a config.json with CONFIG (--config), such as configs/config_2M_llama.json"});
   }
-  const LlamaConfig config = read_config(settings.config, vocab_size);
+  LlamaConfig config = read_config(settings.config, vocab_size);
+  if (config.attention_dropout != 0.0) {
+    throw Error(fmt::format("attention_dropout is {}: Strider trains without dropout", config.attention_dropout),
+                {.file = settings.config.string(), .place = "attention_dropout", .advice = "Set it to 0.0."});
+  }
   if (!settings.init_from) return config;
-  if (!is_file(*settings.init_from / "config.json") || !is_file(*settings.init_from / "model.safetensors")) {
-    throw Error("INIT_FROM (--init_from) is no model folder: it needs config.json and model.safetensors",
+  if (!is_file(*settings.init_from / "config.json")) {
+    const bool is_run = is_file(*settings.init_from / "final_model" / "config.json");
+    throw Error("INIT_FROM (--init_from) is no model folder: it has no config.json",
                 {.file = settings.init_from->string(),
                  .place = {},
-                 .advice = "Name a final_model or checkpoint folder, or leave it out."});
+                 .advice = is_run ? fmt::format("It is a run: its model is {}",
+                                                shell_word((*settings.init_from / "final_model").string()))
+                                  : "Name a final_model or checkpoint folder, or leave it out."});
   }
-  check_same_model(config, *settings.init_from);
+  const LlamaConfig theirs = read_config(*settings.init_from / "config.json");
+  check_same_model(config, theirs, *settings.init_from);
+  if (theirs.vocab_size < config.vocab_size) {
+    throw Error(fmt::format("the model of INIT_FROM has a vocabulary of {}, and {} needs {}", theirs.vocab_size,
+                            config.vocab_size > vocab_size ? "CONFIG" : "the dataset", config.vocab_size),
+                {.file = (*settings.init_from / "config.json").string(),
+                 .place = "vocab_size",
+                 .advice = "Start from a model whose vocabulary has all ids, or train on walks over its nodes."});
+  }
+  config.vocab_size = theirs.vocab_size;
   return config;
 }
 

@@ -12,8 +12,9 @@
 
 namespace strider {
 
-/// The model configuration, with the vocabulary of the dataset. Throws Error when there is none, when it is bad, or
-/// when the model of INIT_FROM computes otherwise (naming the first field that differs).
+/// The model configuration, with the vocabulary of the dataset, of CONFIG or of INIT_FROM, whichever is the largest.
+/// Throws Error when there is none, when it is bad, or when the model of INIT_FROM computes otherwise (naming the first
+/// field that differs).
 LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t vocab_size);
 
 /// Drawn from the seed, or those of INIT_FROM.

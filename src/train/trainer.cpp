@@ -208,6 +208,10 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
   const RunCompanions companions = companions_of_run(settings, dataset, config);
   for (const std::string& text : companions.notices) listener.on_notice(text);
+  if (config.vocab_size > dataset.vocab.vocab_size) {
+    listener.on_notice(fmt::format("The model has a vocabulary of {}, of which the dataset needs {}", config.vocab_size,
+                                   dataset.vocab.vocab_size));
+  }
   check_save_steps(settings, dataset);
   check_predictions(dataset, settings);
   check_training_memory(settings, config, dataset, memory_limit_bytes());
@@ -232,6 +236,12 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   if (!earlier.continued.empty()) notice(forget_finished_run(settings.output_dir));
   if (earlier.checkpoint) {  // what could not be removed in the last sitting, or stays for a larger SAVE_TOTAL_LIMIT
     notice(rotate_checkpoints(settings.output_dir, earlier.checkpoint->state, rotation_rule(settings, plan)));
+  }
+  const std::string before = earlier.checkpoint ? earlier.checkpoint->state.vectors : std::string();
+  if (!before.empty() && before != vector_instructions()) {
+    listener.on_notice(fmt::format(
+        "The checkpoint was written on a processor with {}, this one has {}: the last bits may differ from here on",
+        before, vector_instructions()));
   }
   if (settings.precision == Precision::kBfloat16 && !has_bfloat16_products()) {
     listener.on_notice("This processor has no bfloat16 products: PRECISION=bfloat16 is slower than float32 here.");

@@ -98,6 +98,7 @@ nlohmann::json exact_state(const TrainerState& state) {
     exact["prediction_loss_since_log_bits"] = std::bit_cast<std::uint64_t>(*state.prediction_loss_since_log);
   }
   if (state.tokens) exact["tokens"] = *state.tokens;
+  if (!state.vectors.empty()) exact["vectors"] = state.vectors;
   if (state.evaluation_pending) exact["evaluation_pending"] = true;
   return exact;
 }
@@ -140,6 +141,7 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
     state.prediction_loss_since_log = std::bit_cast<double>(
         static_cast<std::uint64_t>(json_integer(exact, "prediction_loss_since_log_bits", exact_state_file)));
   }
+  if (exact.contains("vectors")) state.vectors = json_string(exact, "vectors", exact_state_file);
   if (exact.contains("tokens")) state.tokens = json_integer(exact, "tokens", exact_state_file);
   if (exact.contains("evaluation_pending")) {
     state.evaluation_pending = json_boolean(exact, "evaluation_pending", exact_state_file);

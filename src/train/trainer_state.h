@@ -42,6 +42,8 @@ struct TrainerState {
   std::optional<double> prediction_loss_since_log = 0.0;
   std::optional<std::int64_t> tokens = 0;  // seen since the first step; not known as above
   double seconds = 0.0;                    // trained so far, over all sittings
+  // The vector instructions of the processor that made the last step; empty in checkpoints of earlier versions.
+  std::string vectors;
   // The evaluation of global_step was given up for a stop: a resumed run makes it before its next step.
   bool evaluation_pending = false;
 };

@@ -306,7 +306,7 @@ TEST_F(ExtractFiles, AMissingModelIsToldAsTheReferenceTellsIt) {
   missing.model_dir = "no/final_model";
   const std::string message = message_of(missing);
   EXPECT_NE(message.find("Model directory no/final_model not found!"), std::string::npos) << message;
-  EXPECT_NE(message.find("Please run ./02a_model_training.sh first"), std::string::npos) << message;
+  EXPECT_NE(message.find("Please run 02a_model_training.sh first"), std::string::npos) << message;
 }
 
 TEST_F(ExtractFiles, WeightsThatDoNotFitLeaveNothing) {

@@ -103,8 +103,9 @@ class ConfigTest(BadInputTest):
                      CONFIG=self.write("broken.json", '{\n  "hidden_size": }\n'))
 
     def test_what_it_cannot_do_is_refused_by_name(self):
-        for name, value in (("hidden_size", 66), ("attention_bias", True), ("model_type", "gpt2"), ("hidden_act", "gelu"),
-                            ("rope_scaling", {"rope_type": "linear", "factor": 2.0}), ("num_key_value_heads", 3),
+        for name, value in (("hidden_size", 0), ("attention_bias", True), ("model_type", "gpt2"), ("hidden_act", "gelu"),
+                            ("rope_scaling", {"rope_type": "linear", "factor": 2.0}), ("rope_parameters", {"type": "linear", "factor": 2.0}),
+                            ("architectures", ["Qwen2ForCausalLM"]), ("num_key_value_heads", 3),
                             ("num_hidden_layers", -1), ("rms_norm_eps", "small")):
             with self.subTest(field=name):
                 self.refused("02a_model_training.sh", "changed.json", name, CONFIG=self.change(**{name: value}))

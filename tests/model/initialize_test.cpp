@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "golden.h"
+#include "io/checksum.h"
 #include "io/safetensors.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -41,6 +42,15 @@ TEST_P(Preset, Seed42StartsWhereTorchStarts) {
           << tensor.name << " last " << i;
     }
   }
+}
+
+// The same bits on every processor and from every build: a run goes on wherever it is resumed.
+TEST(Initialize, HasTheSameBitsOnEveryProcessor) {
+  const LlamaConfig config = read_config(std::filesystem::path(STRIDER_CONFIGS) / "config_2M_llama.json", 1200);
+  const ParameterLayout layout(config);
+  std::vector<float> values(static_cast<std::size_t>(layout.total()));
+  initialize_parameters(config, layout, 42, values);
+  EXPECT_EQ(crc32_of(std::as_bytes(std::span(values))), 1716942148U);
 }
 
 // Folders with the weights that seed 42 gave in torch. Beside the runs: fewer key/value heads with a head_dim of its

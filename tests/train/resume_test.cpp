@@ -376,6 +376,23 @@ TEST_F(Resume, ACheckpointFromBeforeThereWereOptimizersGoesOn) {
             test::read_text(whole.output_dir / "final_model/model.safetensors"));
 }
 
+// A preempted job may be requeued on a node of another kind.
+TEST_F(Resume, GoesOnOnAnotherKindOfProcessorAndSaysSo) {
+  test::run(settings, 33);
+  const fs::path file = settings.output_dir / "checkpoint-33/strider_state.json";
+  test::json state = test::json::parse(test::read_text(file));
+  state["state"]["vectors"] = "SSE4";
+  state["settings"]["initial_weights"] = "crc32 00000000";  // versions before compared the drawn weights' last bits
+  state["crc32"] = json_checksum(state);
+  write_file_atomically(file, state.dump());
+  test::Recorder recorder;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.steps.front().step, 34);
+  EXPECT_TRUE(std::ranges::any_of(recorder.notices, [](const std::string& notice) {
+    return notice.find("written on a processor with SSE4") != std::string::npos;
+  }));
+}
+
 TEST_F(Resume, AnyOptimizersStateGoesOn) {
   for (const std::string_view name : update_rule_names()) {
     TrainingSettings whole = settings_in(scratch / "whole" / name);

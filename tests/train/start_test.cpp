@@ -36,7 +36,7 @@ TEST_F(Start, MissingInputsNameTheCommandThatMakesThem) {
   settings.config = scratch / "no.json";
   expect_refusal({"Model configuration", "no.json not found", "CONFIG"});
   settings.dataset_dir = scratch / "none";
-  expect_refusal({"Dataset directory", "not found", "./01c_dataset_preparation.sh"});
+  expect_refusal({"Dataset directory", "not found", "01c_dataset_preparation.sh"});
 }
 
 TEST_F(Start, SaveStepsFollowEvalSteps) {

@@ -1,15 +1,15 @@
+// One target, on every processor: logarithm, sine and cosine of Highway's vector targets differ in their last bits where
+// a multiplication and an addition are fused, and weights drawn from a seed must have the same bits everywhere. This one
+// fuses nothing (the build turns contraction off).
+#define HWY_COMPILE_ONLY_SCALAR
 #include "base/random/box_muller.h"
 
-#include <numbers>
-
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "base/random/box_muller.cpp"
 // The order is Highway's.
 // clang-format off
-#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
 // clang-format on
+#include <numbers>
 
 HWY_BEFORE_NAMESPACE();
 namespace strider {
@@ -39,13 +39,10 @@ void BoxMuller(float* values, std::size_t blocks, float mean, float std) {
 }  // namespace strider
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
 namespace strider {
-HWY_EXPORT(BoxMuller);
 
 void box_muller(float* values, std::size_t blocks, float mean, float std) {
-  HWY_DYNAMIC_DISPATCH(BoxMuller)(values, blocks, mean, std);
+  HWY_STATIC_DISPATCH(BoxMuller)(values, blocks, mean, std);
 }
 
 }  // namespace strider
-#endif
