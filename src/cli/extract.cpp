@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/notices.h"
 #include "cli/say.h"
+#include "cli/setting_options.h"
 
 namespace strider::cli {
 namespace {
@@ -102,6 +103,10 @@ bool settle_earlier_output(ExtractPlan& plan, bool ask) {
 }
 
 void run_extract(ExtractSettings settings, bool ask) {
+  if (settings.threads < 0 || settings.threads > kMostThreads) {
+    throw Error(
+        fmt::format("--threads (THREADS) is {}, it must be all or between 1 and {}", settings.threads, kMostThreads));
+  }
   if (settings.threads == 0) settings.threads = available_processors();
   ExtractPlan plan = plan_extraction(settings);
   if (!settle_earlier_output(plan, ask)) return;
@@ -147,9 +152,7 @@ void add_extract_command(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--overwrite", settings->overwrite, "Replace representations that are there already");
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
-  command->add_option("--threads", settings->threads, "Threads; 0: all processors")
-      ->check(CLI::Range(0, kMostThreads))
-      ->capture_default_str();
+  SettingOptions(*command).number_or<int>("all", 0, "threads", "THREADS", settings->threads, "Threads; or all");
   command->footer(types_help());
   command->callback([settings, ask] { run_extract(*settings, *ask); });
 }

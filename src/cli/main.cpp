@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/usage.h"
 
 namespace {
 constexpr int kFailed = 1;
@@ -33,6 +34,10 @@ int main(int argc, char** argv) {
   strider::cli::add_train_command(program);
   strider::cli::add_extract_command(program);
   strider::cli::add_inspect_command(program);
+  if (const std::string wrong = strider::cli::wrong_usage(program, argc, argv); !wrong.empty()) {
+    print_error(wrong.c_str());
+    return kWrongUsage;
+  }
   try {
     program.parse(argc, argv);
     return 0;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/shell_word.h"
 #include "engine/engine.h"
 #include "extract/earlier.h"
 #include "extract/output.h"
@@ -52,6 +53,14 @@ void check_folders(const ExtractSettings& settings) {
   if (type_at(settings.model_dir) != fs::file_type::directory) {
     throw Error(fmt::format("Model directory {} not found!", settings.model_dir.string()),
                 {.file = {}, .place = {}, .advice = "Please run 02a_model_training.sh first"});
+  }
+  if (type_at(settings.model_dir / "config.json") == fs::file_type::not_found &&
+      type_at(settings.model_dir / "final_model" / "config.json") != fs::file_type::not_found) {
+    throw Error("this is the folder of a run, not of a model",
+                {.file = settings.model_dir.string(),
+                 .place = {},
+                 .advice = fmt::format("Its model is --model_dir {} (MODEL_DIR).",
+                                       shell_word((settings.model_dir / "final_model").string()))});
   }
   const fs::file_type type = type_at(output);
   if (type == fs::file_type::not_found) return;
