@@ -14,17 +14,12 @@
 
 #include "base/error.h"
 #include "golden.h"
+#include "writing.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
-  return names;
-}
 
 /// Runs `work` in a process of its own; its exit status, 99 for an exception that is no Error.
 int status_of_process(const std::function<int()>& work) {
@@ -55,7 +50,7 @@ TEST(AtomicFile, AppearsOnCommitOnly) {
     writer.commit();
   }
   EXPECT_EQ(test::read_text(file), "start " + large + " end");
-  EXPECT_EQ(names_in(file.parent_path()), std::set<std::string>{"data.txt"});
+  EXPECT_EQ(test::names_in(file.parent_path()), std::set<std::string>{"data.txt"});
 }
 
 TEST(AtomicFile, WithoutCommitTheOldOneStaysAndNothingIsLeft) {
@@ -66,7 +61,7 @@ TEST(AtomicFile, WithoutCommitTheOldOneStaysAndNothingIsLeft) {
     writer.write("new");
   }
   EXPECT_EQ(test::read_text(file), "old");
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"data.txt"});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"data.txt"});
   write_file_atomically(file, "");
   EXPECT_EQ(test::read_text(file), "");
 }
@@ -100,7 +95,7 @@ TEST(AtomicFile, AFullDiskIsAnErrorThatLeavesTheOldOne) {
             }),
             7);
   EXPECT_EQ(test::read_text(file), "old");
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"data.txt"});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"data.txt"});
 }
 
 TEST(AtomicFile, PlacesThatCannotBeAreNamed) {
@@ -115,7 +110,7 @@ TEST(AtomicFile, PlacesThatCannotBeAreNamed) {
       EXPECT_NE(error.details().file.find(scratch.path().string()), std::string::npos) << error.what();
     }
   }
-  EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{"file", "folder"}));
+  EXPECT_EQ(test::names_in(scratch.path()), (std::set<std::string>{"file", "folder"}));
 }
 
 TEST(AtomicFile, AFolderWithoutPermissionSaysWhatToDo) {
@@ -179,11 +174,11 @@ TEST(AtomicFolder, ReplacesAWholeFolder) {
     AtomicFolder folder(scratch / "run/");  // a slash at the end is no other place
     write_file_atomically(folder.path() / "new.txt", "new");
     write_file_atomically(folder.path() / "sub/new.txt", "new");
-    EXPECT_EQ(names_in(scratch / "run"), (std::set<std::string>{"old.txt", "deep"}));
+    EXPECT_EQ(test::names_in(scratch / "run"), (std::set<std::string>{"old.txt", "deep"}));
     folder.commit();
   }
-  EXPECT_EQ(names_in(scratch / "run"), (std::set<std::string>{"new.txt", "sub"}));
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch / "run"), (std::set<std::string>{"new.txt", "sub"}));
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"run"});
 }
 
 TEST(AtomicFolder, AppearsWhereNoneWas) {
@@ -191,8 +186,8 @@ TEST(AtomicFolder, AppearsWhereNoneWas) {
   AtomicFolder folder(scratch / "a/b/run");
   write_file_atomically(folder.path() / "x", "1");
   folder.commit();
-  EXPECT_EQ(names_in(scratch / "a/b"), std::set<std::string>{"run"});
-  EXPECT_EQ(names_in(scratch / "a/b/run"), std::set<std::string>{"x"});
+  EXPECT_EQ(test::names_in(scratch / "a/b"), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch / "a/b/run"), std::set<std::string>{"x"});
 }
 
 TEST(AtomicFolder, WithoutCommitTheOldOneStays) {
@@ -202,8 +197,8 @@ TEST(AtomicFolder, WithoutCommitTheOldOneStays) {
     AtomicFolder folder(scratch / "run");
     write_file_atomically(folder.path() / "new.txt", "new");
   }
-  EXPECT_EQ(names_in(scratch / "run"), std::set<std::string>{"old.txt"});
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch / "run"), std::set<std::string>{"old.txt"});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"run"});
 }
 
 TEST(AtomicFolder, AFileInItsPlaceIsNotSwallowed) {
@@ -216,7 +211,7 @@ TEST(AtomicFolder, AFileInItsPlaceIsNotSwallowed) {
     EXPECT_THROW(folder.commit(), Error);
   }
   EXPECT_EQ(test::read_text(scratch / "late"), "a file that came meanwhile");
-  EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{"run", "late"}));
+  EXPECT_EQ(test::names_in(scratch.path()), (std::set<std::string>{"run", "late"}));
 }
 
 TEST(AtomicFolder, ALinkStaysAndItsFolderIsReplaced) {
@@ -227,8 +222,8 @@ TEST(AtomicFolder, ALinkStaysAndItsFolderIsReplaced) {
   write_file_atomically(folder.path() / "new.txt", "new");
   folder.commit();
   EXPECT_TRUE(fs::is_symlink(scratch / "link"));
-  EXPECT_EQ(names_in(scratch / "disk/run"), std::set<std::string>{"new.txt"});
-  EXPECT_EQ(names_in(scratch / "disk"), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch / "disk/run"), std::set<std::string>{"new.txt"});
+  EXPECT_EQ(test::names_in(scratch / "disk"), std::set<std::string>{"run"});
 }
 
 // A reader that looks at any moment finds one whole folder: the old or the new one.

@@ -10,17 +10,12 @@
 
 #include "golden.h"
 #include "io/atomic_file.h"
+#include "writing.h"
 
 namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
-  return names;
-}
 
 // The id of a process that has ended: no other has got it since, as ids are given out in turn.
 pid_t ended_process() {
@@ -59,10 +54,10 @@ TEST(Leftovers, TheNextWriterOfAPlaceRemovesThem) {
   scratch.write(file, "half");
   {
     AtomicFolder writer(scratch / "run");
-    EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{file, other, alive, partial_of("run", getpid())}));
+    EXPECT_EQ(test::names_in(scratch.path()), (std::set<std::string>{file, other, alive, partial_of("run", getpid())}));
   }
   write_file_atomically(scratch / "data.csv", "whole");
-  EXPECT_EQ(names_in(scratch.path()), (std::set<std::string>{"data.csv", other, alive}));
+  EXPECT_EQ(test::names_in(scratch.path()), (std::set<std::string>{"data.csv", other, alive}));
 }
 
 TEST(Leftovers, OfAKilledProcessAreRemovedOfOneThatRunsNot) {
@@ -80,7 +75,7 @@ TEST(Leftovers, OfAKilledProcessAreRemovedOfOneThatRunsNot) {
   close(ready[0]);
   close(ready[1]);
   clear_abandoned(scratch / "run");
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{partial_of("run", writer)});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{partial_of("run", writer)});
 
   // In another container the process id says nothing, but the lock does.
   Leftover seen_from_elsewhere = find_leftovers(scratch.path()).at(0);
@@ -101,12 +96,12 @@ TEST(Leftovers, AnOldFolderGoesBackToItsEmptyPlace) {
   scratch.write(partial + "/number", "new");
   scratch.write(partial + ".old/number", "old");
   clear_abandoned(scratch / "run");
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"run"});
   EXPECT_EQ(test::read_text(scratch / "run/number"), "old");
 
   scratch.write(partial + ".old/number", "older");
   clear_abandoned(scratch / "run");
-  EXPECT_EQ(names_in(scratch.path()), std::set<std::string>{"run"});
+  EXPECT_EQ(test::names_in(scratch.path()), std::set<std::string>{"run"});
   EXPECT_EQ(test::read_text(scratch / "run/number"), "old");
 }
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "base/error.h"
@@ -22,6 +23,12 @@ inline std::string message_of(const std::function<void()>& action) {
 
 inline std::int64_t entries_in(const std::filesystem::path& folder) {
   return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+}
+
+inline std::set<std::string> names_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
 }
 
 // For its lifetime no file of this process may grow past `bytes`: a disk that is full, without filling one.
