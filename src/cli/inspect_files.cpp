@@ -91,6 +91,7 @@ std::int64_t count_lines(const fs::path& file) {
 
 std::optional<ordered_json> describe_csv(const fs::path& file) {
   const std::string header = first_line(file);
+  if (header.empty()) throw Error("the file is empty", {.file = file.string(), .place = {}, .advice = {}});
   if (header.find("sequence_labels") != std::string::npos) return describe_walks(file);
   return ordered_json{{"kind", "table (CSV)"},
                       {"rows", std::max<std::int64_t>(0, count_lines(file) - 1)},
@@ -118,7 +119,10 @@ ordered_json describe_npz(const fs::path& file) {
 
 ordered_json describe_log(const fs::path& file) {
   const nlohmann::json state = read_json(file);
-  ordered_json log;
+  if (!state.is_object()) {
+    throw Error("this is no log of a run", {.file = file.string(), .place = {}, .advice = {}});
+  }
+  ordered_json log = ordered_json::object();
   for (const char* name : {"global_step", "max_steps", "epoch", "best_metric", "best_model_checkpoint"}) {
     if (state.contains(name)) log[name] = state[name];
   }

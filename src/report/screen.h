@@ -21,7 +21,7 @@ class Screen {
   bool is_terminal() const { return is_terminal_; }
   int columns() const;  // that a status line may use
 
-  /// A line that stays, written out at once.
+  /// A line that stays, written out at once; on a terminal wrapped at words.
   void line(const std::string& text);
 
   /// Whether a status line would be drawn now: only on a terminal, at most ten times a second.
@@ -31,10 +31,12 @@ class Screen {
   void clear_status();
 
  private:
+  std::string back_to_status() const;
+
   std::FILE* out_;
   bool is_terminal_;
   int columns_;
-  bool drawn_ = false;
+  std::size_t drawn_ = 0;  // columns of the status line on the terminal
   std::optional<Clock::time_point> last_drawn_;
 };
 

@@ -65,6 +65,11 @@ class InspectTest(unittest.TestCase):
         self.assertIn("does not know", done.stderr)
         (scene.folder / "empty").mkdir()
         self.assertIn("nothing that Strider knows", call("inspect", "empty").stderr)
+        for name, text in (("trainer_state.json", "[1, 2]"), ("empty.csv", ""), ("broken.json", "{")):
+            (scene.folder / name).write_text(text)
+            done = call("inspect", name)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertIn(name, done.stderr)
 
 
 class UsageTest(unittest.TestCase):
@@ -80,6 +85,12 @@ class UsageTest(unittest.TestCase):
         self.assertIn("no option --epoch; did you mean --epochs?", text)
         self.assertIn("no option --lerning_rate; did you mean --learning_rate?", text)
         self.assertLess(text.index("--epoch"), text.index("--lerning_rate"))
+        self.assertIn("did you mean --output_dir?", self.refused(2, "train", "--output", "x"))
+        text = self.refused(2, "train", "zzz", "--seed", "-3", "-x", "yyy", "--overwrite", "--threads=2", "xxx")
+        self.assertEqual([text.index(word) for word in ("zzz", "-x", "yyy", "xxx")],
+                         sorted(text.index(word) for word in ("zzz", "-x", "yyy", "xxx")))
+        self.assertIn('takes no "c"', self.refused(2, "inspect", "a", "b", "c"))
+        self.assertIn("no option --bogus", self.refused(2, "--bogus"))
 
     def test_a_run_is_no_model(self):
         text = self.refused(1, "extract", "--model_dir", "results/torus_4x5/tiny", "--output_dir", "out")

@@ -2,6 +2,9 @@
 #include "report/training_report.h"
 
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -115,6 +118,39 @@ TEST(ScreenTest, ATerminalShowsTheLastStatusBelowTheLines) {
     EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"stays", "next"}));
   }
   EXPECT_EQ(shown(paper.text()), (std::vector<std::string>{"stays", ""}));
+}
+
+TEST(ScreenTest, LinesAreWrappedAtWordsOnATerminalAlone) {
+  const std::string text = "  Time: 12 min 30 s at the least, for arithmetic alone\nshort";
+  for (const bool is_terminal : {true, false}) {
+    Paper paper;
+    Screen screen(paper.file(), is_terminal, 30);
+    screen.line(text);
+    screen.line("/a/path/that/has/no/space/and/is/long");
+    const std::string rows = "  Time: 12 min 30 s at the\n    least, for arithmetic\n    alone\nshort";
+    EXPECT_EQ(paper.text(), (is_terminal ? rows : text) + "\n/a/path/that/has/no/space/and/is/long\n");
+  }
+}
+
+// The terminal has wrapped the line; both of its rows are drawn over.
+TEST(ScreenTest, ANarrowerWindowKeepsNoStaleStatus) {
+  int terminal = -1, screen_side = -1;
+  winsize size{.ws_row = 24, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(openpty(&terminal, &screen_side, nullptr, nullptr, &size), 0);
+  std::FILE* const out = fdopen(screen_side, "w");
+  const Clock::time_point start{};
+  {
+    Screen screen(out, true);
+    screen.status(std::string(90, '#'), start);
+    size.ws_col = 50;
+    ASSERT_EQ(ioctl(terminal, TIOCSWINSZ, &size), 0);
+    screen.status("next", start + milliseconds(100));
+  }
+  std::string text(4096, '\0');
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, read(terminal, text.data(), text.size()))));
+  EXPECT_NE(text.find("#\x1b[K\x1b[1A\r\x1b[Jnext"), std::string::npos) << text;
+  std::fclose(out);
+  close(terminal);
 }
 
 TEST(ScreenTest, AFileGetsPlainLinesOnly) {
