@@ -88,6 +88,8 @@ class RunListener {
   RunListener(const RunListener&) = default;
   RunListener& operator=(const RunListener&) = default;
 
+  /// Before anything in the output folder is changed: throws where the listener will not be able to do its part.
+  virtual void check(const std::string& /*output_dir*/) {}
   virtual void on_start(const RunStarted&) {}
   virtual void on_step(const StepDone&) {}
   virtual void on_log(const Logged&) {}
@@ -102,6 +104,7 @@ class RunListeners : public RunListener {
  public:
   explicit RunListeners(std::vector<RunListener*> listeners) : listeners_(std::move(listeners)) {}
 
+  void check(const std::string& output_dir) override { pass_on(&RunListener::check, output_dir); }
   void on_start(const RunStarted& event) override { pass_on(&RunListener::on_start, event); }
   void on_step(const StepDone& event) override { pass_on(&RunListener::on_step, event); }
   void on_log(const Logged& event) override { pass_on(&RunListener::on_log, event); }

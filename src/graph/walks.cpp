@@ -72,12 +72,12 @@ void refuse_one_file_twice(const WalkFiles& files, const fs::path& rule) {
               {.file = files.walks.string(), .place = {}, .advice = "Set OUT and COUNTS_OUT to two different files."});
 }
 
-void remove_rule(const fs::path& rule) {
+void remove_file(const fs::path& file) {
   std::error_code status;
-  fs::remove(rule, status);
+  fs::remove(file, status);
   if (!status) return;
-  throw system_error("cannot remove the rule of the walks before", status.value(),
-                     {.file = rule.string(), .place = {}, .advice = "Choose a folder that you may write to."});
+  throw system_error("cannot remove what is to be replaced", status.value(),
+                     {.file = file.string(), .place = {}, .advice = "Choose a folder that you may write to."});
 }
 
 }  // namespace
@@ -109,10 +109,13 @@ WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const
     if (++summary.walks % kProgressWalks == 0) progress(summary.walks);
   }
   write_counts(counts, graph, walker);
-  remove_rule(rule);  // so that a rule never stands beside walks that are not its own
+  // The rule comes first: walks without one are of unknown origin, and the same command would not replace them. So what
+  // is replaced goes before it, and a rule is never beside walks that are not its own.
+  remove_file(rule);
+  remove_file(files.walks);
+  write_walk_rule(rule, {graph_name, settings, summary.walks, summary.walks_bytes}, graph);
   summary.notices.add(walks.commit());
   summary.notices.add(counts.commit());
-  write_walk_rule(rule, {graph_name, settings, summary.walks, summary.walks_bytes}, graph);
 
   const auto [least, most] = std::minmax_element(walker.visits().begin(), walker.visits().end());
   summary.least_visits = static_cast<std::int64_t>(*least);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "io/atomic_file.h"
@@ -90,6 +91,20 @@ std::string MetricsFile::kept_lines(const RunStarted& event) const {
   return kept;
 }
 
+// The same refusals as on_start's, and whether the folder may be written to, or made.
+void MetricsFile::check(const std::string& output_dir) {
+  RunStarted event;
+  event.output_dir = output_dir;
+  kept_lines(event);
+  fs::path folder = fs::absolute(file_).lexically_normal().parent_path();
+  std::error_code status;
+  while (!fs::exists(folder, status) && folder != folder.parent_path()) folder = folder.parent_path();
+  if (!fs::is_directory(folder, status)) {
+    throw Error("LOG_DIR is no folder", {.file = folder.string(), .place = {}, .advice = "Choose another LOG_DIR."});
+  }
+  if (access(folder.c_str(), W_OK | X_OK) != 0) fail_on_file("cannot write to LOG_DIR", errno, folder);
+}
+
 void MetricsFile::on_start(const RunStarted& event) {
   std::string lines = kept_lines(event);
   if (lines.empty()) lines = line_of(run_line(event));
@@ -135,6 +150,7 @@ void MetricsFile::on_end(const RunEnded& event) {
   line["seconds"] = event.seconds;
   line["time"] = seconds_since_1970();
   append(line_of(line));
+  if (close(std::exchange(descriptor_, -1)) != 0) fail_on_file("cannot close the file", errno, file_);
 }
 
 // One call, so that whoever follows the file sees whole lines.

@@ -27,6 +27,7 @@ class MetricsFile : public RunListener {
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
 
+  void check(const std::string& output_dir) override;
   void on_start(const RunStarted& event) override;
   void on_step(const StepDone& event) override;
   void on_log(const Logged& event) override;

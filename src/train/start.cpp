@@ -112,6 +112,12 @@ void check_predictions(const WalkDataset& dataset, const TrainingSettings& setti
       {.file = settings.dataset_dir.string(), .place = "train", .advice = "Train on walks of two tokens or more."});
 }
 
+std::string leave_out_empty_validation(WalkDataset& dataset) {
+  if (!dataset.validation || single_token_walks(*dataset.validation) < dataset.validation->size()) return {};
+  dataset.validation.reset();
+  return "The validation split counts as none: no walk in it has a token to predict";
+}
+
 std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkDataset& dataset, const StepPlan& plan) {
   std::vector<std::string> lines;
   const auto warn = [&](bool applies, auto format, const auto&... values) {
@@ -126,6 +132,8 @@ std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkData
        s.gradient_accumulation_steps, plan.batches);
   warn(s.batch_size > plan.walks, "BATCH_SIZE is {}, and there are {} training walks: each step takes all of them",
        s.batch_size, plan.walks);
+  warn(s.save_steps > plan.max_steps, "SAVE_STEPS is {}, and the run has {} steps: its only checkpoint is the last one",
+       s.save_steps, plan.max_steps);
   warn(s.logging_steps > plan.max_steps, "LOGGING_STEPS is {}, and the run has {} steps: it logs none of them",
        s.logging_steps, plan.max_steps);
   warn(dataset.validation && s.eval_steps > plan.max_steps && !s.final_evaluation,

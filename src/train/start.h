@@ -28,6 +28,10 @@ std::string resolve_steps(TrainingSettings& settings);
 /// Throws Error when no training walk has a token to predict.
 void check_predictions(const WalkDataset& dataset, const TrainingSettings& settings);
 
+/// A validation split whose walks are all one token long has no loss: it is taken out of the dataset. Returns a line
+/// that says so, or nothing.
+std::string leave_out_empty_validation(WalkDataset& dataset);
+
 /// What the user may not have meant, a line each: a schedule that never reaches its peak, steps that never come, walks
 /// that have nothing to predict.
 std::vector<std::string> plan_warnings(const TrainingSettings& settings, const WalkDataset& dataset,

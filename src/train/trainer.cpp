@@ -203,8 +203,9 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   TrainingSettings settings = asked;
   check_settings(settings);
   if (const std::string follows = resolve_steps(settings); !follows.empty()) listener.on_notice(follows);
-  const WalkDataset dataset = open_dataset(settings.dataset_dir);
+  WalkDataset dataset = open_dataset(settings.dataset_dir);
   for (const std::string& notice : dataset.notices) listener.on_notice(notice);
+  if (const std::string without = leave_out_empty_validation(dataset); !without.empty()) listener.on_notice(without);
   const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
   const RunCompanions companions = companions_of_run(settings, dataset, config);
   for (const std::string& text : companions.notices) listener.on_notice(text);
@@ -223,6 +224,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   const RunLock lock(settings.output_dir);
   NoticeOnce notice(listener);
   notice(lock.notices());
+  listener.check(settings.output_dir.string());
   EarlierRun earlier = look_for_earlier_run(settings, dataset, config, weights, shaping, listener, notice);
   if (earlier.finished) {
     notice(rotate_checkpoints(settings.output_dir, state_at_the_end(*earlier.finished), rotation_rule(settings, plan)));

@@ -21,7 +21,7 @@ TEST(BadDataset, Missing) {
   std::string message;
   const ErrorDetails details = error_of([&] { open_dataset(scratch / "dataset"); }, &message);
   EXPECT_EQ(message, "Dataset directory " + (scratch / "dataset").string() + " not found!");
-  EXPECT_EQ(details.advice, "Name a dataset folder with DATASET_DIR; ./01c_dataset_preparation.sh makes one.");
+  EXPECT_EQ(details.advice, "Name a dataset folder with DATASET_DIR; 01c_dataset_preparation.sh makes one.");
 }
 
 TEST(BadDataset, NoVocabInfo) {
@@ -30,7 +30,7 @@ TEST(BadDataset, NoVocabInfo) {
   std::filesystem::remove(folder / "vocab_info.json");
   EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("{\"vocab_size\": N}"), std::string::npos);
   std::filesystem::remove(folder / "dataset_dict.json");  // now it is no dataset at all
-  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("./01c_dataset_preparation.sh"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("01c_dataset_preparation.sh"), std::string::npos);
 }
 
 TEST(BadDataset, BrokenJson) {
@@ -115,7 +115,7 @@ TEST(BadDataset, DamageComesWithTheWayToMakeItAgain) {
   scratch.write("dataset/train/state.json", "{}");
   EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("save_to_disk"), std::string::npos);
   scratch.write("dataset/vocab_info.json", R"({"vocab_size": 12, "walk_rule": null})");  // by strider dataset
-  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("./01c_dataset_preparation.sh"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(folder); }).advice.find("01c_dataset_preparation.sh"), std::string::npos);
 }
 
 TEST(BadDataset, ColumnsOfAnotherKind) {

@@ -153,7 +153,7 @@ class KindTest(ForeignWalksTest):
         edges = [(0, 1), (1, 2), (2, 0), (2, 3), (3, 0)]
         for text in ("# a graph\n" + "\n".join(f"{a}\t{b}" for a, b in edges), "\n".join(f"{a},{b}" for a, b in edges),
                      "source,target\n" + "\n".join(f"{a},{b}" for a, b in edges)):
-            said = self.refused(text, "a list of edges", "./01b_sequence_generation.sh")
+            said = self.refused(text, "a list of edges", "01b_sequence_generation.sh")
             self.paste(said[said.index("python3 -c"):].split(" (before")[0])
             made = scene.run("01b_sequence_generation.sh", TOPOLOGY="mine", H=1, W=1, GRAPH_DIR=".", MAX_SEQS=3, MAX_LENGTH=6)
             self.assertIn("4 nodes, 5 directed edges", made.stdout, made.stderr)

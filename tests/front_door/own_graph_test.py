@@ -37,7 +37,7 @@ class OwnGraphTest(unittest.TestCase):
         off = adjacency * (1 - numpy.eye(30, dtype=int))
         for dtype in (int, float, bool):  # as pandas writes them
             for restart in (0, 0.2):
-                done = self.walk(adjacency.astype(dtype), range(30), RESTART_PROB=restart)
+                done = self.walk(adjacency.astype(dtype), range(30), RESTART_PROB=restart, OVERWRITE="true")
                 self.assertEqual(done.returncode, 0, done.stderr)
                 one_way = int((off > off.T).sum())
                 sinks = int(((off.sum(axis=1) == 0) & (off.sum(axis=0) > 0)).sum())

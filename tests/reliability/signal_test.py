@@ -107,23 +107,30 @@ def two_signals_at_once_are_one_request(program, scratch, expected):
     check_same(run, expected, name)
 
 
-def run_of_long_steps(program, folder):
-    """Steps of ten seconds or more: the largest model and all walks in one batch."""
-    run = SmallRun(program, folder, SAVE_STEPS)
-    large = ["--config", str(CONFIGS / "config_12M_llama.json"), "--batch_size", "1100"]
-    for option, value in zip(large[::2], large[1::2]):
-        run.command[run.command.index(option) + 1] = value
-    process = run.start()
-    read_until(process, r"Machine:")
-    return run, process
+def interrupted_long_step(program, scratch, number):
+    """A run that was sent a signal in its first step, which takes ten seconds or more: the largest model and all walks
+    in one batch. A signal that comes before the step has begun ends the run at once: then again, with more patience."""
+    for attempt in range(6):
+        run = SmallRun(program, scratch / f"long {number} {attempt}", SAVE_STEPS)
+        large = ["--config", str(CONFIGS / "config_12M_llama.json"), "--batch_size", "1100"]
+        for option, value in zip(large[::2], large[1::2]):
+            run.command[run.command.index(option) + 1] = value
+        process = run.start()
+        read_until(process, r"Machine:")
+        time.sleep(0.3 * 2 ** attempt)
+        process.send_signal(number)
+        for line in process.stdout:
+            if line.startswith("Stopping: "):
+                break
+        if "before the next step" not in line:
+            return run, process, line
+        process.communicate(timeout=HANG_SECONDS)
+    check(False, "no signal came while the step was under way")
 
 
 def a_long_step_is_acknowledged_and_given_up(program, scratch, _):
-    run, process = run_of_long_steps(program, scratch / "long")
-    time.sleep(0.5)  # so that the step is under way: before it, the run stops before it
-    process.send_signal(signal.SIGINT)
-    read_until(process, r"^Stopping: (the step under way is finished first, or given up after 5 s|before the next step)")
-    check(process.poll() is None or not checkpoints(run), "the step was finished before the request was acknowledged")
+    run, process, line = interrupted_long_step(program, scratch, signal.SIGINT)
+    check("the step under way is finished first, or given up after 5 s" in line, line)
     text, _ = process.communicate(timeout=HANG_SECONDS)
     check(process.returncode == 128 + signal.SIGINT, f"a long step: exit code {process.returncode}\n{text}")
     check("before the first step was done" in text and not checkpoints(run),
@@ -131,10 +138,7 @@ def a_long_step_is_acknowledged_and_given_up(program, scratch, _):
 
 
 def a_second_signal_after_two_seconds_ends_it_at_once(program, scratch, _):
-    run, process = run_of_long_steps(program, scratch / "second")
-    time.sleep(0.3)
-    process.send_signal(signal.SIGTERM)
-    read_until(process, r"^Stopping: ")
+    run, process, _ = interrupted_long_step(program, scratch, signal.SIGTERM)
     time.sleep(2.1)
     check(process.poll() is None, "the first signal did not wait for the step's end")
     process.send_signal(signal.SIGTERM)
