@@ -1,6 +1,6 @@
-// One target, on every processor: logarithm, sine and cosine of Highway's vector targets differ in their last bits where
-// a multiplication and an addition are fused, and weights drawn from a seed must have the same bits everywhere. This one
-// fuses nothing (the build turns contraction off).
+// One target on every processor. The logarithm, sine and cosine of Highway's vector targets differ in their last bits,
+// since some fuse a multiplication and an addition; weights drawn from a seed must have the same bits everywhere. This
+// target fuses nothing (the build turns contraction off).
 #define HWY_COMPILE_ONLY_SCALAR
 #include "base/random/box_muller.h"
 
