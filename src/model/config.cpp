@@ -148,7 +148,7 @@ void check_config(const LlamaConfig& config, const fs::path& file) {
     refuse(file, fmt::format("num_attention_heads {} is not divisible by num_key_value_heads {}",
                              config.num_attention_heads, config.num_key_value_heads));
   }
-  if (config.head_dim % 2 != 0) {
+  if (config.head_dim % 2 != 0 && config.head_dim != 1) {
     refuse(file, fmt::format("head_dim {} is odd: rotary positions need pairs", config.head_dim));
   }
   if (!(config.rms_norm_eps > 0.0))

@@ -100,7 +100,9 @@ class Gradients : public testing::TestWithParam<const char*> {
   double predicted = 0.0;
 };
 
-INSTANTIATE_TEST_SUITE_P(Golden, Gradients, testing::Values("gradients", "gradients_gqa_tied"));
+INSTANTIATE_TEST_SUITE_P(Golden, Gradients,
+                         testing::Values("gradients", "gradients_gqa_tied", "../golden_extra/gradients_head_dim_1",
+                                         "../golden_extra/gradients_uneven_heads"));
 
 // Wherever a step is given up, the parameters stay, and the next step is what it would have been.
 TEST_P(Gradients, AStepThatIsGivenUpLeavesNoTrace) {

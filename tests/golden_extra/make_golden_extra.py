@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes the data beside this file from the public libraries themselves: what golden/ has nothing on.
 
-torch's generator number for number, initializations of unusual shapes, and a safetensors file of many types.
+torch's generator number for number, initializations and gradients of unusual shapes, and a safetensors file of many
+types.
 Pins: torch 2.15.0 (CPU), transformers 4.57.1, safetensors 0.8.0. `make_golden_extra.py OUT`.
 """
 import argparse
@@ -24,11 +25,39 @@ MODELS = {
                          num_attention_heads=2, num_key_value_heads=2, pad_token_id=3, bos_token_id=None),
 }
 
+GRADIENTS = {
+    "gradients_head_dim_1": dict(hidden_size=6, num_attention_heads=6, num_key_value_heads=2),
+    # 26 / 6 is rounded down to 4: the heads together are narrower than the model.
+    "gradients_uneven_heads": dict(hidden_size=26, num_attention_heads=6, num_key_value_heads=3),
+}
+
 
 def models(out):
     for name, settings in MODELS.items():
         set_seed(42)
         LlamaForCausalLM(LlamaConfig(**settings)).save_pretrained(out / name)
+
+
+def gradients(out):
+    """One forward and backward pass: logits, loss and every gradient, as golden/'s gradients."""
+    for name, settings in GRADIENTS.items():
+        set_seed(3)
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=20, intermediate_size=12, num_hidden_layers=2, **settings))
+        with torch.no_grad():  # norms off 1 and weights larger than the initialization: every parameter matters
+            for p in model.parameters():
+                p.copy_(p + 0.1 * torch.randn_like(p) if p.dim() == 1 else p * 10)
+        model.save_pretrained(out / name)
+        walks = [torch.randint(0, 20, (n,)).tolist() for n in (16, 9, 2, 13)]
+        longest = max(map(len, walks))
+        ids = torch.tensor([walk + [0] * (longest - len(walk)) for walk in walks])
+        mask = torch.tensor([[1] * len(walk) + [0] * (longest - len(walk)) for walk in walks])
+        result = model(input_ids=ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100))
+        result.loss.backward()
+        saved = {f"grad.{n}": p.grad.contiguous().clone() for n, p in model.named_parameters()}
+        saved["logits"] = result.logits.detach().contiguous()
+        saved["loss"] = result.loss.detach().reshape(1)
+        save_file(saved, out / name / "expected.safetensors")
+        (out / name / "batch.json").write_text(json.dumps({"max_length": longest, "walks": walks}))
 
 
 def generator(out):
@@ -78,5 +107,6 @@ if __name__ == "__main__":
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     models(arguments.out)
+    gradients(arguments.out)
     generator(arguments.out)
     safetensors_types(arguments.out)

@@ -54,6 +54,8 @@ TEST(Config, HeadsThatDoNotDivideAreRoundedDown) {
   json object = valid();
   object.update({{"hidden_size", 512}, {"num_attention_heads", 12}});
   EXPECT_EQ(read(object).head_dim, 42);
+  object.update({{"hidden_size", 12}});
+  EXPECT_EQ(read(object).head_dim, 1);
 }
 
 TEST(Config, TheBaseMayBeAmongTheRopeParameters) {

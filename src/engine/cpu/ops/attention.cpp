@@ -209,7 +209,7 @@ void AttentionForward(const AttentionKernels& plan, const RopeTable& rope, std::
   const AttentionShape& shape = plan.shape();
   const std::int64_t head_dim = shape.head_dim;
   const std::int64_t group = shape.heads / shape.kv_heads;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  const float scale = score_scale(head_dim);
   const HeadScratch own(Carver(scratch), head_dim, length);
   const Kernels& kernels = plan.products();
   float lse[kQueryTile], inverse_sums[kQueryTile];
@@ -245,7 +245,7 @@ void AttentionBackward(const AttentionKernels& plan, const RopeTable& rope, std:
   const std::int64_t head_dim = shape.head_dim;
   const std::int64_t group = shape.heads / shape.kv_heads;
   const std::int64_t pitch = padded_length(length);
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  const float scale = score_scale(head_dim);
   const HeadScratch own(Carver(scratch), head_dim, length);
   const Kernels& kernels = plan.products();
   for (std::int64_t head = 0; head < shape.heads; ++head) {

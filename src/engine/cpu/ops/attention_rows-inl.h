@@ -58,9 +58,13 @@ void transpose(std::int64_t count, std::int64_t head_dim, const float* rows, flo
 // One row of a head turned by its position's angles, forward (direction 1) or back (-1), times `scale`.
 HWY_INLINE void rotate_row(const RopeTable& rope, std::int64_t position, std::int64_t head_dim, const float* in,
                            float direction, float scale, float* out) {
-  const std::int64_t half = head_dim / 2;
   const float* c = rope.cos(position);
   const float* s = rope.sin(position);
+  if (head_dim == 1) {  // rope.h says why. One factor, so back is as forward.
+    out[0] = scale * in[0] * (c[0] - s[0]);
+    return;
+  }
+  const std::int64_t half = head_dim / 2;
   for_vectors(half, [&](auto d, std::int64_t i) {
     const auto low = hn::LoadU(d, in + i);
     const auto high = hn::LoadU(d, in + half + i);
