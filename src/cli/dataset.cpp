@@ -146,20 +146,27 @@ void run_dataset(const DatasetSettings& settings) {
   say("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
 }
 
+std::vector<Setting<DatasetSettings>> dataset_table() {
+  using namespace settings;
+  using Row = Setting<DatasetSettings>;
+  using S = DatasetSettings;
+  return {
+      Row("input_csv", "INPUT_CSV", path(&S::input_csv), any_value(),
+          "Walks: columns walk_id, length, sequence_labels (ids with spaces between)")
+          .required(),
+      Row("output_dir", "DATASET_DIR", path(&S::output_dir), any_value(),
+          "Folder of the dataset; an old one is replaced"),
+      Row("train_split", "TRAIN_SPLIT", number(&S::train_split), any_value(),
+          "Share of the walks that train; 1: no validation split"),
+  };
+}
+
 }  // namespace
 
 void add_dataset_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("dataset", "Make a training dataset from walks in a CSV file");
   auto settings = std::make_shared<DatasetSettings>();
-  command
-      ->add_option("--input_csv,--input-csv", settings->input_csv,
-                   "Walks: columns walk_id, length, sequence_labels (ids with spaces between)")
-      ->required();
-  command
-      ->add_option("--output_dir,--output-dir", settings->output_dir, "Folder of the dataset; an old one is replaced")
-      ->capture_default_str();
-  SettingOptions(*command).number("train_split", "TRAIN_SPLIT", settings->train_split,
-                                  "Share of the walks that train; 1: no validation split");
+  add_settings(*command, dataset_table(), *settings);
   command->add_option("--rule", settings->rule,
                       "How the walks were made, for the best loss a model can reach (default: walk_rule_NAME.json\n"
                       "beside them)");

@@ -103,10 +103,6 @@ bool settle_earlier_output(ExtractPlan& plan, bool ask) {
 }
 
 void run_extract(ExtractSettings settings, bool ask) {
-  if (settings.threads < 0 || settings.threads > kMostThreads) {
-    throw Error(
-        fmt::format("--threads (THREADS) is {}, it must be all or between 1 and {}", settings.threads, kMostThreads));
-  }
   if (settings.threads == 0) settings.threads = available_processors();
   ExtractPlan plan = plan_extraction(settings);
   if (!settle_earlier_output(plan, ask)) return;
@@ -135,24 +131,33 @@ std::string types_help() {
   return help;
 }
 
+std::vector<Setting<ExtractSettings>> extract_table() {
+  using namespace settings;
+  using Row = Setting<ExtractSettings>;
+  using S = ExtractSettings;
+  return {
+      Row("model_dir", "MODEL_DIR", path(&S::model_dir), any_value(), "Folder of the trained model (final_model)")
+          .required(),
+      Row("output_dir", "REPRESENTATION_DIR", path(&S::output_dir), any_value(), "Folder for the representations"),
+      Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),
+  };
+}
+
 }  // namespace
 
 void add_extract_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("extract", "Write a vector for every token at every layer of a model");
   auto settings = std::make_shared<ExtractSettings>();
   auto ask = std::make_shared<bool>(false);
-  settings->threads = 0;
-  command->add_option("--model_dir,--model-dir", settings->model_dir, "Folder of the trained model (final_model)")
-      ->required();
-  command->add_option("--output_dir,--output-dir", settings->output_dir, "Folder for the representations")
-      ->default_val("token_representations");
+  settings->output_dir = "token_representations";
+  settings->threads = 0;  // all
+  add_settings(*command, extract_table(), *settings);
   command
       ->add_option("--representations", settings->representations, "Types, with spaces or commas between (see below)")
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->capture_default_str();
   command->add_flag("--overwrite", settings->overwrite, "Replace representations that are there already");
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
-  SettingOptions(*command).number_or<int>("all", 0, "threads", "THREADS", settings->threads, "Threads; or all");
   command->footer(types_help());
   command->callback([settings, ask] { run_extract(*settings, *ask); });
 }

@@ -85,22 +85,35 @@ std::string surfaces_help() {
   return help;
 }
 
+std::vector<Setting<Grid>> grid_table() {
+  using namespace settings;
+  using Row = Setting<Grid>;
+  return {
+      Row("H", "H", number(&Grid::height), any_value(), "Rows of the grid").required(),
+      Row("W", "W", number(&Grid::width), any_value(), "Columns of the grid").required(),
+      Row("neigh", "NEIGH", number(&Grid::neigh), any_value(), "Neighbours of a cell: 4, or 8 with the diagonal ones"),
+  };
+}
+
+std::vector<Setting<GraphSettings>> place_table() {
+  using namespace settings;
+  using Row = Setting<GraphSettings>;
+  return {
+      Row("topology", "TOPOLOGY", text(&GraphSettings::topology), any_value(),
+          "Surface: a name, names with commas between, or all (see below)")
+          .required(),
+      Row("output_dir", "GRAPH_DIR", text(&GraphSettings::output_dir), any_value(),
+          "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
+  };
+}
+
 }  // namespace
 
 void add_graph_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("graph", "Make the graph of a surface: edges, coordinates, distances");
   auto settings = std::make_shared<GraphSettings>();
-  SettingOptions add(*command);
-  add.needed_number("H", "H", settings->grid.height, "Rows of the grid");
-  add.needed_number("W", "W", settings->grid.width, "Columns of the grid");
-  command
-      ->add_option("--topology", settings->topology, "Surface: a name, names with commas between, or all (see below)")
-      ->required();
-  add.number("neigh", "NEIGH", settings->grid.neigh, "Neighbours of a cell: 4, or 8 with the diagonal ones");
-  command
-      ->add_option("--output_dir,--output-dir", settings->output_dir,
-                   "Folder for the graph's files; {name} in it stands for the name of each graph, such as torus_30x40")
-      ->capture_default_str();
+  add_settings(*command, grid_table(), settings->grid);
+  add_settings(*command, place_table(), *settings);
   command->footer(surfaces_help());
   command->callback([settings] { run_graph(*settings); });
 }

@@ -5,17 +5,17 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
-#include "base/machine.h"
 #include "base/shell_word.h"
-#include "base/thread_team.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "cli/signals.h"
 #include "report/metrics_file.h"
 #include "report/training_report.h"
+#include "train/settings_table.h"
 #include "train/trainer.h"
 
 namespace strider::cli {
@@ -24,7 +24,7 @@ namespace {
 struct Options {
   TrainingSettings settings;
   bool no_cuda = false;
-  std::string logging_dir;  // of metrics.jsonl; empty: the output folder
+  std::filesystem::path logging_dir;  // of metrics.jsonl; empty: the output folder
 };
 
 void print_next_step(const std::string& program, const TrainingOutcome& outcome) {
@@ -58,7 +58,7 @@ void run_train(const std::string& program, const Options& options) {
   Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
   TrainingReport report(screen);
   const TrainingSettings& settings = options.settings;
-  MetricsFile metrics(options.logging_dir.empty() ? settings.output_dir : std::filesystem::path(options.logging_dir));
+  MetricsFile metrics(options.logging_dir.empty() ? settings.output_dir : options.logging_dir);
   RunListeners listeners({&report, &metrics});
   if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;
@@ -82,71 +82,28 @@ void run_train(const std::string& program, const Options& options) {
   print_next_step(program, outcome);
 }
 
-void add_files(CLI::App& command, Options& options) {
-  TrainingSettings& s = options.settings;
-  auto path = [&](const std::string& option, std::filesystem::path& place, const std::string& help) {
-    return command.add_option(SettingOptions::names(option), place, help)->type_name("PATH");
+// What only the command itself uses.
+std::vector<Setting<Options>> command_settings() {
+  using namespace settings;
+  return {
+      Setting("logging_dir", "LOG_DIR", path(&Options::logging_dir), any_value(),
+              "Folder of metrics.jsonl, a line per event while the run goes [the output folder]"),
+      Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(),
+              "For a GPU to come; this version trains on the CPU either way"),
   };
-  path("dataset_dir", s.dataset_dir, "Dataset folder, as strider dataset writes it")->required();
-  path("config", s.config, "Model configuration (a Llama config.json); the dataset gives the vocabulary")->required();
-  path("output_dir", s.output_dir, "Folder for checkpoints and final_model")->default_val("output");
-  command.add_option_function<std::string>(
-      "--init_from,--init-from",
-      [&s](const std::string& folder) {
-        if (!folder.empty()) s.init_from = folder;
-      },
-      "Model folder whose weights to start from; without it they are drawn from the seed");
-  command.add_option("--logging_dir,--logging-dir", options.logging_dir,
-                     "Folder of metrics.jsonl, a line per event while the run goes [the output folder]");
 }
 
-void add_settings(CLI::App& command, Options& options) {
-  SettingOptions add(command);
-  TrainingSettings& s = options.settings;
-  add.number("epochs", "EPOCHS", s.epochs, "Passes over the training walks; may be a fraction");
-  add.number("batch_size", "BATCH_SIZE", s.batch_size, "Walks a micro-batch");
-  add.number("gradient_accumulation_steps", "GRAD_ACCUM", s.gradient_accumulation_steps, "Micro-batches a step");
-  add.number("learning_rate", "LEARNING_RATE", s.learning_rate, "Peak learning rate");
-  add.number("max_length", "MAX_LENGTH", s.max_length, "Tokens a walk; longer walks are cut");
-  add.number("save_steps", "SAVE_STEPS", s.save_steps, "Steps between checkpoints; set alone, EVAL_STEPS follows",
-             &s.is_save_steps_set);
-  add.number("eval_steps", "EVAL_STEPS", s.eval_steps, "Steps between evaluations; set alone, SAVE_STEPS follows",
-             &s.is_eval_steps_set);
-  add.flag("final_evaluation", "FINAL_EVALUATION", s.final_evaluation,
-           "Evaluate the last step too, where EVAL_STEPS does not divide it");
-  add.number("logging_steps", "LOGGING_STEPS", s.logging_steps, "Steps between log entries");
-  add.number("seed", "SEED", s.seed, "Seed of the weights and of the order of walks");
-  add.number("max_steps", "MAX_STEPS", s.max_steps, "Steps of the run and its schedule; 0: all epochs");
-  add.number("warmup_steps", "WARMUP_STEPS", s.warmup_steps, "Steps in which the learning rate rises from 0");
-  std::vector<std::pair<std::string, std::string>> optimizers;
-  for (const std::string_view name : update_rule_names()) optimizers.emplace_back(name, name);
-  add.choice<std::string>("optimizer", "OPTIMIZER", optimizers, s.optimizer,
-                          "adamw, or sgd (stochastic gradient descent with momentum)");
-  add.number("momentum", "MOMENTUM", s.momentum, "Momentum of sgd");
-  add.number("weight_decay", "WEIGHT_DECAY", s.weight_decay, "Weight decay, on matrices and embeddings");
-  add.number("max_grad_norm", "MAX_GRAD_NORM", s.max_grad_norm, "Gradients are clipped to this norm; 0: not");
-  add.choice<LrScheduler>(
-      "lr_scheduler", "LR_SCHEDULER",
-      {{"linear", LrScheduler::kLinear}, {"cosine", LrScheduler::kCosine}, {"constant", LrScheduler::kConstant}},
-      s.lr_scheduler, "linear, cosine, or constant (which has no warmup)");
-  add.number_or<std::int64_t>("all", 0, "save_total_limit", "SAVE_TOTAL_LIMIT", s.save_total_limit,
-                              "Checkpoints to keep, the newest and the best among them; or all");
-  add.choice<LossDenominator>(
-      "loss_denominator", "LOSS_DENOMINATOR",
-      {{"predictions", LossDenominator::kPredictions}, {"labels", LossDenominator::kLabels}}, s.loss_denominator,
-      "What the sum of losses is divided by: predictions (a mean), or labels (as transformers does)");
-  add.number_or<int>("all", available_processors(), "threads", "THREADS", s.threads, "Threads; or all");
-  add.choice<std::optional<Precision>>(
-      "precision", "PRECISION",
-      {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", std::nullopt}}, s.precision,
-      "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one here)");
-  add.choice<bool>("resume", "RESUME", {{"auto", true}, {"never", false}}, s.resume,
-                   "auto: go on with an interrupted run of the same settings; or never");
-  add.flag("overwrite", "OVERWRITE", s.overwrite,
-           "Replace a finished run, or one of other settings; with --resume never any run of Strider's");
-  add.flag("continue", "CONTINUE", s.continue_run,
-           "Go on from the newest checkpoint of a run whose EPOCHS, MAX_STEPS or learning rate were others");
-  add.flag("no_cuda", "USE_CPU", options.no_cuda, "For a GPU to come; this version trains on the CPU either way");
+// The options of the settings that CONTINUE=true may change, some on each line.
+std::string continuable_options() {
+  constexpr std::size_t kWidth = 110;
+  std::string text, line;
+  for (const TrainingSetting& setting : training_settings_table()) {
+    if (setting.facts().on_resume != OnResume::kMayBeContinued) continue;
+    const std::string name = "--" + setting.facts().option;
+    if (line.size() + name.size() > kWidth) text += std::exchange(line, "") + ",\n";
+    line += (line.empty() ? "  " : ", ") + name;
+  }
+  return text + line;
 }
 
 }  // namespace
@@ -154,15 +111,18 @@ void add_settings(CLI::App& command, Options& options) {
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a Llama on a dataset of walks");
   auto options = std::make_shared<Options>();
-  options->settings.threads = available_processors();
-  add_files(*command, *options);
-  add_settings(*command, *options);
-  command->footer(
+  add_settings(*command, training_settings_table(), options->settings);
+  add_settings(*command, command_settings(), *options);
+  command->footer(fmt::format(
+      "Words in capitals are the variables of 02a_model_training.sh, and brackets have the defaults. An option whose\n"
+      "default is false may be given without a value, which means true.\n\n"
+      "--continue allows other values of\n{}\n\n"
       "Ctrl-C (SIGINT), SIGTERM, SIGXCPU or a closed terminal (SIGHUP): a checkpoint is written, and the same command\n"
       "goes on later. A second one after two seconds ends the program at once.\n"
       "SIGUSR1, SIGUSR2: a checkpoint is written after the step, and the run goes on.\n\n"
       "Example: strider train --dataset_dir results/torus_30x40/dataset --config configs/config_2M_llama.json \\\n"
-      "           --output_dir results/torus_30x40/2M_llama");
+      "           --output_dir results/torus_30x40/2M_llama",
+      continuable_options()));
   command->callback([options, command] { run_train(command->get_parent()->get_name(), *options); });
 }
 

@@ -95,18 +95,48 @@ void run_walks(WalksCommand command) {
   print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-void add_walk_options(CLI::App& command, WalkSettings& settings) {
-  SettingOptions add(command);
-  add.number("max_length", "MAX_LENGTH", settings.max_length, "Nodes of a walk");
-  add.number("max_seqs", "MAX_SEQS", settings.max_seqs, "Walks");
-  add.number("min_visits_per_node", "MIN_VISITS_PER_NODE", settings.min_visits_per_node,
-             "Stop once every node has so many visits; 0: never");
-  add.number("no_repeat_window", "NO_REPEAT_WINDOW", settings.no_repeat_window,
-             "Step to none of the last so many nodes while another one is left; 0: no such rule");
-  add.number("restart_prob", "RESTART_PROB", settings.restart_prob, "Probability to start anew before a step");
-  add.number("temperature", "TEMPERATURE", settings.temperature,
-             "How strongly starts prefer nodes with few visits; lower is stronger");
-  add.number("seed", "SEED", settings.seed, "Seed: the same one gives the same bytes");
+std::vector<Setting<WalksCommand>> graph_table() {
+  using namespace settings;
+  using Row = Setting<WalksCommand>;
+  return {
+      Row("graph_dir", "GRAPH_DIR", path(&WalksCommand::graph_dir), any_value(),
+          "Folder with A_{topology}_{H}x{W}_labeled.csv"),
+      Row("topology", "TOPOLOGY", text(&WalksCommand::topology), any_value(), "First part of the graph's name")
+          .required(),
+      Row("H", "H", number(&WalksCommand::height), any_value(), "Second part: rows of the grid").required(),
+      Row("W", "W", number(&WalksCommand::width), any_value(), "Third part: columns of the grid").required(),
+      Row("overwrite", "OVERWRITE", toggle(&WalksCommand::overwrite), any_value(),
+          "Replace walks of other settings, or of unknown origin"),
+  };
+}
+
+std::vector<Setting<WalkSettings>> walk_table() {
+  using namespace settings;
+  using Row = Setting<WalkSettings>;
+  using S = WalkSettings;
+  return {
+      Row("max_length", "MAX_LENGTH", number(&S::max_length), any_value(), "Nodes per walk"),
+      Row("max_seqs", "MAX_SEQS", number(&S::max_seqs), any_value(), "Walks"),
+      Row("min_visits_per_node", "MIN_VISITS_PER_NODE", number(&S::min_visits_per_node), any_value(),
+          "Stop once every node has so many visits; 0: never"),
+      Row("no_repeat_window", "NO_REPEAT_WINDOW", number(&S::no_repeat_window), any_value(),
+          "Step to none of the last so many nodes while another one is left; 0: no such rule"),
+      Row("restart_prob", "RESTART_PROB", number(&S::restart_prob), any_value(),
+          "Probability to start anew before a step"),
+      Row("temperature", "TEMPERATURE", number(&S::temperature), any_value(),
+          "How strongly starts prefer nodes with few visits; lower is stronger"),
+      Row("seed", "SEED", number(&S::seed), any_value(), "Seed: the same one gives the same bytes"),
+  };
+}
+
+std::vector<Setting<WalkFiles>> file_table() {
+  using namespace settings;
+  using Row = Setting<WalkFiles>;
+  return {
+      Row("out", "OUT", path(&WalkFiles::walks), any_value(), "Walks file [sequences/walks_{topology}_{H}x{W}.csv]"),
+      Row("counts_out", "COUNTS_OUT", path(&WalkFiles::counts), any_value(),
+          "Visit counts file [visit_counts_{topology}_{H}x{W}.csv beside the walks]"),
+  };
 }
 
 }  // namespace
@@ -114,17 +144,9 @@ void add_walk_options(CLI::App& command, WalkSettings& settings) {
 void add_walks_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("walks", "Make random walks on a graph");
   auto walks = std::make_shared<WalksCommand>();
-  command->add_option("--graph_dir,--graph-dir", walks->graph_dir, "Folder with A_{topology}_{H}x{W}_labeled.csv")
-      ->capture_default_str();
-  command->add_option("--topology", walks->topology, "First part of the graph's name")->required();
-  SettingOptions add(*command);
-  add.needed_number("H", "H", walks->height, "Second part: rows of the grid");
-  add.needed_number("W", "W", walks->width, "Third part: columns of the grid");
-  add_walk_options(*command, walks->settings);
-  command->add_option("--out", walks->files.walks, "Walks file [sequences/walks_{topology}_{H}x{W}.csv]");
-  command->add_option("--counts_out,--counts-out", walks->files.counts,
-                      "Visit counts file [visit_counts_{topology}_{H}x{W}.csv beside the walks]");
-  add.flag("overwrite", "OVERWRITE", walks->overwrite, "Replace walks of other settings, or of unknown origin");
+  add_settings(*command, graph_table(), *walks);
+  add_settings(*command, walk_table(), walks->settings);
+  add_settings(*command, file_table(), walks->files);
   command->footer(
       "A graph of your own: put its adjacency matrix (labels, integers from 0, in the first line and the\n"
       "first column, 0 or 1 elsewhere) into A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"

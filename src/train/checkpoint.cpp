@@ -132,7 +132,7 @@ Notices write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& check
                     {{"format", "strider"}, {"updates", std::to_string(state.global_step)}});
   write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, origin.settings, origin.plan));
   json own = {{"version", kVersion},
-              {"settings", origin.shaping},
+              {"settings", origin.fingerprint},
               {"state", exact_state(state)},
               {"files", describe_files(folder.path())}};
   own["crc32"] = json_checksum(own);

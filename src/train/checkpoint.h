@@ -50,13 +50,13 @@ struct Checkpoint {
   std::vector<NamedState> optimizer;
 };
 
-/// What all checkpoints of a run share. `shaping` is the settings object that a later run is compared with.
+/// What all checkpoints of a run share. `fingerprint` is what a later run is compared with.
 struct CheckpointOrigin {
   const TrainingSettings& settings;
   const LlamaConfig& config;
   const ParameterLayout& layout;
   const StepPlan& plan;
-  const nlohmann::json& shaping;
+  const nlohmann::json& fingerprint;
   const ModelCompanions& companions;
 };
 

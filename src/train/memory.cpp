@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "optimize/parameter_groups.h"
 #include "train/evaluation.h"
+#include "train/settings_table.h"
 
 namespace strider {
 namespace {
@@ -17,14 +19,23 @@ namespace {
 // comes up (up to 19 MB, where walks have all kinds of lengths).
 constexpr std::uint64_t kProgramBytes = 64'000'000;
 
-// What would fit, with as little given up as possible: threads first, which change no result, then tokens.
+// What would fit, with as little given up as possible: first what changes no result, such as threads.
 std::optional<std::string> smaller_settings(TrainingSettings settings, const LlamaConfig& config,
                                             const WalkDataset& dataset, std::uint64_t available) {
   const auto fits = [&] { return training_memory_bytes(settings, config, dataset) <= available; };
-  while (settings.threads > 1 && !fits()) settings.threads -= 1;
-  if (fits()) return fmt::format("It fits with THREADS={}.", settings.threads);
-  while (settings.max_length > 2 && !fits()) settings.max_length = std::max<std::int64_t>(2, settings.max_length / 2);
-  if (fits()) return fmt::format("It fits with THREADS={} and MAX_LENGTH={}.", settings.threads, settings.max_length);
+  std::vector<TrainingSetting> savers;
+  for (const TrainingSetting& setting : training_settings_table()) {
+    if (setting.facts().memory_saving != MemorySaving::kNone) savers.push_back(setting);
+  }
+  std::ranges::stable_partition(savers, [](const auto& s) { return s.facts().on_resume == OnResume::kMayDiffer; });
+  std::string smaller;
+  for (const TrainingSetting& setting : savers) {
+    while (!fits() && setting.reduce(settings)) {
+    }
+    smaller += fmt::format("{}{}={}", smaller.empty() ? "" : " and ", setting.facts().variable,
+                           std::get<std::int64_t>(setting.value(settings)));
+    if (fits()) return fmt::format("It fits with {}.", smaller);
+  }
   return std::nullopt;
 }
 

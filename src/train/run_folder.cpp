@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/shell_word.h"
 #include "io/atomic_file.h"
-#include "io/checksum.h"
 #include "io/json.h"
+#include "train/fingerprint.h"
 
 namespace strider {
 namespace {
@@ -26,50 +24,6 @@ constexpr const char* kFinalModel = "final_model";
 constexpr int kRunFileVersion = 2;
 // Of a continued run: not a setting of the user's, but what its interrupted sittings have in common.
 constexpr const char* kScheduleStart = "schedule_start";
-
-// Of the ids of a split, walk by walk: what makes it the same data wherever it lies.
-json fingerprint(const WalkSplit& split, std::int64_t max_length) {
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(max_length));
-  std::uint32_t sum = 0;
-  for (std::int64_t walk = 0; walk < split.size(); ++walk) {
-    const std::size_t count = split.read(walk, ids);
-    sum = crc32_of(std::as_bytes(std::span(ids.data(), count)), sum);
-    if (walk % kWalksBetweenReleases == 0) split.release_pages();
-  }
-  split.release_pages();
-  return fmt::format("{} walks, {} tokens, crc32 {:08x}", split.size(), split.tokens(max_length), sum);
-}
-
-// What runs did that were made before a setting existed.
-json setting_before_there_was_a_choice(const std::string& name) {
-  if (name == "precision") return name_of(Precision::kFloat32);
-  if (name == "optimizer") return "adamw";
-  if (name == "momentum") return TrainingSettings().momentum;
-  if (name == "final_evaluation") return false;
-  return "absent";
-}
-
-// Settings by which a run may be continued: they say how long it goes and how large its updates are, not what it learns
-// from, and which walks a step takes does not depend on them.
-constexpr std::array kSchedule = {"epochs",       "max_steps",     "learning_rate", "lr_scheduler", "warmup_steps",
-                                  "weight_decay", "max_grad_norm", "eval_steps",    "save_steps",   "final_evaluation"};
-
-struct Differences {
-  std::string text;         // empty: none
-  bool in_schedule = true;  // all of them
-};
-
-Differences differences(const json& earlier, const json& now) {
-  Differences found;
-  for (const auto& [name, value] : now.items()) {
-    const json before = earlier.contains(name) ? earlier[name] : setting_before_there_was_a_choice(name);
-    if (before == value) continue;
-    if (!found.text.empty()) found.text += "; ";
-    found.text += fmt::format("{} was {}, now {}", name, before.dump(), value.dump());
-    if (std::ranges::find(kSchedule, name) == kSchedule.end()) found.in_schedule = false;
-  }
-  return found;
-}
 
 bool present(const fs::path& path) {
   std::error_code status;
@@ -92,9 +46,9 @@ void refuse_foreign_folders(const fs::path& output_dir) {
   if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
 }
 
-Error other_settings(const Differences& found, const fs::path& output_dir, const std::string& place) {
+Error other_settings(const FingerprintDifferences& found, const fs::path& output_dir, const std::string& place) {
   const std::string advice =
-      found.in_schedule
+      found.can_be_continued
           ? fmt::format(
                 "CONTINUE=true goes on from its newest checkpoint with these; another OUTPUT_DIR with INIT_FROM={} "
                 "is a new run from its weights; OVERWRITE=true replaces it.",
@@ -172,7 +126,7 @@ void check_best(const fs::path& output_dir, EarlierRun& run) {
 
 // The newest good checkpoint that the run may go on from.
 void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
-                     std::span<const StateBuffer> optimizer_state, const json& shaping, bool continue_run,
+                     std::span<const StateBuffer> optimizer_state, const json& fingerprint, bool continue_run,
                      EarlierRun& run) {
   const std::vector<CheckpointPlace> places = list_checkpoints(output_dir);
   for (auto place = places.rbegin(); place != places.rend() && !run.checkpoint; ++place) {
@@ -188,8 +142,8 @@ void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
     };
     json earlier;
     if (!passes([&] { earlier = checkpoint_settings(place->folder); })) continue;
-    const Differences found = differences(earlier, shaping);
-    if (!found.text.empty() && (!continue_run || !found.in_schedule)) {
+    const FingerprintDifferences found = compare_fingerprints(earlier, fingerprint);
+    if (!found.text.empty() && (!continue_run || !found.can_be_continued)) {
       run.obstacle = other_settings(found, output_dir, run.name);
       return;
     }
@@ -204,39 +158,6 @@ void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
 }
 
 }  // namespace
-
-json shaping_settings(const TrainingSettings& s, const LlamaConfig& config, const WalkDataset& dataset,
-                      std::span<const float> initial) {
-  json object = {
-      {"epochs", s.epochs == std::floor(s.epochs) ? json(static_cast<std::int64_t>(s.epochs)) : json(s.epochs)},
-      {"batch_size", s.batch_size},
-      {"gradient_accumulation_steps", s.gradient_accumulation_steps},
-      {"learning_rate", s.learning_rate},
-      {"max_length", s.max_length},
-      {"save_steps", s.save_steps},
-      {"eval_steps", s.eval_steps},
-      {"final_evaluation", s.final_evaluation},
-      {"seed", s.seed},
-      {"max_steps", s.max_steps},
-      {"warmup_steps", s.warmup_steps},
-      {"optimizer", s.optimizer},
-      {"momentum", s.momentum},
-      {"weight_decay", s.weight_decay},
-      {"max_grad_norm", s.max_grad_norm},
-      {"lr_scheduler", name_of(s.lr_scheduler)},
-      {"loss_denominator", name_of(s.loss_denominator)},
-      {"train_data", fingerprint(dataset.train, s.max_length)},
-      {"validation_data", dataset.validation ? fingerprint(*dataset.validation, s.max_length) : json(nullptr)},
-  };
-  // Those that the seed draws follow from it, whatever the last bits of a processor's arithmetic.
-  if (s.init_from) object["initial_weights"] = fmt::format("crc32 {:08x}", crc32_of(std::as_bytes(initial)));
-  const json model = json::parse(config_json(config));
-  for (const auto& [name, value] : model.items()) {
-    if (!name.ends_with("_token_id")) object["config." + name] = value;
-  }
-  if (config.pad_token_id) object["config.pad_token_id"] = *config.pad_token_id;
-  return object;
-}
 
 std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
   const auto precision_in = [](const json& settings) {
@@ -262,7 +183,7 @@ std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
 }
 
 EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& layout,
-                            std::span<const StateBuffer> optimizer_state, const json& shaping, bool continue_run) {
+                            std::span<const StateBuffer> optimizer_state, const json& fingerprint, bool continue_run) {
   refuse_foreign_folders(output_dir);
   EarlierRun run;
   if (says_finished(output_dir)) {
@@ -273,17 +194,17 @@ EarlierRun find_earlier_run(const fs::path& output_dir, const ParameterLayout& l
       run.obstacle = error;
       return run;
     }
-    const Differences found = differences(object["settings"], shaping);
+    const FingerprintDifferences found = compare_fingerprints(object["settings"], fingerprint);
     if (found.text.empty()) {
       run.finished = read_result(object["result"], output_dir / kRunFile);
       return run;
     }
-    if (!continue_run || !found.in_schedule) {
+    if (!continue_run || !found.can_be_continued) {
       run.obstacle = other_settings(found, output_dir, kRunFile);
       return run;
     }
   }
-  find_checkpoint(output_dir, layout, optimizer_state, shaping, continue_run, run);
+  find_checkpoint(output_dir, layout, optimizer_state, fingerprint, continue_run, run);
   if (run.checkpoint) check_best(output_dir, run);
   return run;
 }
@@ -306,7 +227,7 @@ Notices forget_finished_run(const fs::path& output_dir) {
   return remove_atomically(output_dir / kRunFile);
 }
 
-Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& shaping) {
+Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, const json& fingerprint) {
   json result = {{"steps", run.steps}, {"seconds", run.seconds}};
   if (run.best) {
     result["best_checkpoint"] = run.best->name;
@@ -315,7 +236,7 @@ Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, c
     result["eval_loss"] = run.final_loss->loss;
     result["eval_loss_per_prediction"] = run.final_loss->loss_per_prediction;
   }
-  json object = {{"version", kRunFileVersion}, {"settings", shaping}, {"result", result}};
+  json object = {{"version", kRunFileVersion}, {"settings", fingerprint}, {"result", result}};
   object["crc32"] = json_checksum(object);
   return write_file_atomically(output_dir / kRunFile, object.dump(2) + "\n");
 }

@@ -3,7 +3,7 @@
 // checkpoint-{step}/ folders with a strider_state.json, final_model/, trainer_state.json (the whole log) and
 // strider_run.json, which is written last and says that the run is finished:
 //   version   2
-//   settings  everything that shapes the result, by name
+//   settings  the run's fingerprint (train/fingerprint.h)
 //   result    steps, seconds, the best checkpoint's name, and the evaluation losses of final_model
 //   crc32     as in a checkpoint's strider_state.json; version 1 had none, and is read still
 #include <filesystem>
@@ -18,12 +18,6 @@
 #include "train/checkpoint.h"
 
 namespace strider {
-
-/// Everything that shapes the result of a run, by the names of the settings: what a run must have in common with a
-/// checkpoint to go on from it, but the precision, which may depend on what stands in output_dir and is added later.
-/// `initial` are the weights it starts with.
-nlohmann::json shaping_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
-                                std::span<const float> initial);
 
 /// An evaluation loss, in the run's own denominator and per predicted token.
 struct EvaluationLoss {
@@ -56,7 +50,7 @@ std::optional<Precision> precision_of_earlier_run(const std::filesystem::path& o
 /// checkpoints or the best one are damaged (or the best one is gone, unless newer ones that are passed over may have
 /// replaced it). Throws Error when checkpoints or a final_model are another program's.
 EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const ParameterLayout& layout,
-                            std::span<const StateBuffer> optimizer_state, const nlohmann::json& shaping,
+                            std::span<const StateBuffer> optimizer_state, const nlohmann::json& fingerprint,
                             bool continue_run);
 
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's,
@@ -71,6 +65,6 @@ bool removal_was_interrupted(const std::filesystem::path& output_dir);
 Notices forget_finished_run(const std::filesystem::path& output_dir);
 
 Notices write_finished_run(const std::filesystem::path& output_dir, const FinishedRun& run,
-                           const nlohmann::json& shaping);
+                           const nlohmann::json& fingerprint);
 
 }  // namespace strider

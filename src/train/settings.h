@@ -1,10 +1,12 @@
 #pragma once
-// Everything that a user can set about a training run. Names and defaults are those of 02a_model_training.sh.
+// Everything that a user can set about a training run, with its defaults. train/settings_table.h has a row for each,
+// which says what it is called, what it may be and what it means.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "base/machine.h"
 #include "engine/precision.h"
 
 namespace strider {
@@ -17,9 +19,9 @@ enum class LossDenominator { kPredictions, kLabels };
 struct TrainingSettings {
   std::filesystem::path dataset_dir;
   std::filesystem::path config;
-  std::filesystem::path output_dir;
+  std::filesystem::path output_dir = "output";
   double epochs = 1;             // passes over the training split; a fraction ends within one
-  std::int64_t batch_size = 50;  // walks a micro-batch
+  std::int64_t batch_size = 50;  // walks per micro-batch
   std::int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-4;
   std::int64_t max_length = 128;  // tokens; longer walks are cut
@@ -41,7 +43,7 @@ struct TrainingSettings {
   LrScheduler lr_scheduler = LrScheduler::kLinear;
   std::int64_t save_total_limit = 2;  // 0: keep all
   LossDenominator loss_denominator = LossDenominator::kPredictions;
-  int threads = 1;
+  int threads = available_processors();
   std::optional<Precision> precision = Precision::kFloat32;  // none: the faster one on this machine
   bool resume = true;                                        // go on with an interrupted run of the same settings
   bool overwrite = false;     // replace a finished run, or one of other settings; without resume any

@@ -13,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/companions.h"
+#include "train/fingerprint.h"
 #include "train/memory.h"
 #include "train/run.h"
 #include "train/run_folder.h"
@@ -219,7 +220,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   const ParameterLayout layout(config);
   StepPlan plan = plan_steps(dataset.train.size(), settings);
   std::vector<float> weights = initial_weights(settings, config, layout);
-  nlohmann::json shaping = shaping_settings(settings, config, dataset, weights);
+  nlohmann::json shaping = run_fingerprint(settings, config, dataset, weights);
 
   const RunLock lock(settings.output_dir);
   NoticeOnce notice(listener);

@@ -101,7 +101,7 @@ class UsageTest(unittest.TestCase):
 
     def test_threads_are_said_alike(self):
         for command in ("train", "extract"):
-            self.assertRegex(call(command, "--help").stdout, r"--threads=all +Threads; or all")
+            self.assertRegex(call(command, "--help").stdout, r"--threads THREADS \[all\] +Threads; or all")
         model = "results/torus_4x5/tiny/final_model"
         for threads in ("all", "0", "2"):
             self.assertEqual(call("extract", "--model_dir", model, "--output_dir", f"out {threads}", "--threads",

@@ -52,9 +52,9 @@ class Writer : public testing::Test {
   std::unique_ptr<Engine> engine =
       make_engine(config, {.max_length = 4, .groups = trainer_groups(ParameterLayout(config), {}, 0.01)});
   StepPlan plan{.walks = 9, .batches = 9, .steps_per_epoch = 9, .max_steps = 9, .epochs = 1};
-  test::json shaping = test::json::object();
+  test::json fingerprint = test::json::object();
   ModelCompanions companions;
-  CheckpointOrigin origin{settings, engine->config(), engine->layout(), plan, shaping, companions};
+  CheckpointOrigin origin{settings, engine->config(), engine->layout(), plan, fingerprint, companions};
   TrainerState state;
   std::vector<std::int32_t> ids{1, 2, 3};
   WalkView walk{ids};

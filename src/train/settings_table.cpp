@@ -1,0 +1,112 @@
+#include "train/settings_table.h"
+
+#include "base/machine.h"
+#include "base/thread_team.h"
+#include "engine/engine.h"
+
+namespace strider {
+namespace {
+
+using enum OnResume;
+
+// Each T by its name.
+template <typename T>
+std::vector<std::pair<std::string, T>> named(std::initializer_list<T> values) {
+  std::vector<std::pair<std::string, T>> all;
+  for (const T value : values) all.emplace_back(name_of(value), value);
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> optimizers() {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const std::string_view name : update_rule_names()) all.emplace_back(name, name);
+  return all;
+}
+
+TrainingSettingsTable make_table() {
+  using namespace settings;
+  using Row = TrainingSetting;
+  using S = TrainingSettings;
+  constexpr double kMost = 1'000'000'000;
+  const auto precisions = std::vector<std::pair<std::string, std::optional<Precision>>>{
+      {"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", std::nullopt}};
+  // option, variable, field, range, on resume, help
+  return {
+      Row("dataset_dir", "DATASET_DIR", path(&S::dataset_dir), any_value(), kMayDiffer,
+          "Dataset folder, as strider dataset writes it")
+          .required(),
+      Row("config", "CONFIG", path(&S::config), any_value(), kMayDiffer,
+          "Model configuration (a Llama config.json); the dataset gives the vocabulary")
+          .required(),
+      Row("output_dir", "OUTPUT_DIR", path(&S::output_dir), any_value(), kMayDiffer,
+          "Folder for checkpoints and final_model"),
+      Row("init_from", "INIT_FROM", path(&S::init_from), any_value(), kMayDiffer,
+          "Model folder whose weights to start from; without it they are drawn from the seed"),
+      Row("epochs", "EPOCHS", whole_or_fraction(&S::epochs), above(0, kMost), kMayBeContinued,
+          "Passes over the training walks; may be a fraction"),
+      Row("batch_size", "BATCH_SIZE", number(&S::batch_size), between(1, kMost), kMustMatch, "Walks per micro-batch"),
+      Row("gradient_accumulation_steps", "GRAD_ACCUM", number(&S::gradient_accumulation_steps), between(1, kMost),
+          kMustMatch, "Micro-batches per optimizer step"),
+      Row("learning_rate", "LEARNING_RATE", number(&S::learning_rate), at_least(0), kMayBeContinued,
+          "Peak learning rate"),
+      Row("max_length", "MAX_LENGTH", number(&S::max_length), between(2, 1 << 20), kMustMatch,
+          "Tokens per walk; longer walks are cut")
+          .saves_memory(MemorySaving::kByHalf),
+      Row("save_steps", "SAVE_STEPS", number(&S::save_steps).marking(&S::is_save_steps_set), between(1, kMost),
+          kMayBeContinued, "Steps between checkpoints; set alone, EVAL_STEPS follows"),
+      Row("eval_steps", "EVAL_STEPS", number(&S::eval_steps).marking(&S::is_eval_steps_set), between(1, kMost),
+          kMayBeContinued, "Steps between evaluations; set alone, SAVE_STEPS follows"),
+      Row("final_evaluation", "FINAL_EVALUATION", toggle(&S::final_evaluation), any_value(), kMayBeContinued,
+          "Evaluate the last step too, where EVAL_STEPS does not divide it")
+          .before(false),
+      Row("logging_steps", "LOGGING_STEPS", number(&S::logging_steps), between(1, kMost), kMayDiffer,
+          "Steps between log entries"),
+      Row("seed", "SEED", number(&S::seed), any_value(), kMustMatch, "Seed of the weights and of the order of walks"),
+      Row("max_steps", "MAX_STEPS", number(&S::max_steps), between(0, kMost), kMayBeContinued,
+          "Steps of the run and its schedule; 0: all epochs"),
+      Row("warmup_steps", "WARMUP_STEPS", number(&S::warmup_steps), between(0, kMost), kMayBeContinued,
+          "Steps in which the learning rate rises from 0"),
+      Row("optimizer", "OPTIMIZER", choice(&S::optimizer, optimizers()), any_value(), kMustMatch,
+          "adamw, or sgd (stochastic gradient descent with momentum)")
+          .before("adamw"),
+      Row("momentum", "MOMENTUM", number(&S::momentum), from_to_below(0, 1), kMustMatch, "Momentum of sgd").before(0.9),
+      Row("weight_decay", "WEIGHT_DECAY", number(&S::weight_decay), at_least(0), kMayBeContinued,
+          "Weight decay, on matrices and embeddings"),
+      Row("max_grad_norm", "MAX_GRAD_NORM", number(&S::max_grad_norm), at_least(0), kMayBeContinued,
+          "Gradients are clipped to this norm; 0: no clipping"),
+      Row("lr_scheduler", "LR_SCHEDULER",
+          choice(&S::lr_scheduler, named({LrScheduler::kLinear, LrScheduler::kCosine, LrScheduler::kConstant})),
+          any_value(), kMayBeContinued, "linear, cosine, or constant (which has no warm-up)"),
+      Row("save_total_limit", "SAVE_TOTAL_LIMIT", number(&S::save_total_limit).or_word("all", 0), at_least(1),
+          kMayDiffer, "Checkpoints to keep, the newest and the best among them; or all"),
+      Row("loss_denominator", "LOSS_DENOMINATOR",
+          choice(&S::loss_denominator, named({LossDenominator::kPredictions, LossDenominator::kLabels})), any_value(),
+          kMustMatch, "What the sum of losses is divided by: predictions (a mean), or labels (as transformers does)"),
+      Row("threads", "THREADS", number(&S::threads).or_word("all", available_processors()), between(1, kMostThreads),
+          kMayDiffer, "Threads; or all")
+          .saves_memory(MemorySaving::kByOne),
+      Row("precision", "PRECISION", choice(&S::precision, precisions), any_value(), kMustMatch,
+          "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one "
+          "here)")
+          .before("float32"),
+      Row("resume", "RESUME", choice(&S::resume, {{"auto", true}, {"never", false}}), any_value(), kMayDiffer,
+          "auto: go on with an interrupted run of the same settings; or never"),
+      Row("overwrite", "OVERWRITE", toggle(&S::overwrite), any_value(), kMayDiffer,
+          "Replace a finished run, or one of other settings; with --resume never any run of Strider's"),
+      Row("continue", "CONTINUE", toggle(&S::continue_run), any_value(), kMayDiffer,
+          "Go on from the newest checkpoint of a run that had other values of the settings named below"),
+  };
+}
+
+}  // namespace
+
+const TrainingSettingsTable& training_settings_table() {
+  static const TrainingSettingsTable table = make_table();
+  return table;
+}
+
+void check_ranges(const TrainingSettings& settings, const TrainingSettingsTable& table) {
+  for (const TrainingSetting& setting : table) setting.check(settings);
+}
+
+}  // namespace strider
