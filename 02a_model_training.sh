@@ -15,39 +15,38 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
-variable CONFIG "configs/config_$RUN_NAME.json" "a Llama config.json; looked up where you are, then beside the script"
-variable DATASET_DIR "./$DATA_DIR/dataset" "the dataset"
-variable OUTPUT_DIR "./$WORK_DIR" "checkpoints, final_model, log"
-variable EPOCHS 1 "passes over the training walks; 0.5 is half of one"
-variable BATCH_SIZE 50 "walks in a micro-batch"
-variable GRAD_ACCUM 1 "micro-batches in an optimizer step"
-variable LEARNING_RATE 5e-4 "peak learning rate"
-variable MAX_LENGTH 128 "longer walks are cut"
-help_names+=(SAVE_STEPS EVAL_STEPS)
-help_defaults+=(200 200)
-help_meanings+=("steps between checkpoints; set alone, EVAL_STEPS follows" "steps between evaluations; set alone, SAVE_STEPS follows")
-variable LOGGING_STEPS 10 "steps between log entries"
-variable LOG_DIR "$OUTPUT_DIR" "where metrics.jsonl goes"
-variable USE_CPU false "for a GPU to come; this version trains on the CPU either way"
+setting CONFIG config "configs/config_$RUN_NAME.json" "a Llama config.json; looked up where you are, then beside the script"
+setting DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the dataset"
+setting OUTPUT_DIR output_dir "./$WORK_DIR" "checkpoints, final_model, log"
+setting EPOCHS epochs 1 "passes over the training walks; 0.5 is half of one"
+setting BATCH_SIZE batch_size 50 "walks in a micro-batch"
+setting GRAD_ACCUM gradient_accumulation_steps 1 "micro-batches in an optimizer step"
+setting LEARNING_RATE learning_rate 5e-4 "peak learning rate"
+setting MAX_LENGTH max_length 128 "longer walks are cut"
+setting SAVE_STEPS save_steps "" "steps between checkpoints; set alone, EVAL_STEPS follows" 200
+setting EVAL_STEPS eval_steps "" "steps between evaluations; set alone, SAVE_STEPS follows" 200
+setting LOGGING_STEPS logging_steps 10 "steps between log entries"
+setting LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl goes"
+setting USE_CPU no_cuda false "for a GPU to come; this version trains on the CPU either way"
 
 # What the reference fixes or does not have.
-variable SEED 42 "starting weights and order of walks"
-variable INIT_FROM "" "a model folder to start from"
-variable MAX_STEPS 0 "the run and its schedule end there; 0: after all epochs"
-variable WARMUP_STEPS 50 "steps in which the learning rate rises from 0"
-variable LR_SCHEDULER linear "linear, cosine, or constant (without warmup)"
-variable OPTIMIZER adamw "adamw; or sgd, stochastic gradient descent with momentum"
-variable MOMENTUM 0.9 "of sgd"
-variable WEIGHT_DECAY 0.01 "of the optimizer, on matrices and embeddings"
-variable MAX_GRAD_NORM 1.0 "gradients are clipped to this norm; 0: not"
-variable SAVE_TOTAL_LIMIT 2 "checkpoints to keep, the newest and the best among them; or all"
-variable LOSS_DENOMINATOR predictions "predictions: the mean over predicted tokens; labels: as transformers 4.57.1 shows it"
-variable THREADS all "threads; results do not depend on it"
-variable PRECISION float32 "operands of matrix products: float32, bfloat16, or auto"
-variable FINAL_EVALUATION false "true: evaluate the last step too"
-variable RESUME auto "auto: go on with an interrupted run of the same settings; never"
-variable OVERWRITE false "true: replace a finished run, or one of other settings; with RESUME=never any run"
-variable CONTINUE false "true: go on from the newest checkpoint of a run with another schedule"
+setting SEED seed 42 "starting weights and order of walks"
+setting INIT_FROM init_from "" "a model folder to start from"
+setting MAX_STEPS max_steps 0 "the run and its schedule end there; 0: after all epochs"
+setting WARMUP_STEPS warmup_steps 50 "steps in which the learning rate rises from 0"
+setting LR_SCHEDULER lr_scheduler linear "linear, cosine, or constant (without warmup)"
+setting OPTIMIZER optimizer adamw "adamw; or sgd, stochastic gradient descent with momentum"
+setting MOMENTUM momentum 0.9 "of sgd"
+setting WEIGHT_DECAY weight_decay 0.01 "of the optimizer, on matrices and embeddings"
+setting MAX_GRAD_NORM max_grad_norm 1.0 "gradients are clipped to this norm; 0: not"
+setting SAVE_TOTAL_LIMIT save_total_limit 2 "checkpoints to keep, the newest and the best among them; or all"
+setting LOSS_DENOMINATOR loss_denominator predictions "predictions: the mean over predicted tokens; labels: as transformers 4.57.1 shows it"
+setting THREADS threads all "threads; results do not depend on it"
+setting PRECISION precision float32 "operands of matrix products: float32, bfloat16, or auto"
+setting FINAL_EVALUATION final_evaluation false "true: evaluate the last step too"
+setting RESUME resume auto "auto: go on with an interrupted run of the same settings; never"
+setting OVERWRITE overwrite false "true: replace a finished run, or one of other settings; with RESUME=never any run"
+setting CONTINUE continue false "true: go on from the newest checkpoint of a run with another schedule"
 start "Trains a Llama on a dataset of walks: checkpoints, final_model and log in OUTPUT_DIR." "$@"
 refuse_list_of_surfaces
 
@@ -100,20 +99,7 @@ if [ ! -f "$CONFIG" ]; then
 fi
 
 find_strider
-options=(
-  --dataset_dir="$DATASET_DIR" --config="$CONFIG" --output_dir="$OUTPUT_DIR"
-  --epochs="$EPOCHS" --batch_size="$BATCH_SIZE" --gradient_accumulation_steps="$GRAD_ACCUM"
-  --learning_rate="$LEARNING_RATE" --max_length="$MAX_LENGTH"
-  --logging_steps="$LOGGING_STEPS" --logging_dir="$LOG_DIR"
-  --seed="$SEED" --max_steps="$MAX_STEPS" --warmup_steps="$WARMUP_STEPS" --lr_scheduler="$LR_SCHEDULER"
-  --optimizer="$OPTIMIZER" --momentum="$MOMENTUM" --weight_decay="$WEIGHT_DECAY" --max_grad_norm="$MAX_GRAD_NORM"
-  --save_total_limit="$SAVE_TOTAL_LIMIT" --loss_denominator="$LOSS_DENOMINATOR"
-  --threads="$THREADS" --precision="$PRECISION" --final_evaluation="$FINAL_EVALUATION"
-  --resume="$RESUME" --overwrite="$OVERWRITE" --continue="$CONTINUE" --no_cuda="$USE_CPU"
-)
-if [ -n "${SAVE_STEPS:-}" ]; then options+=(--save_steps="$SAVE_STEPS"); fi
-if [ -n "${EVAL_STEPS:-}" ]; then options+=(--eval_steps="$EVAL_STEPS"); fi
-if [ -n "$INIT_FROM" ]; then options+=(--init_from="$INIT_FROM"); fi
+collect_options
 model=()
 if [ -n "${user_set[OUTPUT_DIR]:-}" ]; then
   model=("MODEL_DIR=$OUTPUT_DIR/final_model" "REPRESENTATION_DIR=${REPRESENTATION_DIR:-$OUTPUT_DIR/token_representations}")

@@ -38,10 +38,28 @@ source "$SCRIPT_DIR/00_config_env.sh"
 
 help_names=() help_defaults=() help_meanings=()
 
-# Gives a variable its default, unless the user has set it, and a line in --help.
+# variable NAME DEFAULT MEANING [SHOWN]: gives a variable its default, unless the user has set it, and a line in --help,
+# which shows SHOWN as the default where that is another.
 variable() {
-  help_names+=("$1") help_defaults+=("$2") help_meanings+=("$3")
+  help_names+=("$1") help_defaults+=("${4:-$2}") help_meanings+=("$3")
   if [ -z "${!1:-}" ]; then printf -v "$1" '%s' "$2"; fi
+}
+
+# setting NAME OPTION DEFAULT MEANING [SHOWN]: a variable that the program takes as --OPTION.
+settings=()
+setting() {
+  settings+=("$1=$2")
+  variable "$1" "${@:3}"
+}
+
+# Sets `options` to those of all settings that are not empty.
+collect_options() {
+  options=()
+  local pair name
+  for pair in "${settings[@]}"; do
+    name=${pair%%=*}
+    if [ -n "${!name}" ]; then options+=("--${pair#*=}=${!name}"); fi
+  done
 }
 
 print_help() {
