@@ -20,8 +20,8 @@ if is_list_of_surfaces; then
   DATASET_NAME="{name}"
   DATA_DIR="results/{name}"
 fi
-variable NEIGH 8 "neighbours of a cell: 4, or 8 with the diagonal ones"
-variable GRAPH_DIR "./$DATA_DIR/graph" "folder of the graph's files"
+setting NEIGH neigh 8 "neighbours of a cell: 4, or 8 with the diagonal ones"
+setting GRAPH_DIR output_dir "./$DATA_DIR/graph" "folder of the graph's files"
 start "Makes the graph of a surface: edges, coordinates, distances. TOPOLOGY may be a list with commas, or all." "$@"
 
 heading "Graph Generation"
@@ -36,7 +36,8 @@ say
 
 find_strider
 say "Generating graph representation..."
-"$STRIDER" graph --H="$H" --W="$W" --topology="$TOPOLOGY" --neigh="$NEIGH" --output_dir="$GRAPH_DIR"
+collect_options
+"$STRIDER" graph --H="$H" --W="$W" --topology="$TOPOLOGY" "${options[@]}"
 
 say
 say "Graph generation complete!"

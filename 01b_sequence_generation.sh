@@ -15,17 +15,17 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
-variable GRAPH_DIR "./$DATA_DIR/graph" "folder of the graph's files"
-variable MAX_LENGTH 128 "nodes of a walk"
-variable MAX_SEQS 120000 "walks"
-variable MIN_VISITS_PER_NODE 10000000000 "stop once every node has so many visits"
-variable NO_REPEAT_WINDOW 32 "a walk steps to none of its last so many nodes while it has another choice"
-variable RESTART_PROB 0 "probability of starting anew before a step"
-variable TEMPERATURE 1 "how strongly starts prefer nodes with few visits; lower is stronger"
-variable SEED 42 "seed of the walks"
-variable OUT "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
-variable COUNTS_OUT "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
-variable OVERWRITE false "true: replace walks of other settings"
+setting GRAPH_DIR graph_dir "./$DATA_DIR/graph" "folder of the graph's files"
+setting MAX_LENGTH max_length 128 "nodes of a walk"
+setting MAX_SEQS max_seqs 120000 "walks"
+setting MIN_VISITS_PER_NODE min_visits_per_node 10000000000 "stop once every node has so many visits"
+setting NO_REPEAT_WINDOW no_repeat_window 32 "a walk steps to none of its last so many nodes while it has another choice"
+setting RESTART_PROB restart_prob 0 "probability of starting anew before a step"
+setting TEMPERATURE temperature 1 "how strongly starts prefer nodes with few visits; lower is stronger"
+setting SEED seed 42 "seed of the walks"
+setting OUT out "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
+setting COUNTS_OUT counts_out "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
+setting OVERWRITE overwrite false "true: replace walks of other settings"
 start "Makes random walks on the graph of 01a_graph_generation.sh, or on a graph of your own." "$@"
 refuse_list_of_surfaces
 
@@ -57,11 +57,8 @@ fi
 
 find_strider
 say "Generating random walks..."
-"$STRIDER" walks \
-  --graph_dir="$GRAPH_DIR" --topology="$TOPOLOGY" --H="$H" --W="$W" \
-  --max_length="$MAX_LENGTH" --max_seqs="$MAX_SEQS" --min_visits_per_node="$MIN_VISITS_PER_NODE" \
-  --no_repeat_window="$NO_REPEAT_WINDOW" --restart_prob="$RESTART_PROB" --temperature="$TEMPERATURE" --seed="$SEED" \
-  --out="$OUT" --counts_out="$COUNTS_OUT" --overwrite="$OVERWRITE"
+collect_options
+"$STRIDER" walks --topology="$TOPOLOGY" --H="$H" --W="$W" "${options[@]}"
 
 say
 say "Random walk generation complete!"

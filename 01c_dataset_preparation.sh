@@ -15,9 +15,9 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
-variable INPUT_CSV "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
-variable DATASET_DIR "./$DATA_DIR/dataset" "the dataset"
-variable TRAIN_SPLIT 0.95 "share of the walks that train; 1: no validation"
+setting INPUT_CSV input_csv "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
+setting DATASET_DIR output_dir "./$DATA_DIR/dataset" "the dataset"
+setting TRAIN_SPLIT train_split 0.95 "share of the walks that train; 1: no validation"
 start "Makes a dataset, with a training and a validation split, from walks in a CSV file." "$@"
 refuse_list_of_surfaces
 
@@ -39,7 +39,8 @@ fi
 
 find_strider
 say "Preparing dataset..."
-"$STRIDER" dataset --input_csv="$INPUT_CSV" --output_dir="$DATASET_DIR" --train_split="$TRAIN_SPLIT"
+collect_options
+"$STRIDER" dataset "${options[@]}"
 
 say
 heading "Dataset preparation complete!"

@@ -16,11 +16,11 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/scripts/front_door.sh"
 
-variable MODEL_DIR "./$WORK_DIR/final_model" "the model"
-variable REPRESENTATION_DIR "./$WORK_DIR/token_representations" "where they go"
-variable REPRESENTATIONS after_block "residual_before after_attention after_block ffn_gate ffn_up, any of them, spaces between"
-variable OVERWRITE false "true: replace what is there"
-variable THREADS all "threads"
+setting MODEL_DIR model_dir "./$WORK_DIR/final_model" "the model"
+setting REPRESENTATION_DIR output_dir "./$WORK_DIR/token_representations" "where they go"
+setting REPRESENTATIONS representations after_block "residual_before after_attention after_block ffn_gate ffn_up, any of them, spaces between"
+setting OVERWRITE overwrite false "true: replace what is there"
+setting THREADS threads all "threads"
 start "Takes a vector for every token at every layer of a trained model." "$@"
 refuse_list_of_surfaces
 
@@ -39,14 +39,7 @@ if [ ! -d "$MODEL_DIR" ]; then
   fail "Model directory $MODEL_DIR not found!" "Please run $(command_line 02a_model_training.sh RUN_NAME CONFIG) first"
 fi
 
-options=(--model_dir="$MODEL_DIR" --output_dir="$REPRESENTATION_DIR" --representations="$REPRESENTATIONS" --ask)
-if [ "$OVERWRITE" = true ]; then
-  options+=(--overwrite)
-elif [ "$OVERWRITE" != false ]; then
-  fail "OVERWRITE is \"$OVERWRITE\", it must be true or false"
-fi
-if [ "$THREADS" != all ]; then options+=(--threads="$THREADS"); fi
-
 find_strider
 say "Extracting token representations..."
-"$STRIDER" extract "${options[@]}"
+collect_options
+"$STRIDER" extract "${options[@]}" --ask

@@ -197,11 +197,11 @@ SettingField<S> path(std::optional<std::filesystem::path> S::*field) {
 template <typename S>
 class Setting {
  public:
-  Setting(std::string option, std::string variable, SettingField<S> field, SettingRange range, OnResume on_resume,
-          std::string help)
-      : facts_{.option = std::move(option),
-               .variable = std::move(variable),
-               .help = std::move(help),
+  Setting(const std::string& option, const std::string& variable, SettingField<S> field, SettingRange range,
+          OnResume on_resume, const std::string& help)
+      : facts_{.option = option,
+               .variable = variable,
+               .help = help,
                .kind = field.kind,
                .words = field.words,
                .range = range,
@@ -212,9 +212,9 @@ class Setting {
   }
 
   /// One that no run records.
-  Setting(std::string option, std::string variable, SettingField<S> field, SettingRange range, std::string help)
-      : Setting(std::move(option), std::move(variable), std::move(field), range, OnResume::kMayDiffer,
-                std::move(help)) {}
+  Setting(const std::string& option, const std::string& variable, SettingField<S> field, SettingRange range,
+          const std::string& help)
+      : Setting(option, variable, std::move(field), range, OnResume::kMayDiffer, help) {}
 
   /// For what is rarely said of a setting.
   Setting required() && {

@@ -140,6 +140,8 @@ std::vector<Setting<ExtractSettings>> extract_table() {
           .required(),
       Row("output_dir", "REPRESENTATION_DIR", path(&S::output_dir), any_value(), "Folder for the representations"),
       Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),
+      Row("overwrite", "OVERWRITE", toggle(&S::overwrite), any_value(),
+          "Replace representations that are there already"),
   };
 }
 
@@ -155,8 +157,7 @@ void add_extract_command(CLI::App& program) {
   command
       ->add_option("--representations", settings->representations, "Types, with spaces or commas between (see below)")
       ->expected(1, CLI::detail::expected_max_vector_size)
-      ->capture_default_str();
-  command->add_flag("--overwrite", settings->overwrite, "Replace representations that are there already");
+      ->option_text("REPRESENTATIONS [after_block] ...");
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
   command->footer(types_help());
   command->callback([settings, ask] { run_extract(*settings, *ask); });

@@ -27,7 +27,8 @@ std::optional<std::string> smaller_settings(TrainingSettings settings, const Lla
   for (const TrainingSetting& setting : training_settings_table()) {
     if (setting.facts().memory_saving != MemorySaving::kNone) savers.push_back(setting);
   }
-  std::ranges::stable_partition(savers, [](const auto& s) { return s.facts().on_resume == OnResume::kMayDiffer; });
+  std::stable_partition(savers.begin(), savers.end(),
+                        [](const auto& s) { return s.facts().on_resume == OnResume::kMayDiffer; });
   std::string smaller;
   for (const TrainingSetting& setting : savers) {
     while (!fits() && setting.reduce(settings)) {

@@ -1,5 +1,5 @@
-"""The training settings are the same in `strider train --help`, in 02a_model_training.sh and in the README: names,
-variables, defaults, and what CONTINUE=true may change."""
+"""The settings are the same in the program's help, in the numbered scripts and in the README: names, variables and
+defaults, and for training also what CONTINUE=true may change."""
 import os
 import re
 import subprocess
@@ -8,18 +8,33 @@ import unittest
 from scene import ROOT, Scene
 
 SCRIPT = "02a_model_training.sh"
-PLACES = {"DATASET_DIR", "CONFIG", "OUTPUT_DIR", "LOG_DIR"}  # their defaults follow from H, W, TOPOLOGY and RUN_NAME
+COMMANDS = {"01a_graph_generation.sh": "graph", "01b_sequence_generation.sh": "walks",
+            "01c_dataset_preparation.sh": "dataset", SCRIPT: "train", "02b_representation_extraction.sh": "extract"}
+GRID = {"H", "W", "TOPOLOGY"}
+SHARED = {"RUN_NAME", "STRIDER"}
+# Their defaults follow from H, W, TOPOLOGY and RUN_NAME.
+PLACES = {"GRAPH_DIR", "OUT", "COUNTS_OUT", "INPUT_CSV", "DATASET_DIR", "CONFIG", "OUTPUT_DIR", "LOG_DIR", "MODEL_DIR",
+          "REPRESENTATION_DIR"}
 
 
-def program_settings():
-    """{variable: (option, default)} and the options that --continue allows, of the program's help."""
-    text = subprocess.run([os.environ["STRIDER"], "train", "--help"], check=True, capture_output=True, text=True).stdout
+def program_help(command):
+    return subprocess.run([os.environ["STRIDER"], command, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+def program_settings(command):
+    """{variable: (option, default)} of a command's help."""
     found = {}
-    for option, variable, rest in re.findall(r"^  --(\w+)(?:,--[\w-]+)? ([A-Z_]+)(?![A-Z_])(.*)$", text, re.M):
+    for option, variable, rest in re.findall(r"^  --(\w+)(?:,--[\w-]+)? ([A-Z_]+)(?![A-Z_])(.*)$", program_help(command),
+                                             re.M):
         default = re.match(r" \[([^\]]*)\]", rest)
         found[variable] = (option, default[1] if default else "")
-    continued = re.search(r"--continue allows other values of\n((?:  .*\n)+)", text)[1]
-    return found, re.findall(r"--(\w+)", continued)
+    found.pop("TEXT", None)  # a path that no script sets
+    return found
+
+
+def continuable_options():
+    listed = re.search(r"--continue allows other values of\n((?:  .*\n)+)", program_help("train"))[1]
+    return re.findall(r"--(\w+)", listed)
 
 
 def readme_settings():
@@ -47,7 +62,7 @@ class SettingsTest(unittest.TestCase):
     def setUp(self):
         self.scene = Scene()
         self.addCleanup(self.scene.close)
-        self.program, self.continued = program_settings()
+        self.program = program_settings("train")
 
     def passed_options(self, **variables):
         """{option: value} that the script calls the program with."""
@@ -63,28 +78,31 @@ class SettingsTest(unittest.TestCase):
     def test_the_help_was_understood(self):
         self.assertGreater(len(self.program), 25)
         self.assertEqual(self.program["BATCH_SIZE"], ("batch_size", "50"))
-        self.assertIn("epochs", self.continued)
+        self.assertIn("epochs", continuable_options())
 
     def test_the_readme_has_them_all(self):
         readme, continued = readme_settings()
         self.assertEqual(sorted(readme), sorted(self.program))
         for variable in set(readme) - PLACES:
             self.assertEqual(value(readme[variable]), value(self.program[variable][1]), variable)
-        self.assertEqual(sorted(continued), sorted(v for v, (option, _) in self.program.items() if option in self.continued))
+        listed = continuable_options()
+        self.assertEqual(sorted(continued), sorted(name for name, (option, _) in self.program.items() if option in listed))
 
-    def test_the_script_has_them_all_and_the_same_defaults(self):
-        help_text = subprocess.run([ROOT / SCRIPT, "--help"], env=self.scene.environment(), check=True,
-                                   capture_output=True, text=True).stdout
-        script = dict(re.findall(r"^  ([A-Z_]+) +\S.* \[(.*)\]$", help_text, re.M))
-        for shared in ("RUN_NAME", "STRIDER"):
-            del script[shared]
-        self.assertEqual(sorted(script), sorted(self.program))
-        for variable in set(script) - PLACES:
-            self.assertEqual(value(script[variable]), value(self.program[variable][1]), variable)
-        by_option = {option: default for option, default in self.program.values()}
+    def test_the_scripts_have_them_all_and_the_same_defaults(self):
+        for name, command in COMMANDS.items():
+            program = program_settings(command)
+            text = subprocess.run([ROOT / name, "--help"], env=self.scene.environment(), check=True, capture_output=True,
+                                  text=True).stdout
+            script = dict(re.findall(r"^  ([A-Z_]+) +\S.* \[(.*)\]$", text, re.M))
+            self.assertEqual(set(script) - SHARED, set(program) - GRID, name)
+            for variable in set(script) - SHARED - PLACES:
+                self.assertEqual(value(script[variable]), value(program[variable][1]), f"{name}: {variable}")
+
+    def test_the_script_passes_the_defaults(self):
+        defaults = dict(self.program.values())
         for option, passed in self.passed_options().items():
             if option not in ("dataset_dir", "config", "output_dir", "logging_dir"):
-                self.assertEqual(value(passed), value(by_option[option]), option)
+                self.assertEqual(value(passed), value(defaults[option]), option)
 
     def test_the_script_passes_each_variable_as_its_option(self):
         config = self.scene.folder / "configs/config_tiny.json"
