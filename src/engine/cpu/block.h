@@ -1,6 +1,7 @@
 #pragma once
 // A block: some whole walks as rows, one row a position, and the memory that one worker needs to take it through the
-// model and back. Rows of a walk follow each other; the first is position 0. Nothing is padded.
+// model and back. Rows of a walk follow each other; the first is position 0. Nothing is padded. How a step becomes
+// blocks is explained in docs/blocks_and_lanes.md.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -16,7 +17,7 @@ struct Block {
   std::span<const std::int64_t> lengths;  // rows of each walk; 0 is allowed
   std::span<const std::int32_t> inputs;   // [rows] token ids
   std::span<const std::int32_t> targets;  // [rows] next token ids; empty where no loss is asked for
-  const float* token_qkv = nullptr;       // [vocab, qkv width]: the first layer's q, k, v where they are at hand
+  const float* token_qkv = nullptr;       // [vocab, qkv width]: the first layer's q, k, v where they are precomputed
   std::int64_t rows() const { return static_cast<std::int64_t>(inputs.size()); }
 };
 
@@ -25,7 +26,7 @@ struct LayerActivations {
   Rows input;            // [rows, hidden] residual stream before the layer
   float* input_inverse;  // [rows] of the first norm
   Rows qkv;              // [rows, (heads + 2 kv_heads) * head_dim], before rotation; its gradient after backward
-  float* log_sum_exp;    // [heads * rows], a walk's part after the other
+  float* log_sum_exp;    // [heads * rows], walk after walk
   Rows attention;        // [rows, heads * head_dim]
   Rows middle;           // [rows, hidden] after the attention's residual add
   float* middle_inverse;
@@ -34,7 +35,7 @@ struct LayerActivations {
 
 /// One worker's memory for blocks of up to `rows` rows with walks of up to `longest` rows.
 struct BlockBuffers {
-  /// [num_hidden_layers + 1] places (one without training); of the last only `input` is used, the last residual stream.
+  /// [num_hidden_layers + 1] (one without training); of the last only `input` is used, the last residual stream.
   std::vector<LayerActivations> layers;
   Rows normed;                             // [rows, hidden]
   Rows act;                                // [rows, ffn]
@@ -48,7 +49,7 @@ struct BlockBuffers {
   Rows dact;                               // [rows, ffn]
   Rows dattention;                         // [rows, heads * head_dim]
 
-  /// `for_training` has room for every layer's activations and for gradients; without it all layers share one place.
+  /// `for_training` has room for every layer's activations and for gradients; without it all layers share one set.
   void lay_out(Carver& carver, const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training,
                Precision precision);
 };

@@ -13,11 +13,11 @@
 namespace strider {
 namespace {
 
-// The first layer's q, k, v are made once per token where a call has at least this many positions for each token, and
-// no more tokens than this, so that the sums for them stay in a near cache.
+// The first layer's q, k, v are computed once per token where a call has at least this many positions for each token,
+// and no more tokens than this, so that the sums for them stay in a near cache.
 constexpr std::int64_t kPositionsPerToken = 2;
 constexpr std::int64_t kMostTokens = 4096;
-// Tokens that one thread takes at once for that.
+// Tokens of one piece of that work.
 constexpr std::int64_t kTokensAtOnce = 96;
 
 // More lanes let more threads run without waiting for each other; each costs a copy of the gradients.

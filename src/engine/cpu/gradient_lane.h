@@ -1,7 +1,7 @@
 #pragma once
-// Where weight gradients are added up. A step's blocks are dealt to a fixed number of lanes by their number, and a lane
-// takes its blocks in that order at every stage of the backward pass, so sums have the same order, and bits, for any
-// number of threads. A worker only waits when the one before it in its lane is still at that stage.
+// Where weight gradients are added up: a fixed number of lanes, each with one order of blocks at every stage of the
+// backward pass, so that sums have the same order, and bits, for any number of threads. docs/blocks_and_lanes.md
+// explains lanes and stages with drawings.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -48,9 +48,9 @@ class GradientLane {
   std::unique_ptr<std::atomic<std::int64_t>[]> passed_;
 };
 
-/// A block's turn in a lane: `number` counts the lane's blocks of this step from 0. The first one replaces what a step
-/// before left there, so nothing has to be cleared.
-struct LaneTurn {
+/// A block's position in a lane: `number` counts the lane's blocks of this step from 0. Block 0 replaces the gradient
+/// of the step before, so nothing has to be cleared.
+struct LaneSlot {
   GradientLane* lane = nullptr;
   std::int64_t number = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
-// The forward and backward pass of a Llama over one block, on the calling thread. Every gradient stands next to its
-// forward: llama_forward.cpp and llama_backward.cpp walk through the same steps, one upwards and one downwards.
+// The forward and backward pass of a Llama over one block, on the calling thread. llama_forward.cpp and
+// llama_backward.cpp go through the same operations in opposite order. docs/blocks_and_lanes.md explains blocks, lanes
+// and stages.
 #include "engine/cpu/block.h"
 #include "engine/cpu/gradient_lane.h"
 #include "engine/cpu/weights.h"
@@ -8,7 +9,7 @@
 namespace strider {
 
 /// Takes a block through all layers and the final norm; `normed` then holds what lm_head reads, [rows, hidden].
-/// `keep` leaves every layer's activations in its own place, for llama_backward.
+/// With `keep` every layer has buffers of its own and its activations are still there for llama_backward.
 void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers);
 
 /// The pieces of a layer that the tokens of cpu_token_states.cpp go through as well. y = norm(x), both [rows, hidden],
@@ -21,23 +22,23 @@ void llama_feed_forward(const Weights& weights, std::int64_t index, std::int64_t
                         const LayerActivations& layer, Rows output, BlockBuffers& buffers);
 
 /// q, k, v of the first layer, before rotation, depend on the token alone. A step with more positions than tokens makes
-/// them once a token: writes those of tokens.inputs to `qkv` [rows, qkv width], for Block::token_qkv.
+/// them once per token: writes those of tokens.inputs to `qkv` [rows, qkv width], for Block::token_qkv.
 void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuffers& buffers, Rows qkv);
 
 /// After llama_forward: buffers.losses[r] is the cross-entropy of row r against its target.
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers);
 
 /// After llama_forward with `keep`: losses as above, and the gradient of scale * (their sum) is added up in the lane,
-/// in the layout of the parameters. With Block::token_qkv what comes to the first q, k, v is added up a token in the
+/// in the layout of the parameters. With Block::token_qkv what comes to the first q, k, v is added up per token in the
 /// lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
-void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneTurn turn);
+void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);
 
 /// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
-/// parameters, added to the lane. Its turn comes after all blocks of walks.
+/// parameters, added to the lane. Its slot comes after those of all blocks of walks.
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
-                                   LaneTurn turn);
+                                   LaneSlot slot);
 
-/// Stages of llama_backward at which blocks of a lane follow each other.
+/// Number of stages of llama_backward, see GradientLane.
 std::int64_t llama_backward_stages(const LlamaConfig& config);
 
 }  // namespace strider

@@ -10,28 +10,31 @@
 namespace strider {
 namespace {
 
-// A lane's gradients while this block has its turn at a stage.
-class Turn {
+// A lane's gradients, while this block is the one that may add to them at a stage: waits for the lane's blocks before
+// it, and lets the next one in at its end.
+class StageGuard {
  public:
-  Turn(LaneTurn turn, std::int64_t stage) : turn_(turn), stage_(stage) { turn_.lane->enter(stage_, turn_.number); }
-  ~Turn() { turn_.lane->leave(stage_, turn_.number); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
+  StageGuard(LaneSlot slot, std::int64_t stage) : slot_(slot), stage_(stage) {
+    slot_.lane->enter(stage_, slot_.number);
+  }
+  ~StageGuard() { slot_.lane->leave(stage_, slot_.number); }
+  StageGuard(const StageGuard&) = delete;
+  StageGuard& operator=(const StageGuard&) = delete;
 
-  float* at(std::int64_t offset) const { return turn_.lane->values() + offset; }
-  Write write() const { return turn_.number == 0 ? Write::kReplace : Write::kAdd; }
+  float* at(std::int64_t offset) const { return slot_.lane->values() + offset; }
+  Write write() const { return slot_.number == 0 ? Write::kReplace : Write::kAdd; }
 
   // For gradients that can only be added to.
   float* cleared_at(std::int64_t offset, std::int64_t floats) const { return cleared(at(offset), floats); }
-  float* cleared_tokens(std::int64_t floats) const { return cleared(turn_.lane->token_gradient(), floats); }
+  float* cleared_tokens(std::int64_t floats) const { return cleared(slot_.lane->token_gradient(), floats); }
 
  private:
   float* cleared(float* values, std::int64_t floats) const {
-    if (turn_.number == 0) std::fill_n(values, floats, 0.0F);
+    if (slot_.number == 0) std::fill_n(values, floats, 0.0F);
     return values;
   }
 
-  LaneTurn turn_;
+  LaneSlot slot_;
   std::int64_t stage_;
 };
 
@@ -60,9 +63,9 @@ void attend_backward(const Weights& weights, const Block& block, const LayerActi
   }
 }
 
-// dresidual holds the gradient of the layer's output on entry, of `middle` on return.
+// dresidual holds the gradient of the layer's output on entry, of `middle` on relane.
 void feed_forward_backward(const Weights& weights, std::int64_t index, std::int64_t rows, const LayerActivations& layer,
-                           BlockBuffers& buffers, LaneTurn lane_turn) {
+                           BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
   const ParameterLayout::Layer& offsets = weights.layout().layer(index);
   const std::int64_t hidden = config.hidden_size;
@@ -73,40 +76,40 @@ void feed_forward_backward(const Weights& weights, std::int64_t index, std::int6
                         buffers.linear_scratch);
   rms_norm_apply(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.normed);
 
-  const Turn turn(lane_turn, feed_forward_stage(config.num_hidden_layers, index));
+  const StageGuard lane(slot, feed_forward_stage(config.num_hidden_layers, index));
   linear_backward_weight(weights.down(index).shape, weights.precision(), rows, buffers.dresidual, buffers.act,
-                         turn.at(offsets.down), turn.write(), buffers.linear_scratch);
+                         lane.at(offsets.down), lane.write(), buffers.linear_scratch);
   linear_backward_weight(weights.gate_up(index).shape, weights.precision(), rows, layer.gate_up, buffers.normed,
-                         turn.at(offsets.gate_up), turn.write(), buffers.linear_scratch);
+                         lane.at(offsets.gate_up), lane.write(), buffers.linear_scratch);
   rms_norm_backward(rows, hidden, layer.middle, weights.at(offsets.post_norm), layer.middle_inverse, buffers.dnormed,
-                    buffers.dresidual, Write::kAdd, turn.cleared_at(offsets.post_norm, hidden));
+                    buffers.dresidual, Write::kAdd, lane.cleared_at(offsets.post_norm, hidden));
 }
 
-// dqkv from a layer's q, k, v through the projection and the norm: the parameters' part into the lane's turn, and the
+// dqkv from a layer's q, k, v through the projection and the norm: the parameters' part into the lane, and the
 // gradient of layer.input, which replaces or is added to dresidual. Wants buffers.normed.
 void project_backward(const Weights& weights, std::int64_t index, std::int64_t rows, const LayerActivations& layer,
-                      Write write, BlockBuffers& buffers, const Turn& turn) {
+                      Write write, BlockBuffers& buffers, const StageGuard& lane) {
   const std::int64_t hidden = weights.config().hidden_size;
   const ParameterLayout::Layer& offsets = weights.layout().layer(index);
   linear_backward_weight(weights.qkv(index).shape, weights.precision(), rows, layer.qkv, buffers.normed,
-                         turn.at(offsets.qkv), turn.write(), buffers.linear_scratch);
+                         lane.at(offsets.qkv), lane.write(), buffers.linear_scratch);
   rms_norm_backward(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.dnormed,
-                    buffers.dresidual, write, turn.cleared_at(offsets.input_norm, hidden));
+                    buffers.dresidual, write, lane.cleared_at(offsets.input_norm, hidden));
 }
 
-// The gradient of the first q, k, v a token; the projection's own gradient comes when all blocks are through.
-void add_to_tokens(const Weights& weights, const Block& block, const LayerActivations& layer, const Turn& turn) {
+// The gradient of the first q, k, v per token; the projection's own gradient comes when all blocks are through.
+void add_to_tokens(const Weights& weights, const Block& block, const LayerActivations& layer, const StageGuard& lane) {
   const LinearShape shape = weights.qkv(0).shape;
   const ParameterLayout::Layer& offsets = weights.layout().layer(0);
-  turn.cleared_at(offsets.qkv, shape.out_features * shape.in_features);
-  turn.cleared_at(offsets.input_norm, shape.in_features);
+  lane.cleared_at(offsets.qkv, shape.out_features * shape.in_features);
+  lane.cleared_at(offsets.input_norm, shape.in_features);
   embedding_backward(block.rows(), shape.out_features, block.inputs.data(), -1, layer.qkv,
-                     turn.cleared_tokens(weights.config().vocab_size * shape.out_features));
+                     lane.cleared_tokens(weights.config().vocab_size * shape.out_features));
 }
 
-// dresidual holds the gradient of `middle` on entry, of the layer's input on return.
+// dresidual holds the gradient of `middle` on entry, of the layer's input on relane.
 void attention_part_backward(const Weights& weights, std::int64_t index, const Block& block,
-                             const LayerActivations& layer, BlockBuffers& buffers, LaneTurn lane_turn) {
+                             const LayerActivations& layer, BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
   const ParameterLayout::Layer& offsets = weights.layout().layer(index);
   const std::int64_t hidden = config.hidden_size;
@@ -121,38 +124,38 @@ void attention_part_backward(const Weights& weights, std::int64_t index, const B
     rms_norm_apply(rows, hidden, layer.input, weights.at(offsets.input_norm), layer.input_inverse, buffers.normed);
   }
 
-  const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, index));
+  const StageGuard lane(slot, attention_stage(config.num_hidden_layers, index));
   linear_backward_weight(weights.o(index).shape, weights.precision(), rows, buffers.dresidual, layer.attention,
-                         turn.at(offsets.o), turn.write(), buffers.linear_scratch);
+                         lane.at(offsets.o), lane.write(), buffers.linear_scratch);
   if (by_token) {
-    add_to_tokens(weights, block, layer, turn);
+    add_to_tokens(weights, block, layer, lane);
   } else {
-    project_backward(weights, index, rows, layer, Write::kAdd, buffers, turn);
+    project_backward(weights, index, rows, layer, Write::kAdd, buffers, lane);
   }
 }
 
 // From the losses to the gradient of the last residual stream, in dresidual.
-void head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneTurn lane_turn) {
+void head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
   const ParameterLayout& layout = weights.layout();
   const std::int64_t rows = block.rows();
   // With tied embeddings the last stage adds to the same table, so the block before must have left that one, too.
   if (config.tie_word_embeddings) {
-    lane_turn.lane->enter(embedding_stage(config.num_hidden_layers), lane_turn.number);
+    slot.lane->enter(embedding_stage(config.num_hidden_layers), slot.number);
   }
-  const Turn turn(lane_turn, head_stage());
+  const StageGuard lane(slot, head_stage());
   cross_entropy_forward_backward(weights.lm_head(), rows, buffers.normed, block.targets.data(), scale, buffers.losses,
-                                 buffers.dnormed, turn.at(layout.lm_head()), turn.write(), buffers.loss_scratch,
+                                 buffers.dnormed, lane.at(layout.lm_head()), lane.write(), buffers.loss_scratch,
                                  buffers.linear_scratch);
   rms_norm_backward(rows, config.hidden_size, buffers.layers.back().input, weights.at(layout.final_norm()),
                     buffers.final_inverse, buffers.dnormed, buffers.dresidual, Write::kReplace,
-                    turn.cleared_at(layout.final_norm(), config.hidden_size));
+                    lane.cleared_at(layout.final_norm(), config.hidden_size));
 }
 
 }  // namespace
 
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
-                                   LaneTurn lane_turn) {
+                                   LaneSlot slot) {
   const LlamaConfig& config = weights.config();
   const ParameterLayout& layout = weights.layout();
   const std::int64_t rows = tokens.rows();
@@ -163,31 +166,30 @@ void llama_project_tokens_backward(const Weights& weights, const Block& tokens, 
                    weights.at(layout.layer(0).input_norm), buffers.normed, place.input_inverse);
   linear_backward_input(weights.qkv(0), rows, dqkv, buffers.dnormed, Write::kReplace, buffers.linear_scratch);
   {
-    const Turn turn(lane_turn, attention_stage(config.num_hidden_layers, 0));
-    project_backward(weights, 0, rows, place, Write::kReplace, buffers, turn);
+    const StageGuard lane(slot, attention_stage(config.num_hidden_layers, 0));
+    project_backward(weights, 0, rows, place, Write::kReplace, buffers, lane);
   }
-  const Turn turn(lane_turn, embedding_stage(config.num_hidden_layers));
+  const StageGuard lane(slot, embedding_stage(config.num_hidden_layers));
   embedding_backward(rows, config.hidden_size, tokens.inputs.data(), config.pad_token_id.value_or(-1),
-                     buffers.dresidual, turn.at(layout.embed_tokens()));
+                     buffers.dresidual, lane.at(layout.embed_tokens()));
 }
 
 std::int64_t llama_backward_stages(const LlamaConfig& config) {
   return embedding_stage(config.num_hidden_layers) + 1;
 }
 
-void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers,
-                    LaneTurn lane_turn) {
+void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
-  head_backward(weights, block, scale, buffers, lane_turn);
+  head_backward(weights, block, scale, buffers, slot);
   for (std::int64_t i = config.num_hidden_layers - 1; i >= 0; --i) {
     const LayerActivations& layer = buffers.layers[static_cast<std::size_t>(i)];
-    feed_forward_backward(weights, i, block.rows(), layer, buffers, lane_turn);
-    attention_part_backward(weights, i, block, layer, buffers, lane_turn);
+    feed_forward_backward(weights, i, block.rows(), layer, buffers, slot);
+    attention_part_backward(weights, i, block, layer, buffers, slot);
   }
-  const Turn turn(lane_turn, embedding_stage(config.num_hidden_layers));
+  const StageGuard lane(slot, embedding_stage(config.num_hidden_layers));
   const std::int64_t table = config.vocab_size * config.hidden_size;
-  float* const dtable = config.tie_word_embeddings ? turn.at(weights.layout().embed_tokens())
-                                                   : turn.cleared_at(weights.layout().embed_tokens(), table);
+  float* const dtable = config.tie_word_embeddings ? lane.at(weights.layout().embed_tokens())
+                                                   : lane.cleared_at(weights.layout().embed_tokens(), table);
   embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), config.pad_token_id.value_or(-1),
                      buffers.dresidual, dtable);
 }

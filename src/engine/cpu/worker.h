@@ -1,5 +1,6 @@
 #pragma once
-// How the walks of a call become blocks, and what a worker holds to take one through the model.
+// How the walks of a call become blocks, and what a worker holds to take one through the model
+// (docs/blocks_and_lanes.md).
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,7 +23,7 @@ std::int64_t block_rows(const EngineSettings& settings);
 void plan_blocks(std::span<const WalkView> walks, std::int64_t dropped, const EngineSettings& settings,
                  std::vector<BlockPlan>& blocks);
 
-/// One worker's block: ids side by side with its buffers. What load... returns stands until the next one.
+/// One worker: the token ids of its block, and its buffers. What load... returns is valid until the next load.
 class Worker {
  public:
   Worker(const EngineSettings& settings, const BlockBuffers& worker_buffers);
@@ -31,13 +32,13 @@ class Worker {
   Block load(std::span<const WalkView> walks);
   /// Every token a row, without targets.
   Block load_whole(std::span<const WalkView> walks);
-  /// The tokens [first, last) themselves, to be looked at one by one.
+  /// The tokens [first, last) themselves, each on its own.
   Block load_tokens(std::int64_t first, std::int64_t last);
 
-  /// buffers.losses of the loaded walks, summed a walk.
+  /// buffers.losses of the loaded walks, summed per walk.
   void sum_losses(std::span<double> walk_losses) const;
 
-  /// The same place of several buffers: each of `parts`, `offset` floats on. Valid until the next call.
+  /// Each of `parts` plus `offset` floats. Valid until the next call.
   std::span<const float* const> parts_at(std::span<float* const> parts, std::int64_t offset) {
     parts_.assign(parts.begin(), parts.end());
     for (const float*& part : parts_) part += offset;
