@@ -18,28 +18,30 @@ namespace strider {
 namespace fs = std::filesystem;
 
 TrainingRun::TrainingRun(const RunContext& context)
-    : settings_(context.settings),
-      plan_(context.plan),
-      shaping_(context.shaping),
+    : plan_(context.plan),
       listener_(context.listener),
       notice_(context.notice),
       signals_(context.signals),
-      engine_(make_engine(context.config, engine_settings(settings_, context.config, context.dataset))),
-      origin_{settings_, engine_->config(), engine_->layout(), plan_, shaping_, context.companions},
+      engine_(make_engine(plan_.config, engine_settings(settings_, plan_.config, plan_.dataset))),
+      origin_{settings_, engine_->config(), engine_->layout(), steps_, plan_.fingerprint, plan_.companions},
       writer_(std::in_place, origin_, *engine_,
               [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),
-      batches_(context.dataset.train, settings_, plan_) {
-  const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings_, context.dataset.train));
+      batches_(plan_.dataset.train, settings_, steps_) {
+  const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings_, plan_.dataset.train));
   losses_.resize(most);
   micro_batch_losses_.reserve(most);
   flops_.resize(static_cast<std::size_t>(settings_.max_length) + 1);
-  if (context.dataset.validation) evaluator_.emplace(*context.dataset.validation, settings_);
+  if (plan_.dataset.validation) evaluator_.emplace(*plan_.dataset.validation, settings_);
 }
 
-void TrainingRun::resume(const Checkpoint& checkpoint) {
-  state_ = checkpoint.state;
-  engine_->set_parameters(checkpoint.parameters);
-  for (const NamedState& state : checkpoint.optimizer) engine_->set_optimizer_state(state.name, state.values);
+void TrainingRun::start(const RunStart& start) {
+  if (!start.checkpoint) {
+    engine_->set_parameters(start.weights);
+    return;
+  }
+  state_ = start.checkpoint->state;
+  engine_->set_parameters(start.checkpoint->parameters);
+  for (const NamedState& state : start.checkpoint->optimizer) engine_->set_optimizer_state(state.name, state.values);
   engine_->set_updates(state_.global_step);
   written_step_ = saved_step_ = state_.global_step;
 }
@@ -53,7 +55,7 @@ int TrainingRun::run() {
   if (state_.evaluation_pending) {
     if (const int stop = after_step()) return stop;
   }
-  while (state_.global_step < plan_.max_steps) {
+  while (state_.global_step < steps_.max_steps) {
     if (const int stop = signals_.stop.load()) return stop_here(stop);
     if (!step()) return stop_here(signals_.stop.load());
     writer_->poll();
@@ -70,7 +72,7 @@ FinishedRun TrainingRun::finish() {
   writer_.reset();  // gives its copy's memory back
   FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
   // A sitting that ended between the last checkpoint and this has left one too many.
-  notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, plan_)));
+  notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
   notice_(forget_finished_run(settings_.output_dir));
   write_final_model();
   wall_.lap(&WallTime::checkpoints);
@@ -81,10 +83,10 @@ FinishedRun TrainingRun::finish() {
     finished.final_loss = {last->loss, last->loss_per_prediction};
     wall_.lap(&WallTime::evaluation);
   }
-  log_end(state_, plan_, settings_, finished.seconds);
-  notice_(
-      write_file_atomically(settings_.output_dir / "trainer_state.json", trainer_state_json(state_, settings_, plan_)));
-  notice_(write_finished_run(settings_.output_dir, finished, shaping_));
+  log_end(state_, steps_, settings_, finished.seconds);
+  notice_(write_file_atomically(settings_.output_dir / "trainer_state.json",
+                                trainer_state_json(state_, settings_, steps_)));
+  notice_(write_finished_run(settings_.output_dir, finished, plan_.fingerprint));
   wall_.lap(&WallTime::logging);
   return finished;
 }
@@ -137,7 +139,7 @@ bool TrainingRun::step() {
   if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
   norm_ = engine_->gradient_norm();
   rate_ =
-      learning_rate_at(settings_, plan_.max_steps - plan_.schedule_start, state_.global_step - plan_.schedule_start);
+      learning_rate_at(settings_, steps_.max_steps - steps_.schedule_start, state_.global_step - steps_.schedule_start);
   refuse_broken_numbers(losses);
   engine_->update(rate_, settings_.max_grad_norm);
   state_.global_step += 1;

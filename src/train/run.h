@@ -3,47 +3,24 @@
 // weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model.
 #include <chrono>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "base/notices.h"
 #include "engine/engine.h"
 #include "events/run_events.h"
 #include "train/batches.h"
 #include "train/checkpoint_writer.h"
-#include "train/companions.h"
 #include "train/evaluation.h"
-#include "train/run_folder.h"
+#include "train/run_plan.h"
 #include "train/signals.h"
 #include "train/wall_time.h"
 
 namespace strider {
 
-/// Passes notices on to the listener, each once in a run: most come back with every checkpoint.
-class NoticeOnce {
- public:
-  explicit NoticeOnce(RunListener& listener) : listener_(listener) {}
-  void operator()(const Notices& notices) {
-    for (const std::string& text : notices.texts()) {
-      if (given_.add(text)) listener_.on_notice(text);
-    }
-  }
-
- private:
-  RunListener& listener_;
-  Notices given_;
-};
-
-/// What a run needs to be told; everything outlives it.
+/// The plan and those that a run speaks with; everything outlives it.
 struct RunContext {
-  const TrainingSettings& settings;
-  const WalkDataset& dataset;
-  const LlamaConfig& config;
-  const StepPlan& plan;
-  const nlohmann::json& shaping;      // the settings that checkpoints record
-  const ModelCompanions& companions;  // what lies beside weights in checkpoints and final_model
+  const RunPlan& plan;
   RunListener& listener;
   NoticeOnce& notice;
   TrainingSignals& signals;
@@ -54,8 +31,8 @@ class TrainingRun {
   /// Takes all memory of the run.
   explicit TrainingRun(const RunContext& context);
 
-  void start(std::span<const float> weights) { engine_->set_parameters(weights); }
-  void resume(const Checkpoint& checkpoint);
+  /// Takes the weights, or the whole state of a checkpoint.
+  void start(const RunStart& start);
 
   /// Steps until the end or a signal; returns the signal's number or 0.
   int run();
@@ -70,7 +47,7 @@ class TrainingRun {
   using Clock = std::chrono::steady_clock;
 
   double seconds() const;
-  bool is_last() const { return state_.global_step == plan_.max_steps; }
+  bool is_last() const { return state_.global_step == steps_.max_steps; }
   bool step();
   int after_step();
   int stop_here(int stop);
@@ -89,9 +66,9 @@ class TrainingRun {
   void write_final_model();
   void refuse_broken_numbers(std::span<const double> losses);
 
-  const TrainingSettings& settings_;
-  const StepPlan& plan_;
-  const nlohmann::json& shaping_;
+  const RunPlan& plan_;
+  const TrainingSettings& settings_ = plan_.settings;
+  const StepPlan& steps_ = plan_.steps;
   RunListener& listener_;
   NoticeOnce& notice_;
   TrainingSignals& signals_;

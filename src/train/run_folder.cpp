@@ -37,15 +37,6 @@ bool present(const fs::path& path) {
                .advice = "Choose another OUTPUT_DIR or RUN_NAME, or move that folder away."});
 }
 
-void refuse_foreign_folders(const fs::path& output_dir) {
-  bool own = present(output_dir / kRunFile) || removal_was_interrupted(output_dir);
-  for (const fs::path& folder : checkpoint_folders(output_dir)) {
-    if (!present(folder / "strider_state.json")) refuse_foreign(output_dir, folder.filename().string());
-    own = true;
-  }
-  if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
-}
-
 Error other_settings(const FingerprintDifferences& found, const fs::path& output_dir, const std::string& place) {
   const std::string advice =
       found.can_be_continued
@@ -158,6 +149,15 @@ void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
 }
 
 }  // namespace
+
+void refuse_foreign_folders(const fs::path& output_dir) {
+  bool own = present(output_dir / kRunFile) || removal_was_interrupted(output_dir);
+  for (const fs::path& folder : checkpoint_folders(output_dir)) {
+    if (!present(folder / "strider_state.json")) refuse_foreign(output_dir, folder.filename().string());
+    own = true;
+  }
+  if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
+}
 
 std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
   const auto precision_in = [](const json& settings) {

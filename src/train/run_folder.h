@@ -53,6 +53,9 @@ EarlierRun find_earlier_run(const std::filesystem::path& output_dir, const Param
                             std::span<const StateBuffer> optimizer_state, const nlohmann::json& fingerprint,
                             bool continue_run);
 
+/// Throws Error when checkpoints or a final_model in output_dir are another program's.
+void refuse_foreign_folders(const std::filesystem::path& output_dir);
+
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's,
 /// or when something cannot be moved from its place; what only could not be removed then is in what is returned.
 /// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill interrupted.

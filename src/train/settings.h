@@ -27,7 +27,7 @@ struct TrainingSettings {
   std::int64_t max_length = 128;  // tokens; longer walks are cut
   std::int64_t save_steps = 200;
   std::int64_t eval_steps = 200;
-  // Which of the two the user set: where it was one alone, the other follows (resolve_steps).
+  // Which of the two the user set: where it was one alone, the other follows (with_resolved_steps).
   bool is_save_steps_set = false;
   bool is_eval_steps_set = false;
   bool final_evaluation = false;  // evaluate the last step too, where eval_steps does not divide it

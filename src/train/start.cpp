@@ -84,15 +84,16 @@ std::vector<float> initial_weights(const TrainingSettings& settings, const Llama
   return values;
 }
 
-std::string resolve_steps(TrainingSettings& settings) {
+TrainingSettings with_resolved_steps(TrainingSettings settings, const std::function<void(const std::string&)>& notice) {
   if (settings.is_save_steps_set == settings.is_eval_steps_set || settings.save_steps % settings.eval_steps == 0) {
-    return {};
+    return settings;
   }
   std::int64_t& follower = settings.is_save_steps_set ? settings.eval_steps : settings.save_steps;
   follower = settings.is_save_steps_set ? settings.save_steps : settings.eval_steps;
-  return fmt::format("{} is {} as well, since {} is and checkpoints need an evaluation of their step",
+  notice(fmt::format("{} is {} as well, since {} is and checkpoints need an evaluation of their step",
                      settings.is_save_steps_set ? "EVAL_STEPS" : "SAVE_STEPS", follower,
-                     settings.is_save_steps_set ? "SAVE_STEPS" : "EVAL_STEPS");
+                     settings.is_save_steps_set ? "SAVE_STEPS" : "EVAL_STEPS"));
+  return settings;
 }
 
 namespace {
@@ -112,10 +113,11 @@ void check_predictions(const WalkDataset& dataset, const TrainingSettings& setti
       {.file = settings.dataset_dir.string(), .place = "train", .advice = "Train on walks of two tokens or more."});
 }
 
-std::string leave_out_empty_validation(WalkDataset& dataset) {
-  if (!dataset.validation || single_token_walks(*dataset.validation) < dataset.validation->size()) return {};
+WalkDataset without_empty_validation(WalkDataset dataset, const std::function<void(const std::string&)>& notice) {
+  if (!dataset.validation || single_token_walks(*dataset.validation) < dataset.validation->size()) return dataset;
   dataset.validation.reset();
-  return "The validation split counts as none: no walk in it has a token to predict";
+  notice("The validation split counts as none: no walk in it has a token to predict");
+  return dataset;
 }
 
 std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkDataset& dataset, const StepPlan& plan) {

@@ -1,6 +1,7 @@
 #pragma once
 // What a run starts from, checked before any work: its configuration, its weights, and that its settings go together.
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,15 +23,15 @@ std::vector<float> initial_weights(const TrainingSettings& settings, const Llama
                                    const ParameterLayout& layout);
 
 /// Where one of SAVE_STEPS and EVAL_STEPS was set alone, and would not be a multiple of the other's default, the other
-/// follows it. Returns a line that says so, or nothing.
-std::string resolve_steps(TrainingSettings& settings);
+/// follows it, and `notice` gets a line that says so.
+TrainingSettings with_resolved_steps(TrainingSettings settings, const std::function<void(const std::string&)>& notice);
 
 /// Throws Error when no training walk has a token to predict.
 void check_predictions(const WalkDataset& dataset, const TrainingSettings& settings);
 
-/// A validation split whose walks are all one token long has no loss: it is taken out of the dataset. Returns a line
-/// that says so, or nothing.
-std::string leave_out_empty_validation(WalkDataset& dataset);
+/// A validation split whose walks are all one token long has no loss: it is taken out of the dataset, and `notice` gets
+/// a line that says so.
+WalkDataset without_empty_validation(WalkDataset dataset, const std::function<void(const std::string&)>& notice);
 
 /// What the user may not have meant, a line each: a schedule that never reaches its peak, steps that never come, walks
 /// that have nothing to predict.
