@@ -6,15 +6,15 @@ set -euo pipefail
 # Batch systems run a copy of the script in a folder of their own; its neighbours are where it was submitted.
 SCRIPT_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 for place in "$SCRIPT_DIR" "${SLURM_SUBMIT_DIR:-}" "${PBS_O_WORKDIR:-}" "${SGE_O_WORKDIR:-}" "${LS_SUBCWD:-}"; do
-  if [ -n "$place" ] && [ -f "$place/scripts/front_door.sh" ]; then break; fi
+  if [ -n "$place" ] && [ -f "$place/steps/front_door.sh" ]; then break; fi
 done
-if [ ! -f "${place:-.}/scripts/front_door.sh" ]; then
+if [ ! -f "${place:-.}/steps/front_door.sh" ]; then
   echo "Error: the files of Strider are neither beside $0 nor where the job was submitted" >&2
   echo "Submit the script by its path: sbatch --wrap /path/to/strider/${0##*/}" >&2
   exit 1
 fi
 SCRIPT_DIR=$place
-source "$SCRIPT_DIR/scripts/front_door.sh"
+source "$SCRIPT_DIR/steps/front_door.sh"
 
 setting MODEL_DIR model_dir "./$WORK_DIR/final_model" "the model"
 setting REPRESENTATION_DIR output_dir "./$WORK_DIR/token_representations" "where they go"

@@ -16,7 +16,7 @@ help:
 	@echo "make clean     remove build/ (results/ stays)"
 
 run: build
-	@scripts/default_run.sh
+	@steps/default_run.sh
 
 build:
 	@scripts/build.sh program

@@ -55,15 +55,18 @@ struct Magic {
 };
 
 constexpr const char* kTable =
-    R"py(walks = [w.split() if isinstance(w, str) else list(w) for w in table[sys.argv[3]]])py";
+    R"py(walks = [w.split() if isinstance(w, str) else w for w in table[sys.argv[3]].to_pylist()])py";
 
 void refuse_compressed(std::string_view text, const fs::path& file) {
+  // Python, which has to be there for building, reads what a bare system has no program for. It has no Zstandard.
   constexpr Magic kMagics[] = {
       {"\x1f\x8b", "gzip", "gzip -dc {} > OUT.csv"},
-      {"BZh", "bzip2", "bzip2 -dc {} > OUT.csv"},
+      {"BZh", "bzip2",
+       R"py(python3 -c 'import bz2, sys; open(sys.argv[2], "wb").write(bz2.open(sys.argv[1]).read())' {} OUT.csv)py"},
       {"\xfd"
        "7zXZ",
-       "xz", "xz -dc {} > OUT.csv"},
+       "xz",
+       R"py(python3 -c 'import lzma, sys; open(sys.argv[2], "wb").write(lzma.open(sys.argv[1]).read())' {} OUT.csv)py"},
       {"\x28\xb5\x2f\xfd", "Zstandard", "zstd -dc {} > OUT.csv"},
   };
   for (const Magic& magic : kMagics) {
@@ -74,15 +77,23 @@ void refuse_compressed(std::string_view text, const fs::path& file) {
 }
 
 void refuse_tables(std::string_view text, const fs::path& file) {
-  const auto by_pandas = [&](const char* kind, const char* reader) {
+  // By pyarrow itself, one thread and the file's name: pandas hands pyarrow a Python file, whose threads now and then
+  // abort the interpreter as it exits, after all work is done (Arrow's issues 34314 and 50482).
+  const auto by_pyarrow = [&](const char* kind, const char* module, const char* reader) {
     refuse(file, fmt::format("this is {}, not a CSV file of walks", kind),
-           convert(python(file, "csv, pandas, sys", fmt::format("table = {}; {}", reader, kTable), " COLUMN") +
+           convert(python(file, fmt::format("csv, {}, sys", module), fmt::format("table = {}; {}", reader, kTable),
+                          " COLUMN") +
                    ", where COLUMN is the one that holds the walks"));
   };
-  if (text.starts_with("PAR1")) by_pandas("a Parquet file", "pandas.read_parquet(sys.argv[1])");
-  if (text.starts_with("ARROW1")) by_pandas("an Arrow (Feather) file", "pandas.read_feather(sys.argv[1])");
+  if (text.starts_with("PAR1")) {
+    by_pyarrow("a Parquet file", "pyarrow.parquet", "pyarrow.parquet.ParquetFile(sys.argv[1]).read(use_threads=False)");
+  }
+  if (text.starts_with("ARROW1")) {
+    by_pyarrow("an Arrow (Feather) file", "pyarrow.feather",
+               "pyarrow.feather.read_table(sys.argv[1], use_threads=False)");
+  }
   if (text.starts_with("\xff\xff\xff\xff")) {
-    by_pandas("an Arrow stream", "__import__(\"pyarrow.ipc\").ipc.open_stream(sys.argv[1]).read_pandas()");
+    by_pyarrow("an Arrow stream", "pyarrow", "pyarrow.ipc.open_stream(sys.argv[1]).read_all()");
   }
   if (text.starts_with("\x93NUMPY")) {
     refuse(file, "this is a NumPy array, not a CSV file of walks",
