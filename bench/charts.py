@@ -36,13 +36,13 @@ def scale(axis, points, label):
 
 
 def engine_chart(points, grows, file):
-    """Time a token beside what the arithmetic says, rate, memory."""
+    """Time per token beside what the arithmetic says, rate, memory."""
     figure, (time, rate, memory) = plt.subplots(1, 3, figsize=(11, 3.4))
     x = [p["x"] for p in points]
     time.plot(x, [p["us"] for p in points], "o-", color=MEASURED, label="measured")
     time.plot(x, [p["least_us"] for p in points], "--", color=LEAST, label="all arithmetic, at the FMA peak")
-    time.set_ylabel("µs a token")
-    time.set_title("Time a token")
+    time.set_ylabel("µs per token")
+    time.set_title("Time per token")
     time.legend(frameon=False, fontsize=8)
     rate.plot(x, [p["gflops"] for p in points], "o-", color=MEASURED)
     rate.plot(x, [p["gflops"] / p["share"] for p in points], "--", color=LEAST)

@@ -19,7 +19,7 @@ from report import machine_text, write_between
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = 20
-WHAT_GROWS = {"threads": "threads", "batch": "walks a step", "length": "tokens a walk", "vocabulary": "tokens in the vocabulary"}
+WHAT_GROWS = {"threads": "threads", "batch": "walks per step", "length": "tokens per walk", "vocabulary": "tokens in the vocabulary"}
 
 
 def engine_growth(build, machine):
@@ -39,10 +39,10 @@ def engine_growth(build, machine):
 
 
 def engine_table(what, points):
-    size = () if what == "batch" else ("walks a step",)
+    size = () if what == "batch" else ("walks per step",)
     rows = [(f"{p['x']:,}", *(p["walks"] for _ in size), f"{p['ms']:.0f}", f"{p['us']:.1f}", f"{p['least_us']:.1f}",
              f"{p['gflops']:.0f}", f"{100 * p['share']:.0f}%", f"{p['mb']:.0f}") for p in points]
-    return table((WHAT_GROWS[what], *size, "step, ms", "µs a token", "by the arithmetic, µs", "GFLOP/s", "share of FMA peak",
+    return table((WHAT_GROWS[what], *size, "step, ms", "µs per token", "by the arithmetic, µs", "GFLOP/s", "share of FMA peak",
                   "memory, MB"), rows)
 
 
@@ -99,7 +99,7 @@ def main():
     walks = walks_growth(build, [int(text) for text in a.walks.split(",")])
     text = [machine_text(machine)]
     for what, points in growth.items():
-        text += [f"#### By {WHAT_GROWS[what]}\n", f"![Time a token, rate and memory by {WHAT_GROWS[what]}](charts/growth_{what}.svg)\n", engine_table(what, points)]
+        text += [f"#### By {WHAT_GROWS[what]}\n", f"![Time per token, rate and memory by {WHAT_GROWS[what]}](charts/growth_{what}.svg)\n", engine_table(what, points)]
     text += ["#### By walks in the dataset\n", "![Making walks, training's start, step and memory by walks](charts/growth_walks.svg)\n", walks_table(walks)]
     print("\n".join(text))
     if a.write:

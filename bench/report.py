@@ -66,7 +66,7 @@ def steps_table(steps, machine):
         for other in step["peers_ms"]:
             row += ["", ""] if other is None else [f"{other:.0f}", f"{other / step['ms']:.2f}x"]
         rows.append(row)
-    return table(("preset", "step, ms", "share of FMA peak", "evaluation, tokens a second against training", "bfloat16 against float32",
+    return table(("preset", "step, ms", "share of FMA peak", "evaluation, tokens per second against training", "bfloat16 against float32",
                   "HF Trainer, ms", "ratio", "HF with torch.compile, ms", "ratio"), rows)
 
 

@@ -6,7 +6,7 @@ ROWS_OF_A_BLOCK = 2 * 127  # as ops_bench measures them
 
 
 def ceiling(row, machine):
-    """What bounds a part and its least seconds a call on one thread."""
+    """What bounds a part and its least seconds per call on one thread."""
     if row["once"]:
         return "memory", row["bytes"] / machine["bandwidth"] * machine["threads"]
     arithmetic = row["operations"] / machine["peak_flops_1"]
@@ -45,7 +45,7 @@ EXPLANATION = f"""Of a step's {ROWS_OF_A_STEP:,} rows on all threads. *MB moved*
 *Least* is the larger of the operations at the FMA peak and the bytes at the bandwidth of what *bound by* names; a part of a small
 model can be faster than that, where its buffers stay in a nearer cache. *Measured* is the processor time of each part alone, on one
 thread, divided by the threads; what the whole step takes beyond the sum is waiting, first touches, and caches that parts share.
-The first layer's q, k, v count and are measured as those of any layer, though a step makes them once a token.
+The first layer's q, k, v count and are measured as those of any layer, though a step makes them once per token.
 """
 
 

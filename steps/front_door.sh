@@ -115,7 +115,7 @@ find_strider() {
 }
 
 # How the user calls another script from here, as a line for the shell: command_line SCRIPT [NAME=VALUE | NAME ...].
-# A NAME alone stands for itself where the user has set it.
+# A NAME alone means its value where the user has set it.
 command_line() {
   local script=$1 line="" word
   shift

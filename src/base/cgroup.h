@@ -10,7 +10,7 @@ namespace strider {
 
 struct CgroupLimits {
   std::optional<std::uint64_t> memory_bytes;  // the least of memory.max or memory.limit_in_bytes
-  std::optional<double> processors;           // the least quota, in seconds of processor time a second
+  std::optional<double> processors;           // the least quota, in seconds of processor time per second
 };
 
 /// Of the groups that `system`/proc/self/cgroup names, where `system`/proc/self/mountinfo says that they are mounted

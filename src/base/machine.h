@@ -24,7 +24,7 @@ int available_processors();
 /// half are two.
 int threads_within_quota(int processors, std::optional<double> quota);
 
-/// Floating-point operations a second of `threads` threads that do nothing but float32 fused multiply-adds in
+/// Floating-point operations per second of `threads` threads that do nothing but float32 fused multiply-adds in
 /// registers (two operations each), measured in about 20 ms.
 double measure_peak_flops(int threads);
 

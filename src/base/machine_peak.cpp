@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/machine.h"
 #include "base/thread_team.h"
 
@@ -66,7 +67,6 @@ std::string vector_instructions() {
 }
 
 double measure_peak_flops(int threads) {
-  using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kRounds = 20'000;  // some 20 to 80 microseconds
   constexpr auto kTime = std::chrono::milliseconds(18);
   ThreadTeam team(threads);
@@ -81,9 +81,9 @@ double measure_peak_flops(int threads) {
       double operations = 0.0;
       const Clock::time_point start = Clock::now();
       kept += HWY_DYNAMIC_DISPATCH(MultiplyAdds)(kRounds, &operations);
-      best = std::max(best, operations / std::chrono::duration<double>(Clock::now() - start).count());
+      best = std::max(best, operations / seconds_since(start));
     }
-    rates[static_cast<std::size_t>(member)] = best;
+    rates[member] = best;
     if (member == 0) sink = kept;
   });
   double sum = 0.0;

@@ -55,7 +55,7 @@ bool is_allowed(const SettingFacts& facts, const SettingValue& value) {
     if (facts.kind == SettingKind::kText) return true;
     return std::ranges::any_of(facts.words, [&](const auto& word) { return word.first == *text; });
   }
-  // A word may stand for a number that is out of the range.
+  // A word may mean a number that is out of the range.
   if (std::ranges::any_of(facts.words, [&](const auto& word) { return word.second == value; })) return true;
   if (const auto* number = std::get_if<double>(&value))
     return std::isfinite(*number) && is_within(facts.range, *number);

@@ -51,7 +51,7 @@ struct SettingFacts {
   std::string variable;  // of the numbered scripts
   std::string help;
   SettingKind kind = SettingKind::kWhole;
-  std::vector<std::pair<std::string, SettingValue>> words = {};  // all of kWord; those that stand for a number else
+  std::vector<std::pair<std::string, SettingValue>> words = {};  // all of kWord; those that mean a number else
   SettingRange range = {};
   OnResume on_resume = OnResume::kMustMatch;
   std::optional<SettingValue> before = {};  // what runs did that were made before the setting existed
@@ -63,7 +63,7 @@ struct SettingFacts {
 SettingValue parse_setting(const SettingFacts& facts, const std::string& text);
 /// Throws the same for a value that is not allowed.
 void check_setting(const SettingFacts& facts, const SettingValue& value);
-/// As parse_setting reads it: a word where one stands for the value.
+/// As parse_setting reads it: the word that means the value, where there is one.
 std::string setting_text(const SettingFacts& facts, const SettingValue& value);
 /// "a whole number from 1 to 4096, or all"
 std::string allowed_values(const SettingFacts& facts);

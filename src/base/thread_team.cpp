@@ -5,7 +5,7 @@
 namespace strider {
 
 ThreadTeam::ThreadTeam(int size) {
-  workers_.reserve(static_cast<std::size_t>(std::max(0, size - 1)));
+  workers_.reserve(std::max(0, size - 1));
   for (int member = 1; member < size; ++member) workers_.emplace_back([this, member] { serve(member); });
 }
 

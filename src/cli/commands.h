@@ -1,13 +1,10 @@
 #pragma once
-// One function a command: adds its options to the program and what to call when it is chosen.
+// One function per command: adds its options to the program and what to call when it is chosen.
 namespace CLI {
 class App;
 }
 
 namespace strider::cli {
-
-/// What headings stand between.
-inline constexpr const char* kRule = "============================================================";
 
 void add_graph_command(CLI::App& program);
 void add_walks_command(CLI::App& program);

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "cli/notices.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "data/dataset_writer.h"
@@ -20,6 +19,7 @@
 #include "data/walks_csv.h"
 #include "graph/best_loss.h"
 #include "graph/walk_rule.h"
+#include "report/screen.h"
 
 namespace strider::cli {
 namespace {
@@ -84,7 +84,7 @@ std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walk
   BestLoss best(ruled);
   std::vector<std::int32_t> ids;
   for (const std::int64_t row : rows) {
-    ids.resize(static_cast<std::size_t>(walks.length(row)));
+    ids.resize(walks.length(row));
     walks.read(row, ids);
     best.add(ids);
   }
@@ -103,7 +103,7 @@ WalkKnowledge know_walks(const DatasetSettings& settings, const WalksCsv& walks,
   WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
                           .walk_rule = walk_rule_json(ruled->rule)};
   if (knowledge.best_loss) {
-    say("\nBest possible loss on the validation walks: {:.4f} nats a token, by the rule that made them\n",
+    say("\nBest possible loss on the validation walks: {:.4f} nats per token, by the rule that made them\n",
         *knowledge.best_loss);
   } else {
     say("\nBest possible loss: not known ({})\n",

@@ -12,9 +12,9 @@
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
-#include "cli/notices.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "report/screen.h"
 
 namespace strider::cli {
 namespace {

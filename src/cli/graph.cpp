@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/notices.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "graph/graph_folder.h"
@@ -20,7 +19,7 @@ namespace {
 struct GraphSettings {
   Grid grid;
   std::string topology;
-  std::string output_dir = "graph";  // "{name}" in it stands for the name of each graph
+  std::string output_dir = "graph";  // "{name}" in it is replaced by the name of each graph
 };
 
 std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid) {

@@ -72,7 +72,7 @@ NpyHeader npy_header_of(const fs::path& file) {
     start.resize(from + static_cast<std::size_t>(stream.gcount()));
   };
   read_more(0);
-  start.resize(static_cast<std::size_t>(npy_header_bytes(start, file, {})));
+  start.resize(npy_header_bytes(start, file, {}));
   read_more(kNpyPrefix);
   return parse_npy_header(start, file, {}).header;
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "base/notices.h"
+
 namespace strider::cli {
 
 template <typename... Values>
@@ -19,6 +21,10 @@ void say(std::FILE* out, fmt::format_string<Values...> format, Values&&... value
 template <typename... Values>
 void say(fmt::format_string<Values...> format, Values&&... values) {
   say(stdout, format, std::forward<Values>(values)...);
+}
+
+inline void print_notices(const Notices& notices) {
+  for (const std::string& text : notices.texts()) say("Note: {}\n", text);
 }
 
 }  // namespace strider::cli

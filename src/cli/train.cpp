@@ -14,6 +14,7 @@
 #include "cli/setting_options.h"
 #include "cli/signals.h"
 #include "report/metrics_file.h"
+#include "report/screen.h"
 #include "report/training_report.h"
 #include "train/settings_table.h"
 #include "train/trainer.h"

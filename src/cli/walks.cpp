@@ -10,12 +10,13 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "cli/commands.h"
-#include "cli/notices.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
+#include "report/screen.h"
 
 namespace strider::cli {
 namespace {
@@ -86,13 +87,13 @@ void run_walks(WalksCommand command) {
   if (!command.overwrite) check_walks_replaceable(command.files.walks, graph, command.settings);
   std::fflush(stdout);
 
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = Clock::now();
   const bool shown = isatty(STDERR_FILENO) != 0;
   const WalkSummary summary = write_walks(graph, name, command.settings, command.files, [&](std::int64_t walks) {
     if (shown) say(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
   });
   if (shown) say(stderr, "\r\033[K");
-  print_end(command, summary, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  print_end(command, summary, seconds_since(begin));
 }
 
 std::vector<Setting<WalksCommand>> graph_table() {

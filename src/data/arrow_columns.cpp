@@ -234,7 +234,7 @@ void apply_training_columns(const arrow::RecordBatch& batch, const ArrowPlace& a
     const std::int64_t tokens = chunk.ids.offset(row + 1) - begin;
     Walk walk{.number = chunk.first_walk + row, .begin = begin, .tokens = tokens, .kept = tokens};
     for (const TrainingColumn& column : columns) column.apply(row, chunk.ids, walk);
-    lengths[static_cast<std::size_t>(row)] = walk.kept;
+    lengths[row] = walk.kept;
     if (walk.kept < tokens) ++cut;
   }
   if (cut > 0) chunk.cut_lengths = std::move(lengths);

@@ -157,8 +157,8 @@ arrow::ipc::IpcReadOptions read_options(const arrow::Schema& schema, const Arrow
   return options;
 }
 
-// What other programs write by the name of Arrow, told apart by its first bytes. Since Arrow 0.15 a stream begins with
-// FF FF FF FF and the length of the schema; before, with the length alone.
+// What other programs write by the name of Arrow, distinguished by its first bytes. Since Arrow 0.15 a stream begins
+// with FF FF FF FF and the length of the schema; before, with the length alone.
 void check_is_stream(std::string_view bytes, const ArrowPlace& at) {
   const auto refuse_kind = [&](const std::string& what, const char* reader, const char* module = "") {
     throw Error(

@@ -40,7 +40,7 @@ struct WalkChunk {
   std::shared_ptr<const void> owner;  // keeps the batch, and so the mapping, alive
 
   std::int64_t length(std::int64_t walk) const {
-    return cut_lengths.empty() ? ids.offset(walk + 1) - ids.offset(walk) : cut_lengths[static_cast<std::size_t>(walk)];
+    return cut_lengths.empty() ? ids.offset(walk + 1) - ids.offset(walk) : cut_lengths[walk];
   }
 };
 

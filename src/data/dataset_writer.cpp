@@ -149,7 +149,7 @@ void write_split(const fs::path& folder, const WalksCsv& walks, const SplitToWri
     data_files.push_back({{"filename", name}});
     ShardWriter writer(folder / name);
     for (const std::int64_t row : shard_rows(split.rows, shard, shards)) {
-      ids.resize(static_cast<std::size_t>(walks.length(row)));
+      ids.resize(walks.length(row));
       walks.read(row, ids);
       writer.add(walks.walk_id(row), ids);
       fingerprint.add(walks.walk_id(row));

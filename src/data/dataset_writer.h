@@ -27,7 +27,7 @@ struct WalkKnowledge {
 
 inline constexpr std::int64_t kMaxShardBytes = 500'000'000;  // `datasets` begins another file past this
 
-/// Throws Error when something stands at `folder` that is no dataset folder or holds more than one: replacing it would
+/// Throws Error when `folder` exists and is no dataset folder or holds more than one: replacing it would
 /// delete what cannot be made again.
 void check_dataset_folder_replaceable(const std::filesystem::path& folder);
 

@@ -51,7 +51,7 @@ std::string python(const fs::path& file, const std::string& modules, const std::
 struct Magic {
   std::string_view bytes;
   const char* kind;
-  const char* command;  // {} stands for the file; empty: there is no one way
+  const char* command;  // {} is replaced by the file; empty: there is no one way
 };
 
 constexpr const char* kTable =
@@ -208,7 +208,7 @@ void refuse_plain_text(const std::vector<std::string_view>& lines, const fs::pat
     refuse(file, fmt::format("the header is missing: the first line must be {}", kHeader),
            convert(fmt::format("(echo {}; cat {}) > OUT.csv", kHeader, quoted(file))), "line 1");
   }
-  refuse(file, "this is plain text without a header, a walk a line",
+  refuse(file, "this is plain text without a header, one walk per line",
          convert(fmt::format("awk 'BEGIN {{print \"{}\"}} /^[#%]/ {{next}} {{gsub(/[\\r,;]/, \" \"); $1 = $1}} NF "
                              "{{print n++ \",\" NF \",\" $0}}' {} > OUT.csv",
                              kHeader, quoted(file))));

@@ -16,7 +16,7 @@ void TokenCounts::add_far(std::int64_t id) {
   }
   const auto needed = static_cast<std::size_t>(id) + 1;
   dense_.resize(std::min(static_cast<std::size_t>(kMostDense), std::max(needed, 2 * dense_.size())));
-  ++dense_[static_cast<std::size_t>(id)];
+  ++dense_[id];
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> TokenCounts::sorted() const {

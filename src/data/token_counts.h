@@ -14,7 +14,7 @@ class TokenCounts {
  public:
   void add(std::int64_t id) {
     if (id < static_cast<std::int64_t>(dense_.size())) {
-      ++dense_[static_cast<std::size_t>(id)];
+      ++dense_[id];
     } else {
       add_far(id);
     }

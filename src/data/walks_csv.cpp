@@ -196,11 +196,11 @@ WalksCsv::Walk WalksCsv::check_walk(const CsvRecords& records, const Columns& co
 }
 
 void WalksCsv::read(std::int64_t walk, std::span<std::int32_t> ids) const {
-  const char* at = walks_[static_cast<std::size_t>(walk)].labels;
+  const char* at = walks_[walk].labels;
   const char* const end = text_.data() + text_.size();
   for (std::int32_t& id : ids) {
     std::int64_t value = -1;
-    // The last id of a walk may stand before a comma, a quote or the end.
+    // The last id of a walk may be followed by a comma, a quote or the end.
     if (!next_id(&at, end, &value) || value < min_id_ || value > max_id_) {
       throw Error("the file has changed while it was read",
                   {.file = file_.string(), .place = {}, .advice = "Run the command again."});

@@ -30,8 +30,8 @@ class WalksCsv {
   std::int64_t single_token_walks() const { return single_tokens_; }  // in which nothing is predicted
   const TokenCounts& counts() const { return counts_; }
 
-  std::int64_t walk_id(std::int64_t walk) const { return walks_[static_cast<std::size_t>(walk)].walk_id; }
-  std::int64_t length(std::int64_t walk) const { return walks_[static_cast<std::size_t>(walk)].length; }
+  std::int64_t walk_id(std::int64_t walk) const { return walks_[walk].walk_id; }
+  std::int64_t length(std::int64_t walk) const { return walks_[walk].length; }
   /// Reads the ids of a walk into `ids` [length(walk)]. Throws Error when the file is no longer what it was.
   void read(std::int64_t walk, std::span<std::int32_t> ids) const;
 

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace strider {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTime{125};
 

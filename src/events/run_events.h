@@ -28,7 +28,7 @@ struct RunStarted {
   std::uint64_t memory_bytes = 0, memory_limit = 0;
   std::string processor, vectors;
   int threads = 1;
-  double peak_flops = 0.0;  // a second, of all threads
+  double peak_flops = 0.0;  // per second, of all threads
   double flops_per_epoch = 0.0;
   std::int64_t first_step = 0;      // steps done; above 0 when the run goes on
   std::string resumed_from;         // the checkpoint's name, or empty

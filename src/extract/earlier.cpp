@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "extract/output.h"
 #include "io/json.h"
 #include "io/npz.h"
@@ -68,8 +69,7 @@ EarlierExtraction read_earlier(const fs::path& folder, const LlamaConfig& config
   EarlierExtraction earlier;
   const fs::path info_file = folder / kInfoFile;
   try {
-    std::error_code status;
-    if (!fs::exists(info_file, status)) {
+    if (!path_exists(info_file)) {
       earlier.mismatch = fmt::format("there is no {} that says of which model they are", kInfoFile);
       return earlier;
     }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/shell_word.h"
 #include "engine/engine.h"
@@ -23,7 +24,6 @@ namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 // Rows of an array that are made at a time: work for a team, small beside the model.
 constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
@@ -32,10 +32,6 @@ constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
 constexpr std::uint64_t kProgramBytes = 40'000'000;
 // Reading the vocabulary and writing token_metadata.json, for each token.
 constexpr std::uint64_t kBytesOfAToken = 330;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 fs::file_type type_at(const fs::path& path) {
   std::error_code status;

@@ -21,7 +21,7 @@ ModelFingerprint fingerprint_of(const LlamaConfig& config, const ParameterLayout
   std::uint32_t sum = 0;
   for (const ParameterInfo& tensor : layout.tensors()) {
     if (tensor.name == "lm_head.weight") continue;
-    const auto part = values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    const auto part = values.subspan(tensor.offset, static_cast<std::size_t>(tensor.size));
     sum = crc32_of(std::as_bytes(part), sum);
   }
   ModelFingerprint fingerprint;

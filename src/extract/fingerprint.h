@@ -23,7 +23,7 @@ struct ModelFingerprint {
 ModelFingerprint fingerprint_of(const LlamaConfig& config, const ParameterLayout& layout, std::span<const float> values,
                                 std::span<const std::int32_t> token_ids);
 
-/// As it stands in representation_info.json under "fingerprint".
+/// As it is in representation_info.json under "fingerprint".
 nlohmann::ordered_json to_json(const ModelFingerprint& fingerprint);
 
 /// What differs from a fingerprint that was written earlier, for a person: empty when nothing does. Fields that are

@@ -18,7 +18,7 @@ std::string text_of(const Json& json) {
 }
 
 std::int64_t tokens_of(const ExtractPlan& plan) {
-  return static_cast<std::int64_t>(plan.token_ids.size());
+  return plan.token_ids.size();
 }
 
 Json asked_names(const ExtractPlan& plan) {

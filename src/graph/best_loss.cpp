@@ -14,7 +14,7 @@ namespace {
   throw Error(message,
               {.file = {},
                .place = fmt::format("walk {} of those counted, position {}", walk, position),
-               .advice = "These walks were not made by the rule that stands beside them (walk_rule_*.json). Make them "
+               .advice = "These walks were not made by the rule in the file beside them (walk_rule_*.json). Make them "
                          "again, or delete that file: then the best possible loss is not known."});
 }
 
@@ -45,12 +45,12 @@ void BestLoss::add(std::span<const std::int32_t> ids) {
   if (ids.empty() || ruled_.rule.settings.restart_prob > 0.0) return;
   clock_ += window_ + 1;
   std::int32_t node = node_of(ids[0], 0);
-  seen_[static_cast<std::size_t>(node)] = clock_;
+  seen_[node] = clock_;
   for (std::size_t i = 1; i < ids.size(); ++i) {
     ++clock_;
     const std::int32_t next = node_of(ids[i], i);
     const std::span<const std::int32_t> all = ruled_.graph.neighbours_of(static_cast<std::size_t>(node));
-    const auto is_free = [&](std::int32_t n) { return seen_[static_cast<std::size_t>(n)] < clock_ - window_; };
+    const auto is_free = [&](std::int32_t n) { return seen_[n] < clock_ - window_; };
     const auto free = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_free));
     if (all.empty()) {
       jumped_ = true;
@@ -62,7 +62,7 @@ void BestLoss::add(std::span<const std::int32_t> ids) {
       ++choices_[free > 0 ? free : all.size()];
     }
     node = next;
-    seen_[static_cast<std::size_t>(node)] = clock_;
+    seen_[node] = clock_;
   }
   ++walks_;
 }

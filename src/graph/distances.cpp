@@ -16,7 +16,7 @@ void ShortestPaths::from(std::size_t source, std::span<double> distances) {
   for (std::size_t at = 0; at < end; ++at) {
     const auto node = static_cast<std::size_t>(queue_[at]);
     for (const std::int32_t next : graph_.neighbours_of(node)) {
-      double& distance = distances[static_cast<std::size_t>(next)];
+      double& distance = distances[next];
       if (!std::isnan(distance)) continue;
       distance = distances[node] + 1.0;
       queue_[end++] = next;

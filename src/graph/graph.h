@@ -8,7 +8,7 @@
 namespace strider {
 
 struct Graph {
-  std::vector<std::int32_t> labels;      // of node i: the token id that stands for it in a walk; each once, from 0 on
+  std::vector<std::int32_t> labels;      // of node i: its token id in a walk; each once, from 0 on
   std::vector<std::size_t> offsets;      // [nodes + 1]; the neighbours of node i are [offsets[i], offsets[i + 1])
   std::vector<std::int32_t> neighbours;  // node indices, ascending for each node
 

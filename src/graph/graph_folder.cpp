@@ -21,9 +21,9 @@ template <class Write>
 void for_rows(const Graph& graph, const Write& write) {
   std::vector<std::int8_t> row(graph.size());
   for (std::size_t node = 0; node < graph.size(); ++node) {
-    for (const std::int32_t next : graph.neighbours_of(node)) row[static_cast<std::size_t>(next)] = 1;
+    for (const std::int32_t next : graph.neighbours_of(node)) row[next] = 1;
     write(node, row);
-    for (const std::int32_t next : graph.neighbours_of(node)) row[static_cast<std::size_t>(next)] = 0;
+    for (const std::int32_t next : graph.neighbours_of(node)) row[next] = 0;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "base/whole_number.h"
 #include "graph/graph_folder.h"
 
@@ -29,14 +30,13 @@ struct Position {
 class AdjacencyReader {
  public:
   explicit AdjacencyReader(fs::path file) : file_(std::move(file)), stream_(file_, std::ios::binary) {
-    std::error_code status;
-    if (!fs::exists(file_, status)) {
+    if (!path_exists(file_)) {
       throw Error("Graph file not found", {.file = file_.string(),
                                            .place = {},
                                            .advice = "Please run 01a_graph_generation.sh (or strider graph) first to "
                                                      "create the graph representation."});
     }
-    if (!stream_ || fs::is_directory(file_, status)) {
+    if (!stream_ || is_folder(file_)) {
       throw system_error("Cannot read the graph file", errno, {.file = file_.string(), .place = {}, .advice = {}});
     }
   }
@@ -103,7 +103,7 @@ class AdjacencyReader {
     if (cell == "0" || cell == "False") return false;
     if (cell == "1" || cell == "True") return true;
     const std::optional<std::int64_t> value = parse_whole_number(cell);
-    if (value != 0 && value != 1) fail(fmt::format("'{}' stands where a 0 or a 1 is expected", cell), position_);
+    if (value != 0 && value != 1) fail(fmt::format("'{}' where a 0 or a 1 is expected", cell), position_);
     return value == 1;
   }
 
@@ -114,7 +114,7 @@ class AdjacencyReader {
     std::unordered_set<std::int32_t> known;
     while (const std::optional<std::string_view> cell = next_cell()) {
       const std::int32_t value = label(*cell);
-      if (!known.insert(value).second) fail(fmt::format("Label {} stands here a second time", value), position_);
+      if (!known.insert(value).second) fail(fmt::format("Label {} is here a second time", value), position_);
       graph.labels.push_back(value);
     }
     if (graph.labels.empty()) fail("The first line has no labels", {1, 1});
@@ -126,7 +126,7 @@ class AdjacencyReader {
     if (row >= nodes) fail(fmt::format("There are more rows than the {} labels of the first line", nodes), {lines_, 1});
     const std::int32_t value = label(*next_cell());
     if (value != graph.labels[row]) {
-      fail(fmt::format("The row of label {} stands where the first line asks for that of {}", value, graph.labels[row]),
+      fail(fmt::format("The row of label {} is where the first line asks for that of {}", value, graph.labels[row]),
            position_);
     }
     std::size_t column = 0;

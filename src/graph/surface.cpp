@@ -66,7 +66,7 @@ bool inside(Cell cell, const Grid& grid) {
   return 0 <= cell.row && cell.row < grid.height && 0 <= cell.column && cell.column < grid.width;
 }
 
-// The cell that stands where `cell`, one step outside the grid, would be; nothing at an open edge. A flip through the
+// The cell that `cell`, one step outside the grid, is identified with; nothing at an open edge. A flip through the
 // sides can leave a corner outside above or below, so the ends come second.
 std::optional<Cell> glued(Cell cell, const Grid& grid, Glues glues) {
   if (cell.column < 0 || cell.column >= grid.width) {
@@ -111,8 +111,8 @@ class Edges {
 
   void add(std::int64_t from, std::int64_t to) {
     if (from == to) return;
-    rows_[static_cast<std::size_t>(from)].push_back(static_cast<std::int32_t>(to));
-    rows_[static_cast<std::size_t>(to)].push_back(static_cast<std::int32_t>(from));
+    rows_[from].push_back(static_cast<std::int32_t>(to));
+    rows_[to].push_back(static_cast<std::int32_t>(from));
   }
 
   Graph graph(std::vector<std::int32_t> labels) {

@@ -79,7 +79,7 @@ Graph graph_of(const nlohmann::json& json, const fs::path& file) {
   std::unordered_set<std::int32_t> known;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::int32_t label = index_below(labels[i], kLabels, file, fmt::format("labels[{}]", i));
-    if (!known.insert(label).second) fail("this label stands here twice", file, fmt::format("labels[{}]", i));
+    if (!known.insert(label).second) fail("this label is here twice", file, fmt::format("labels[{}]", i));
     graph.labels.push_back(label);
     const std::string place = fmt::format("neighbours[{}]", i);
     if (!neighbours[i].is_array()) fail("this is no list of neighbours", file, place);

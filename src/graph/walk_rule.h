@@ -5,7 +5,7 @@
 //   graph                its name, "torus_30x40"
 //   no_repeat_window, restart_prob, temperature, seed, max_length, max_seqs, min_visits_per_node
 //                        the settings of the walks
-//   walks                {"count", "bytes"}: of the CSV file that they stand in
+//   walks                {"count", "bytes"}: of the CSV file that they are in
 //   labels, neighbours   the graph itself, so that the file stays true wherever it is moved: the token id of each node,
 //                        and for each node the indices (from 0) of its neighbours, ascending
 #include <cstdint>
@@ -39,7 +39,7 @@ struct RuledGraph {
   Graph graph;
 };
 
-/// Where the rule of a walks file stands: walks_{name}.csv has walk_rule_{name}.json beside it, any other {stem}.csv
+/// The file of the rule of a walks file: walks_{name}.csv has walk_rule_{name}.json beside it, any other {stem}.csv
 /// has walk_rule_{stem}.json.
 std::filesystem::path walk_rule_file(const std::filesystem::path& walks_csv);
 

@@ -90,7 +90,7 @@ Walker::Walker(const Graph& graph, const WalkSettings& settings)
   std::size_t most = 0;
   for (std::size_t node = 0; node < graph.size(); ++node) most = std::max(most, graph.neighbours_of(node).size());
   free_.resize(most + 1);
-  walk_.resize(static_cast<std::size_t>(settings.max_length));
+  walk_.resize(settings.max_length);
 }
 
 void Walker::weigh_starts() {
@@ -107,7 +107,7 @@ void Walker::weigh_starts() {
         fmt::format("TEMPERATURE {} makes the weights of starts too large to compute with", settings_.temperature),
         {.file = {}, .place = {}, .advice = "Set TEMPERATURE higher; 1 is the usual one."});
   }
-  const bool none = sum <= 0.0;  // all too small to be told from 0: any node
+  const bool none = sum <= 0.0;  // all too small to be distinguished from 0: any node
   double total = 0.0;
   for (std::size_t i = 0; i < nodes; ++i) {
     total += none ? 1.0 / static_cast<double>(nodes) : weights_[i] / sum;
@@ -126,7 +126,7 @@ std::int32_t Walker::step_from(std::int32_t node) {
     std::uint32_t count = 0;
     for (const std::int32_t neighbour : neighbours) {  // no branch: which are free is a matter of chance
       free_[count] = neighbour;
-      count += seen_[static_cast<std::size_t>(neighbour)] < oldest ? 1U : 0U;
+      count += seen_[neighbour] < oldest ? 1U : 0U;
     }
     if (count > 0) return free_[generator_.integer(count)];
   }
@@ -145,14 +145,14 @@ std::span<const std::int32_t> Walker::next() {
   clock_ += settings_.no_repeat_window + 1;  // what walks before have seen is out of the window
   std::int32_t node = start();
   walk_[0] = node;
-  seen_[static_cast<std::size_t>(node)] = clock_;
+  seen_[node] = clock_;
   for (std::size_t i = 1; i < walk_.size(); ++i) {
     ++clock_;
     node = generator_.random() < settings_.restart_prob ? restart_from(node) : step_from(node);
     walk_[i] = node;
-    seen_[static_cast<std::size_t>(node)] = clock_;
+    seen_[node] = clock_;
   }
-  for (const std::int32_t visited : walk_) visits_[static_cast<std::size_t>(visited)] += 1.0;
+  for (const std::int32_t visited : walk_) visits_[visited] += 1.0;
   steps_ += static_cast<std::int64_t>(walk_.size());
   return walk_;
 }

@@ -34,8 +34,8 @@ class LabelTexts {
   /// Writes the labels with spaces between; returns the end.
   char* append(std::span<const std::int32_t> walk, char* out) const {
     for (const std::int32_t node : walk) {
-      std::memcpy(out, texts_[static_cast<std::size_t>(node)].data(), kSlot);
-      out += lengths_[static_cast<std::size_t>(node)];
+      std::memcpy(out, texts_[node].data(), kSlot);
+      out += lengths_[node];
     }
     return out - 1;
   }

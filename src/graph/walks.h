@@ -81,7 +81,8 @@ struct WalkSummary {
 };
 
 /// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is
-/// told now and then how many walks there are. Throws Error as Walker and AtomicFile, or when two files are one.
+/// called now and then with the number of walks so far. Throws Error as Walker and AtomicFile, or when two files are
+/// one.
 WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const WalkSettings& settings,
                         const WalkFiles& files, const std::function<void(std::int64_t)>& progress);
 

@@ -36,14 +36,14 @@ fs::path real_place(const fs::path& folder) {
   return real;
 }
 
-/// Whether a folder stands at `place`; throws Error when something else does.
+/// Whether there is a folder at `place`; throws Error when something else does.
 bool folder_stands_at(const fs::path& place) {
   std::error_code status;
   const fs::file_type type = fs::symlink_status(place, status).type();
   if (type == fs::file_type::not_found) return false;
   if (type == fs::file_type::none) fail_on_file("cannot look at the folder", status.value(), place);
   if (type == fs::file_type::directory) return true;
-  throw Error("something that is no folder stands where a folder is to be written",
+  throw Error("something that is no folder is where a folder is to be written",
               {.file = place.string(), .place = {}, .advice = "Move it away, or choose another place."});
 }
 
@@ -166,7 +166,7 @@ AtomicFolder::~AtomicFolder() {
   fs::remove_all(partial_, ignored);
 }
 
-// Where there was a folder already, the two change places in one step, so at every moment a whole one stands there.
+// Where there was a folder already, the two change places in one step, so at every moment a whole one is there.
 // Whatever a system answers that cannot do this, the plain renames do, or say what is wrong.
 Notices AtomicFolder::commit() {
   const int refused = flush_tree(partial_);

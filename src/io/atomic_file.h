@@ -36,7 +36,7 @@ class AtomicFile {
 
 /// A folder that is filled under another name beside its place and appears on commit(), replacing a folder of that
 /// name. Without commit() nothing is left of it, unless the process was killed: then a hidden
-/// `.{name}.partial-{process id}` stands beside the place, and the old folder, or the new one, whole in it. (Only on a
+/// `.{name}.partial-{process id}` is beside the place, and the old folder, or the new one, whole in it. (Only on a
 /// filesystem that cannot exchange two names can a kill in the moment between two renames leave both under hidden
 /// names.) What a killed process left is removed, or put back in its place, by the next who writes the same folder.
 class AtomicFolder {

@@ -14,7 +14,7 @@ nlohmann::json read_json(const std::filesystem::path& file);
 /// Parses text that came from `file`; positions in errors count from the start of the text.
 nlohmann::json parse_json(std::string_view text, const std::filesystem::path& file);
 
-/// A field of an object, of the named type. Throws Error that names the file, the field and what stands there.
+/// A field of an object, of the named type. Throws Error that names the file, the field and what is there.
 std::int64_t json_integer(const nlohmann::json& object, const std::string& field, const std::filesystem::path& file);
 double json_number(const nlohmann::json& object, const std::string& field, const std::filesystem::path& file);
 bool json_boolean(const nlohmann::json& object, const std::string& field, const std::filesystem::path& file);

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMemoryAlignment = 4096;  // what direct writes ask of any disk in use
 constexpr const char* kCannotWriteFile = "cannot write the file";
 
-/// Whether the buffer may be written past the page cache. Systems that do not tell, or whose statx may not be called
+/// Whether the buffer may be written past the page cache. Systems that do not say, or whose statx may not be called
 /// (the filters of some containers), are taken to say no.
 bool takes_direct_writes(int descriptor) {
 #ifdef STATX_DIOALIGN

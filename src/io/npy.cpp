@@ -15,7 +15,7 @@
 namespace strider {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "values go to the file as they stand in memory");
+static_assert(std::endian::native == std::endian::little, "values go to the file as they are in memory");
 
 template <typename T>
 constexpr std::string_view kDtype;
@@ -35,7 +35,7 @@ constexpr std::string_view kDtype<std::int64_t> = "<i8";
 ParsedNpyHeader read_header(std::ifstream& stream, const std::filesystem::path& file) {
   std::string start(kNpyPrefix, '\0');
   stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(stream.gcount()));
+  start.resize(stream.gcount());
   const std::uint64_t bytes = npy_header_bytes(start, file, "the header");
   if (bytes > start.size() && bytes <= std::filesystem::file_size(file)) {
     const std::size_t read = start.size();

@@ -19,7 +19,7 @@
 namespace strider {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "values go to the file as they stand in memory");
+static_assert(std::endian::native == std::endian::little, "values go to the file as they are in memory");
 
 namespace fs = std::filesystem;
 

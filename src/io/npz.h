@@ -11,11 +11,11 @@
 
 namespace strider {
 
-/// A float32 array that is made while it is written, so that it never stands in memory as a whole.
+/// A float32 array that is made while it is written, so that it is never in memory as a whole.
 struct NpzArray {
   std::string name;                 // as numpy shows it, without ".npy"
   std::vector<std::int64_t> shape;  // rows first; at least one dimension
-  /// Gives rows [first, first + count): count times the product of the other dimensions, to stand until the next call.
+  /// Gives rows [first, first + count): count times the product of the other dimensions, valid until the next call.
   /// Called once for each piece, in order, an array after the other. What it throws comes out of write_npz.
   std::function<std::span<const float>(std::int64_t first, std::int64_t count)> rows;
 };

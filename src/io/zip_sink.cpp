@@ -33,7 +33,7 @@ zip_int64_t ZipSink::handle(void* data, zip_uint64_t length, zip_source_cmd_t co
           ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_BEGIN_WRITE, ZIP_SOURCE_WRITE, ZIP_SOURCE_SEEK_WRITE,
           ZIP_SOURCE_TELL_WRITE, ZIP_SOURCE_COMMIT_WRITE, ZIP_SOURCE_ROLLBACK_WRITE, ZIP_SOURCE_REMOVE, -1);
     case ZIP_SOURCE_STAT:
-      zip_error_set(&error_, ZIP_ER_READ, ENOENT);  // how libzip is told that there is no archive yet
+      zip_error_set(&error_, ZIP_ER_READ, ENOENT);  // how libzip learns that there is no archive yet
       return -1;
     case ZIP_SOURCE_ERROR:
       return zip_error_to_data(&error_, data, length);

@@ -27,8 +27,7 @@ std::string show(const std::vector<std::int64_t>& shape) {
 void read_weights(const fs::path& folder, const ParameterLayout& layout, std::span<float> values, Head head) {
   const WeightFiles files(folder);
   for (const ParameterInfo& tensor : layout.tensors()) {
-    const std::span<float> place =
-        values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    const std::span<float> place = values.subspan(tensor.offset, static_cast<std::size_t>(tensor.size));
     const std::optional<WeightFiles::Found> found = files.find(tensor.name);
     if (!found) {
       if (head == Head::kOptional && tensor.name == kHeadName) {

@@ -32,8 +32,7 @@ void initialize_parameters(const LlamaConfig& config, const ParameterLayout& lay
   TorchGenerator generator(seed);
   skip_constructors(layout, generator);
   for (const ParameterInfo& tensor : layout.tensors()) {
-    const std::span<float> part =
-        values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size));
+    const std::span<float> part = values.subspan(tensor.offset, static_cast<std::size_t>(tensor.size));
     if (!tensor.decays) {
       std::ranges::fill(part, 1.0F);
       continue;
@@ -43,8 +42,7 @@ void initialize_parameters(const LlamaConfig& config, const ParameterLayout& lay
   }
   if (config.pad_token_id) {
     const std::int64_t row = layout.embed_tokens() + *config.pad_token_id * config.hidden_size;
-    std::ranges::fill(values.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(config.hidden_size)),
-                      0.0F);
+    std::ranges::fill(values.subspan(row, static_cast<std::size_t>(config.hidden_size)), 0.0F);
   }
 }
 

@@ -35,7 +35,7 @@ class ParameterLayout {
   std::int64_t total() const { return total_; }
   std::int64_t non_embedding() const { return non_embedding_; }
   std::int64_t embed_tokens() const { return 0; }
-  const Layer& layer(std::int64_t i) const { return layers_[static_cast<std::size_t>(i)]; }
+  const Layer& layer(std::int64_t i) const { return layers_[i]; }
   std::int64_t final_norm() const { return final_norm_; }
   std::int64_t lm_head() const { return lm_head_; }  // that of embed_tokens when tied
 

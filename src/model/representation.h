@@ -10,7 +10,7 @@
 
 namespace strider {
 
-/// In the order in which a layer's arrays stand in the file: that in which the reference's hooks are called.
+/// In the order of a layer's arrays in the file, which is that in which the reference's hooks are called.
 enum class Representation {
   kAfterAttention,  // output of self-attention, after o_proj, before the residual add
   kFfnGate,         // output of gate_proj, before the activation
@@ -23,7 +23,7 @@ enum class Representation {
 
 struct RepresentationType {
   Representation what;
-  std::string_view name;   // as the user writes it and as it stands in an array's name
+  std::string_view name;   // as the user writes it and as it is in an array's name
   std::string_view where;  // for a person
 };
 

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-// A word level model over what stands between spaces; decoding joins with spaces. The library asks for the name of an
+// A word level model over the words between spaces; decoding joins with spaces. The library asks for the name of an
 // unknown token; there is none in the vocabulary, so a word that is no id of it is an error and not some other node.
 ordered_json tokenizer_description(const ordered_json& vocab) {
   ordered_json description;
@@ -34,7 +34,7 @@ ordered_json tokenizer_description(const ordered_json& vocab) {
 }
 
 // Batches of walks need a padding token, and every id is a node: the token of id 0 pads, as in the reference, and the
-// attention mask says where it does. It is found as a whole word only ("0" is not in "10"), which cannot be told of
+// attention mask says where it does. It is found as a whole word only ("0" is not in "10"), which cannot be said of
 // tokens that hold something else than letters and digits; then there is no padding token.
 std::optional<std::string> padding_token(const ordered_json& vocab) {
   std::optional<std::string> padding;
@@ -76,7 +76,7 @@ void write_tokenizer(const fs::path& folder, std::int64_t vocab_size) {
   ordered_json vocab = ordered_json::object();
   // ordered_json looks through all keys at each insertion, so a large vocabulary is filled underneath it.
   auto& entries = vocab.get_ref<ordered_json::object_t&>();
-  entries.reserve(static_cast<std::size_t>(vocab_size));
+  entries.reserve(vocab_size);
   for (std::int64_t id = 0; id < vocab_size; ++id)
     entries.ordered_json::object_t::Container::emplace_back(std::to_string(id), id);
   for (const FolderFile& file : files_for(vocab)) write_file_atomically(folder / file.name, file.bytes);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "base/shell_word.h"
 #include "io/json.h"
 
@@ -19,11 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFile = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
-
-bool is_file(const fs::path& path) {
-  std::error_code status;
-  return fs::is_regular_file(path, status);
-}
 
 std::string conversion(const fs::path& folder) {
   return fmt::format(

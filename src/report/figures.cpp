@@ -42,9 +42,9 @@ std::string short_duration(double seconds) {
   return fmt::format("{} d {:02} h", whole / 86400, whole % 86400 / 3600);
 }
 
-std::string short_flops(double flops_a_second) {
-  if (flops_a_second < 999.5e9) return fmt::format("{:.0f} GFLOP/s", flops_a_second / 1e9);
-  return fmt::format("{:.1f} TFLOP/s", flops_a_second / 1e12);
+std::string short_flops(double flops_per_second) {
+  if (flops_per_second < 999.5e9) return fmt::format("{:.0f} GFLOP/s", flops_per_second / 1e9);
+  return fmt::format("{:.1f} TFLOP/s", flops_per_second / 1e12);
 }
 
 }  // namespace strider

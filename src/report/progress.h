@@ -10,9 +10,9 @@ namespace strider {
 class SpeedMeter {
  public:
   void add(double tokens, double flops, double steps, double seconds);
-  double tokens_a_second() const { return seconds_ > 0.0 ? tokens_ / seconds_ : 0.0; }
-  double flops_a_second() const { return seconds_ > 0.0 ? flops_ / seconds_ : 0.0; }
-  double seconds_a_step() const { return steps_ > 0.0 ? seconds_ / steps_ : 0.0; }
+  double tokens_per_second() const { return seconds_ > 0.0 ? tokens_ / seconds_ : 0.0; }
+  double flops_per_second() const { return seconds_ > 0.0 ? flops_ / seconds_ : 0.0; }
+  double seconds_per_step() const { return steps_ > 0.0 ? seconds_ / steps_ : 0.0; }
 
  private:
   double tokens_ = 0.0, flops_ = 0.0, steps_ = 0.0, seconds_ = 0.0;
@@ -22,7 +22,7 @@ struct ProgressFigures {
   std::int64_t step = 0, max_steps = 0;
   double loss = 0.0;             // in the run's own denominator
   std::optional<double> excess;  // over the best possible loss, both per predicted token
-  double tokens_a_second = 0.0;
+  double tokens_per_second = 0.0;
   double share_of_peak = 0.0;  // of the machine's arithmetic, 0 to 1
   double seconds_left = 0.0;
 };

@@ -1,17 +1,20 @@
 #pragma once
-// Where a run is told of: lines that stay and, on a terminal, one line below them that is redrawn in place.
+// What a run prints: lines that stay and, on a terminal, one line below them that is redrawn in place.
 #include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
+
 namespace strider {
+
+/// The line above and below a heading.
+inline constexpr const char* kRule = "============================================================";
 
 class Screen {
  public:
-  using Clock = std::chrono::steady_clock;
-
-  /// `out` stays open longer than this. `columns` other than 0 stands for the width of the terminal (else asked for at
+  /// `out` stays open longer than this. `columns` other than 0 replaces the width of the terminal (else asked for at
   /// each drawing, so that a window may change).
   Screen(std::FILE* out, bool is_terminal, int columns = 0) : out_(out), is_terminal_(is_terminal), columns_(columns) {}
   ~Screen() { clear_status(); }
@@ -24,7 +27,7 @@ class Screen {
   /// A line that stays, written out at once; on a terminal wrapped at words.
   void line(const std::string& text);
 
-  /// Whether a status line would be drawn now: only on a terminal, at most ten times a second.
+  /// Whether a status line would be drawn now: only on a terminal, at most ten times per second.
   bool wants_status(Clock::time_point now) const;
   /// Draws `text` (no more than columns() characters) over the status line before it.
   void status(const std::string& text, Clock::time_point now);

@@ -7,8 +7,6 @@
 namespace strider {
 namespace {
 
-const std::string kRule(60, '=');
-
 std::string plural(std::int64_t count, const std::string& what) {
   return fmt::format("{} {}{}", with_commas(count), what, count == 1 ? "" : "s");
 }
@@ -35,7 +33,7 @@ void show_data(Screen& screen, const RunStarted& s) {
                                                    plural(s.eval_steps, "step"))
                                      : "  no validation split: the last weights become the final model");
   if (s.best_loss)
-    screen.line(fmt::format("  Best loss that any model can reach: {:.4f} a predicted token", *s.best_loss));
+    screen.line(fmt::format("  Best loss that any model can reach: {:.4f} per predicted token", *s.best_loss));
 }
 
 std::string shares(const std::vector<std::pair<std::string, double>>& parts) {
@@ -92,13 +90,13 @@ std::optional<double> TrainingReport::excess(std::optional<double> loss_per_pred
 }
 
 double TrainingReport::seconds_left() const {
-  const double steps = static_cast<double>(run_.max_steps - step_) * speed_.seconds_a_step();
+  const double steps = static_cast<double>(run_.max_steps - step_) * speed_.seconds_per_step();
   if (run_.validation_walks == 0 || run_.eval_steps == 0) return steps;
   double each = evaluation_seconds_;
-  if (each == 0.0 && speed_.tokens_a_second() > 0.0) {
+  if (each == 0.0 && speed_.tokens_per_second() > 0.0) {
     // Until one was seen: evaluation is the forward third of training on as many tokens.
     const double walk_tokens = static_cast<double>(run_.tokens_per_epoch) / static_cast<double>(run_.train_walks);
-    each = static_cast<double>(run_.validation_walks) * walk_tokens / speed_.tokens_a_second() / 3.0;
+    each = static_cast<double>(run_.validation_walks) * walk_tokens / speed_.tokens_per_second() / 3.0;
   }
   const std::int64_t left = run_.max_steps / run_.eval_steps - step_ / run_.eval_steps;
   return steps + static_cast<double>(left) * each;
@@ -110,8 +108,8 @@ ProgressFigures TrainingReport::figures(double loss, std::optional<double> loss_
   figures.max_steps = run_.max_steps;
   figures.loss = loss;
   figures.excess = excess(loss_per_prediction);
-  figures.tokens_a_second = speed_.tokens_a_second();
-  figures.share_of_peak = run_.peak_flops > 0.0 ? speed_.flops_a_second() / run_.peak_flops : 0.0;
+  figures.tokens_per_second = speed_.tokens_per_second();
+  figures.share_of_peak = run_.peak_flops > 0.0 ? speed_.flops_per_second() / run_.peak_flops : 0.0;
   figures.seconds_left = seconds_left();
   return figures;
 }

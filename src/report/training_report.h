@@ -15,7 +15,6 @@ namespace strider {
 
 class TrainingReport : public RunListener {
  public:
-  using Clock = Screen::Clock;
   /// `now` is the clock that decides when the status line is drawn again.
   explicit TrainingReport(Screen& screen, std::function<Clock::time_point()> now = Clock::now)
       : screen_(screen), now_(std::move(now)) {}

@@ -12,7 +12,7 @@ StepBatches::StepBatches(const WalkSplit& split, const TrainingSettings& setting
       settings_(settings),
       plan_(plan),
       batch_(most_walks_of_a_step(settings, split), settings.max_length) {
-  walk_ids_.reserve(static_cast<std::size_t>(most_walks_of_a_step(settings, split)));
+  walk_ids_.reserve(most_walks_of_a_step(settings, split));
 }
 
 void StepBatches::load(std::int64_t step) {
@@ -25,7 +25,7 @@ void StepBatches::load(std::int64_t step) {
   walk_ids_.clear();
   const std::int64_t last = std::min(plan_.walks, place_.last_batch * settings_.batch_size);
   for (std::int64_t i = place_.first_batch * settings_.batch_size; i < last; ++i) {
-    const std::int64_t row = order_[static_cast<std::size_t>(i)];
+    const std::int64_t row = order_[i];
     batch_.add(split_, row);
     walk_ids_.push_back(split_.walk_id(row));
   }

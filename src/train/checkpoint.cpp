@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "io/atomic_file.h"
 #include "io/checksum.h"
 #include "io/json.h"
@@ -91,8 +92,8 @@ std::string checkpoint_name(std::int64_t step) {
 
 std::vector<fs::path> checkpoint_folders(const fs::path& output_dir) {
   std::vector<fs::path> folders;
+  if (!is_folder(output_dir)) return folders;
   std::error_code status;
-  if (!fs::is_directory(output_dir, status)) return folders;
   for (fs::directory_iterator entry(output_dir, status); !status && entry != fs::directory_iterator();
        entry.increment(status)) {
     std::error_code unknown;
@@ -112,8 +113,7 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
     std::int64_t step = 0;
     const auto parsed = std::from_chars(digits, name.data() + name.size(), step);
     if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() || step < 0) continue;
-    std::error_code unknown;
-    if (fs::exists(folder / kStateFile, unknown)) places.push_back({folder, step});
+    if (path_exists(folder / kStateFile)) places.push_back({folder, step});
   }
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return places;

@@ -7,7 +7,7 @@ namespace strider {
 CheckpointWriter::CheckpointWriter(const CheckpointOrigin& origin, const Engine& engine,
                                    std::function<void(std::int64_t, const Notices&)> written)
     : origin_(origin), written_(std::move(written)) {
-  copy_.parameters.reserve(static_cast<std::size_t>(engine.layout().total()));
+  copy_.parameters.reserve(engine.layout().total());
   for (const StateBuffer& buffer : engine.optimizer_state()) {
     copy_.optimizer.emplace_back().name = buffer.name;
     copy_.optimizer.back().values.reserve(static_cast<std::size_t>(buffer.floats));
@@ -17,7 +17,7 @@ CheckpointWriter::CheckpointWriter(const CheckpointOrigin& origin, const Engine&
 void CheckpointWriter::save(const Engine& engine, const TrainerState& state) {
   wait();
   copy_.state = state;
-  copy_.parameters.resize(static_cast<std::size_t>(engine.layout().total()));
+  copy_.parameters.resize(engine.layout().total());
   engine.copy_parameters(copy_.parameters);
   const std::vector<StateBuffer> buffers = engine.optimizer_state();
   for (std::size_t i = 0; i < buffers.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace strider {
@@ -22,7 +23,7 @@ Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings)
       losses_(static_cast<std::size_t>(walks_at_once(split, settings))) {}
 
 std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) {
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = Clock::now();
   Evaluation result;
   result.walks = split_.size();
   double sum = 0.0;
@@ -57,7 +58,7 @@ std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) 
   result.loss_per_prediction = predictions > 0.0 ? all_losses / predictions : 0.0;
   result.loss =
       denominator_ == LossDenominator::kLabels ? sum / static_cast<double>(split_.size()) : result.loss_per_prediction;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  result.seconds = seconds_since(began);
   return result;
 }
 

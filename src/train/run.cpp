@@ -47,7 +47,7 @@ void TrainingRun::start(const RunStart& start) {
 }
 
 double TrainingRun::seconds() const {
-  return state_.seconds + std::chrono::duration<double>(Clock::now() - began_).count();
+  return state_.seconds + seconds_since(began_);
 }
 
 int TrainingRun::run() {
@@ -147,7 +147,7 @@ bool TrainingRun::step() {
   state_.total_flos += padded_flops();
   const double loss = add_up(losses, denominator);
   wall_.lap(&WallTime::steps);
-  step_seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
+  step_seconds_ = seconds_since(began);
   report_step(loss, denominator, step_seconds_);
   wall_.lap(&WallTime::logging);
   return true;

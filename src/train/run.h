@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "events/run_events.h"
 #include "train/batches.h"
@@ -44,8 +45,6 @@ class TrainingRun {
   const WallTime& wall_time() const { return wall_.time(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   double seconds() const;
   bool is_last() const { return state_.global_step == steps_.max_steps; }
   bool step();

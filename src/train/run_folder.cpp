@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "base/shell_word.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -24,11 +25,6 @@ constexpr const char* kFinalModel = "final_model";
 constexpr int kRunFileVersion = 2;
 // Of a continued run: not a setting of the user's, but what its interrupted sittings have in common.
 constexpr const char* kScheduleStart = "schedule_start";
-
-bool present(const fs::path& path) {
-  std::error_code status;
-  return fs::exists(path, status);
-}
 
 [[noreturn]] void refuse_foreign(const fs::path& output_dir, const std::string& name) {
   throw Error(fmt::format("{} was not written by Strider", name),
@@ -93,7 +89,7 @@ FinishedRun read_result(const json& result, const fs::path& file) {
 }
 
 bool says_finished(const fs::path& output_dir) {
-  return present(output_dir / kRunFile) && present(output_dir / kFinalModel / "model.safetensors");
+  return path_exists(output_dir / kRunFile) && path_exists(output_dir / kFinalModel / "model.safetensors");
 }
 
 // The weights that final_model will be made of must be whole before more steps are spent on the run. Only when a newer
@@ -101,7 +97,7 @@ bool says_finished(const fs::path& output_dir) {
 void check_best(const fs::path& output_dir, EarlierRun& run) {
   const std::optional<BestCheckpoint>& best = run.checkpoint->state.best_checkpoint;
   if (!best) return;
-  if (!run.passed_over.empty() && !present(output_dir / best->name)) {
+  if (!run.passed_over.empty() && !path_exists(output_dir / best->name)) {
     run.passed_over.push_back(fmt::format("{} had been removed for a better one, which is made again", best->name));
     return;
   }
@@ -151,12 +147,12 @@ void find_checkpoint(const fs::path& output_dir, const ParameterLayout& layout,
 }  // namespace
 
 void refuse_foreign_folders(const fs::path& output_dir) {
-  bool own = present(output_dir / kRunFile) || removal_was_interrupted(output_dir);
+  bool own = path_exists(output_dir / kRunFile) || removal_was_interrupted(output_dir);
   for (const fs::path& folder : checkpoint_folders(output_dir)) {
-    if (!present(folder / "strider_state.json")) refuse_foreign(output_dir, folder.filename().string());
+    if (!path_exists(folder / "strider_state.json")) refuse_foreign(output_dir, folder.filename().string());
     own = true;
   }
-  if (!own && present(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
+  if (!own && path_exists(output_dir / kFinalModel)) refuse_foreign(output_dir, kFinalModel);
 }
 
 std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
@@ -220,7 +216,7 @@ Notices remove_earlier_run(const fs::path& output_dir) {
 }
 
 bool removal_was_interrupted(const fs::path& output_dir) {
-  return present(output_dir / kRemovalMark);
+  return path_exists(output_dir / kRemovalMark);
 }
 
 Notices forget_finished_run(const fs::path& output_dir) {

@@ -1,5 +1,5 @@
 #pragma once
-// OUTPUT_DIR: what stands there from an earlier sitting, and what may be done with it. Strider's own in it are
+// OUTPUT_DIR: what is there from an earlier sitting, and what may be done with it. Strider's own in it are
 // checkpoint-{step}/ folders with a strider_state.json, final_model/, trainer_state.json (the whole log) and
 // strider_run.json, which is written last and says that the run is finished:
 //   version   2
@@ -58,7 +58,7 @@ void refuse_foreign_folders(const std::filesystem::path& output_dir);
 
 /// Removes what an earlier run of Strider left in output_dir. Throws Error as above where it is another program's,
 /// or when something cannot be moved from its place; what only could not be removed then is in what is returned.
-/// While it is at it, a file `.strider.overwriting` stands there, so that a later run can end what a kill interrupted.
+/// While it is at it, a file `.strider.overwriting` is there, so that a later run can end what a kill interrupted.
 Notices remove_earlier_run(const std::filesystem::path& output_dir);
 
 /// Whether a removal was interrupted, which left a part of an earlier run that no one may go on from.

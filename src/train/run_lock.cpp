@@ -33,18 +33,18 @@ constexpr const char* kLockFile = ".strider.lock";
 
 std::string this_run() {
   std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) throw system_error("the machine does not tell its name", errno);
+  if (gethostname(host.data(), host.size() - 1) != 0) throw system_error("the machine's name cannot be read", errno);
   return fmt::format("process {} on {}, started {:%Y-%m-%d %H:%M:%S} UTC\n", getpid(), host.data(),
                      fmt::gmtime(std::time(nullptr)));
 }
 
-// Whatever stands in the file is shown to a person, so only what can be printed on one line is taken of it.
+// Whatever is in the file is shown to a person, so only what can be printed on one line is taken of it.
 std::string holder(int descriptor) {
   std::array<char, 512> bytes{};
   const ssize_t count = pread(descriptor, bytes.data(), bytes.size(), 0);
   std::string text;
-  for (ssize_t i = 0; i < count && bytes[static_cast<std::size_t>(i)] != '\n'; ++i) {
-    const char character = bytes[static_cast<std::size_t>(i)];
+  for (ssize_t i = 0; i < count && bytes[i] != '\n'; ++i) {
+    const char character = bytes[i];
     if (character >= ' ' && character <= '~') text += character;
   }
   return text.empty() ? "a process that has just started" : text;

@@ -1,5 +1,5 @@
 #pragma once
-// What a signal handler and a run tell each other: all of it atomic, so that a handler may read and write it.
+// What a signal handler and a run share: all of it atomic, so that a handler may read and write it.
 #include <atomic>
 #include <chrono>
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "base/shell_word.h"
 #include "model/folder.h"
 
@@ -10,11 +11,6 @@ namespace strider {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_file(const fs::path& path) {
-  std::error_code status;
-  return fs::is_regular_file(path, status);
-}
 
 // Fields that weights do not show in their shapes: with others the same weights are another model.
 void check_same_model(const LlamaConfig& config, const LlamaConfig& theirs, const fs::path& init_from) {
@@ -162,7 +158,7 @@ void check_save_steps(const TrainingSettings& settings, const WalkDataset& datas
 }
 
 void refuse_to_resume(const fs::path& output_dir, const std::string& checkpoint) {
-  throw Error("RESUME is never, and an interrupted run stands in the output folder",
+  throw Error("RESUME is never, and the output folder has an interrupted run",
               {.file = output_dir.string(),
                .place = checkpoint,
                .advice = "RESUME=auto goes on with it, OVERWRITE=true replaces it."});

@@ -105,23 +105,23 @@ nlohmann::json exact_state(const TrainerState& state) {
 
 TrainerState read_state(const std::filesystem::path& trainer_state_file, const json& exact,
                         const std::filesystem::path& exact_state_file) {
-  const json told = read_json(trainer_state_file);
+  const json parsed = read_json(trainer_state_file);
   TrainerState state;
-  state.global_step = json_integer(told, "global_step", trainer_state_file);
+  state.global_step = json_integer(parsed, "global_step", trainer_state_file);
   if (json_integer(exact, "global_step", exact_state_file) != state.global_step) {
     throw Error("the checkpoint's files belong to different steps",
                 {.file = exact_state_file.string(), .place = "global_step", .advice = {}});
   }
-  state.epoch = json_number(told, "epoch", trainer_state_file);
-  if (!told.contains("log_history") || !told["log_history"].is_array()) {
+  state.epoch = json_number(parsed, "epoch", trainer_state_file);
+  if (!parsed.contains("log_history") || !parsed["log_history"].is_array()) {
     throw Error("the list log_history is missing", {.file = trainer_state_file.string(), .place = {}, .advice = {}});
   }
-  for (const json& entry : told["log_history"]) state.log_history.push_back(read_entry(entry, trainer_state_file));
-  if (told.contains("best_metric") && !told["best_metric"].is_null()) {
-    state.best_metric = json_number(told, "best_metric", trainer_state_file);
-    state.best_global_step = json_integer(told, "best_global_step", trainer_state_file);
+  for (const json& entry : parsed["log_history"]) state.log_history.push_back(read_entry(entry, trainer_state_file));
+  if (parsed.contains("best_metric") && !parsed["best_metric"].is_null()) {
+    state.best_metric = json_number(parsed, "best_metric", trainer_state_file);
+    state.best_global_step = json_integer(parsed, "best_global_step", trainer_state_file);
   }
-  state.total_flos = json_number(told, "total_flos", trainer_state_file);
+  state.total_flos = json_number(parsed, "total_flos", trainer_state_file);
   if (exact.contains("best_checkpoint") && !exact["best_checkpoint"].is_null()) {
     state.best_checkpoint = read_best(exact["best_checkpoint"], exact_state_file);
   }

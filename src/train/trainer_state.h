@@ -1,5 +1,5 @@
 #pragma once
-// What a run remembers between steps and what it tells: the fields of transformers' trainer_state.json, and beside them
+// What a run remembers between steps and reports: the fields of transformers' trainer_state.json, and beside them
 // the sums that the next log entry needs, which trainer_state.json rounds away.
 #include <cstdint>
 #include <filesystem>
@@ -54,7 +54,7 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
 /// The parts of a state that trainer_state.json does not keep exactly.
 nlohmann::json exact_state(const TrainerState& state);
 
-/// A state from a trainer_state.json and what exact_state gave, which stands in `exact_file`. Throws Error.
+/// A state from a trainer_state.json and what exact_state gave, which was in `exact_file`. Throws Error.
 TrainerState read_state(const std::filesystem::path& trainer_state_file, const nlohmann::json& exact,
                         const std::filesystem::path& exact_file);
 

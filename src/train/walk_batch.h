@@ -14,8 +14,8 @@ class WalkBatch {
  public:
   WalkBatch(std::int64_t most_walks, std::int64_t max_length)
       : max_length_(static_cast<std::size_t>(max_length)), ids_(static_cast<std::size_t>(most_walks) * max_length_) {
-    views_.reserve(static_cast<std::size_t>(most_walks));
-    rows_.reserve(static_cast<std::size_t>(most_walks));
+    views_.reserve(most_walks);
+    rows_.reserve(most_walks);
   }
 
   void clear() {

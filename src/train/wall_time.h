@@ -2,6 +2,8 @@
 // Where the time of a sitting goes, by the clock of the thread that trains.
 #include <chrono>
 
+#include "base/clock.h"
+
 namespace strider {
 
 /// Seconds from before the first step until the run is finished; each moment belongs to one of them.
@@ -26,7 +28,6 @@ class WallClock {
   const WallTime& time() const { return time_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
   Clock::time_point last_ = Clock::now();
   WallTime time_;
 };

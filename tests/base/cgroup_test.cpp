@@ -1,4 +1,4 @@
-// Made-up systems, each with the files that a process sees of its control groups.
+// Invented systems, each with the files that a process sees of its control groups.
 #include "base/cgroup.h"
 
 #include <gtest/gtest.h>

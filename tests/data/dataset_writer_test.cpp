@@ -162,7 +162,7 @@ class DatasetWriterReplaces : public testing::Test {
     const std::vector<SplitToWrite> splits{{"train", rows}};
     write_dataset(scratch_ / "dataset", WalksCsv(write_csv(scratch_, {{5, 4}})), splits, {});
   }
-  // Refused before anything is written: what stands there stays, and nothing is left beside it.
+  // Refused before anything is written: what is there stays, and nothing is left beside it.
   void expect_refused() const {
     const std::string advice = error_of([&] { write(); }).advice;
     EXPECT_NE(advice.find("DATASET_DIR"), std::string::npos) << advice;
@@ -211,7 +211,7 @@ TEST_F(DatasetWriterReplaces, NoFile) {
   EXPECT_EQ(test::read_text(file), "a file");
 }
 
-// A limit on the size of files stands for a full disk: small files fit, the walks do not.
+// A limit on the size of files plays a full disk: small files fit, the walks do not.
 TEST(DatasetWriter, NothingIsLeftWhereTheDiskIsFull) {
   constexpr rlim_t kMostBytes = 20000;
   const ScratchFolder scratch;

@@ -146,7 +146,7 @@ TEST_P(Gradients, EqualTorch) {
   expect_torch(1);
 }
 
-// Where there are several positions for each token, the first q, k, v are made once a token.
+// Where there are several positions for each token, the first q, k, v are made once per token.
 TEST_P(Gradients, EqualTorchWithManyPositionsAToken) {
   const std::vector<WalkView> once = views;
   std::vector<double> losses_once(once.size());

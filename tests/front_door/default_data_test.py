@@ -55,16 +55,16 @@ class DefaultDataTest(unittest.TestCase):
         run = subprocess.Popen([ROOT / "02a_model_training.sh"], cwd=scene.folder, env=environment, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
-        told = []
+        printed = []
         for line in run.stdout:
-            told.append(line)
+            printed.append(line)
             if line.startswith(f"step {STEPS}/"):
                 os.killpg(run.pid, signal.SIGTERM)
                 break
-        told.append(run.stdout.read())
+        printed.append(run.stdout.read())
         run.wait(timeout=120)
         checkpoints = sorted((home / "2M_llama").glob("checkpoint-*"))
-        self.assertEqual(len(checkpoints), 1, "".join(told))
+        self.assertEqual(len(checkpoints), 1, "".join(printed))
         log = json.loads((checkpoints[0] / "trainer_state.json").read_text())["log_history"]
         self.assertGreaterEqual(len(log), STEPS)
         for entry in log:

@@ -62,7 +62,7 @@ class OwnGraphTest(unittest.TestCase):
         ring = numpy.roll(numpy.eye(6), 1, axis=1)
         done = self.walk((ring + ring.T) * 0.5, range(6))
         self.assertEqual(done.returncode, 1)
-        self.assertIn("'0.5' stands where a 0 or a 1 is expected", done.stderr)
+        self.assertIn("'0.5' where a 0 or a 1 is expected", done.stderr)
         self.assertIn("line 2, column 3", done.stderr)
         self.assertIn("weights are not read", done.stderr)
 

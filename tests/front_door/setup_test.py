@@ -1,4 +1,4 @@
-"""scripts/system_packages.sh, with stand-ins for the system's commands that note what they are asked."""
+"""scripts/system_packages.sh, with stand-ins for the system's commands that record what they are asked."""
 import os
 import subprocess
 import tempfile

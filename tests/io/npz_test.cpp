@@ -167,7 +167,7 @@ TEST(Npz, RefusesDamagedFiles) {
   scratch.write("a.npz", "these are no arrays");
   EXPECT_NE(message_of([&] { read_npz_entries(file); }).find("a.npz"), std::string::npos);
 
-  std::string changed = good;  // a value: only the checksum can tell
+  std::string changed = good;  // a value: only the checksum notices
   changed[good.find("(50, 4)") + 300] ^= 1;
   scratch.write("a.npz", changed);
   EXPECT_EQ(read_npz_entries(file).size(), 1U);

@@ -84,7 +84,7 @@ class Files:
         for name, content in found.items():
             check(expected.get(name) == content, f"{when}: {name} is not whole")
         check(not found or not self.is_one_folder or found.keys() == expected.keys(),
-              f"{when}: a part of the folder stands in its place: {sorted(found)}")
+              f"{when}: a part of the folder is in its place: {sorted(found)}")
 
     def check_end(self, when, expected):
         found = self.whole()

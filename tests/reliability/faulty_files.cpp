@@ -6,8 +6,8 @@
 //   STRIDER_FAULT_PATH     with it: only on paths that this extended regular expression is found in
 //   STRIDER_FAULT_ERRNO    with which error
 //   STRIDER_FAULT_LASTS    1: so do all later ones that take space on the disk
-// Each failed call is told on standard error: "injected fault N: write /folder/file". The calls of a folder, and those
-// past the page cache, have names of their own: fsync_folder, open_direct, pwrite_direct; unlink, rmdir and
+// Each failed call is reported on standard error: "injected fault N: write /folder/file". The calls of a folder, and
+// those past the page cache, have names of their own: fsync_folder, open_direct, pwrite_direct; unlink, rmdir and
 // remove count as remove.
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -50,7 +50,7 @@ def a_signal_ends_the_run_in_good_order(program, scratch, expected):
         check(re.search(r"^Stopping: .* Ctrl-C again, after 2 s, ends at once", text, re.M),
               f"{number.name}: the request is not acknowledged\n{text}")
         check(int(stopped[1]) < SAVE_STEPS and checkpoints(run) == [f"checkpoint-{stopped[1]}"],
-              f"{number.name}: stopped after step {stopped[1]}, but {checkpoints(run)} stand there")
+              f"{number.name}: stopped after step {stopped[1]}, but {checkpoints(run)} are there")
         text = run.finish(threads=2)
         check(f"checkpoint-{stopped[1]}" in text, f"{number.name}: nothing says where the run goes on\n{text}")
         check_same(run, expected, number.name)
@@ -74,7 +74,7 @@ def a_terminal_that_closes_ends_the_run_in_good_order(program, scratch, expected
         time.sleep(0.001)
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     check(code == 128 + signal.SIGHUP, f"a closed terminal: exit code {code}")
-    check(len(checkpoints(run)) == 1, f"a closed terminal: {checkpoints(run)} stand there")
+    check(len(checkpoints(run)) == 1, f"a closed terminal: {checkpoints(run)} are there")
     run.finish()
     check_same(run, expected, "a closed terminal")
 
@@ -189,7 +189,7 @@ def a_second_run_is_refused(program, scratch, expected):
                                 timeout=HANG_SECONDS, check=False)
         check(second.returncode == 1, f"the second run: exit code {second.returncode}\n{second.stdout}")
         who = f"process {process.pid} on {socket.gethostname()}, started 20"
-        check(who in second.stderr, f"the second run is not told who the first is:\n{second.stderr}")
+        check(who in second.stderr, f"the second run does not say who the first is:\n{second.stderr}")
     text, _ = process.communicate(timeout=HANG_SECONDS)
     check(process.returncode == 0, f"the first run of two: exit code {process.returncode}\n{text}")
     check_same(run, expected, "the first run of two")

@@ -64,7 +64,7 @@ class SmallRun:
         return text
 
     def names(self):
-        """What stands in the output folder."""
+        """What is in the output folder."""
         return sorted(os.listdir(self.output)) if self.output.is_dir() else []
 
     def partials(self):

@@ -44,7 +44,7 @@ def memory_of(process, what):
 
 
 class PeakMemory(threading.Thread):
-    """Asks the process again and again: what wait4 tells has the memory of this Python in it, from before exec."""
+    """Asks the process again and again: what wait4 reports has the memory of this Python in it, from before exec."""
 
     def __init__(self, process):
         super().__init__()
@@ -185,7 +185,7 @@ class Soak:
         self.sittings += 1
         self.counts[number] += 1
         self.inside += arrived["inside"]
-        # Before its handlers stand and after the run's end, a signal does what it does to any program.
+        # Before its handlers are installed and after the run's end, a signal does what it does to any program.
         plainly = not arrived["started"] or (run.output / "strider_run.json").exists()
         allowed = {0, STOPPING.get(number, 0)} | ({-number} if plainly else set())
         check(sitting.code in allowed, f"after {number.name} the exit code is {sitting.code}:\n{sitting.text}")
@@ -252,15 +252,15 @@ def main():
     minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
     seed = int(os.environ.get("STRIDER_SEED", str(time.time_ns() % 1_000_000)))
     print(f"seed {seed}", flush=True)
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     with scratch_folder() as scratch:
         soak = Soak(program, pathlib.Path(scratch), random.Random(seed))
         soak.long_run()
         while time.monotonic() - began < 60 * minutes:
             soak.pair()
-            if time.monotonic() - told > 300:
-                told = time.monotonic()
-                print(f"after {(told - began) / 60:.0f} min: {soak.summary()}", flush=True)
+            if time.monotonic() - reported > 300:
+                reported = time.monotonic()
+                print(f"after {(reported - began) / 60:.0f} min: {soak.summary()}", flush=True)
     print(f"{(time.monotonic() - began) / 60:.0f} minutes\n{soak.summary()}", flush=True)
 
 

@@ -12,7 +12,6 @@
 namespace strider {
 namespace {
 
-using Clock = Screen::Clock;
 using std::chrono::milliseconds;
 
 /// A file in memory, and what was written to it.
@@ -37,7 +36,7 @@ class Paper {
   std::FILE* file_;
 };
 
-/// What stands on a terminal after `text`: lines that stay, and the one that the cursor is in.
+/// What a terminal shows after `text`: lines that stay, and the one that the cursor is in.
 std::vector<std::string> shown(const std::string& text) {
   std::vector<std::string> lines(1);
   std::size_t column = 0;
@@ -63,7 +62,7 @@ ProgressFigures some_figures() {
           .max_steps = 2280,
           .loss = 2.1034,
           .excess = 0.3934,
-          .tokens_a_second = 12345,
+          .tokens_per_second = 12345,
           .share_of_peak = 0.61,
           .seconds_left = 200};
 }
@@ -94,12 +93,12 @@ TEST(Progress, BarIsFullAtTheEndAndEmptyAtTheStart) {
 
 TEST(Progress, RecentWorkCountsMost) {
   SpeedMeter meter;
-  EXPECT_EQ(meter.tokens_a_second(), 0.0);
+  EXPECT_EQ(meter.tokens_per_second(), 0.0);
   for (int i = 0; i < 100; ++i) meter.add(1000, 1e9, 1, 1.0);
-  EXPECT_NEAR(meter.tokens_a_second(), 1000, 1e-6);
+  EXPECT_NEAR(meter.tokens_per_second(), 1000, 1e-6);
   for (int i = 0; i < 60; ++i) meter.add(1000, 1e9, 1, 0.5);
-  EXPECT_NEAR(meter.tokens_a_second(), 2000, 60);
-  EXPECT_NEAR(meter.seconds_a_step(), 0.5, 0.02);
+  EXPECT_NEAR(meter.tokens_per_second(), 2000, 60);
+  EXPECT_NEAR(meter.seconds_per_step(), 0.5, 0.02);
 }
 
 TEST(ScreenTest, ATerminalShowsTheLastStatusBelowTheLines) {
@@ -198,7 +197,7 @@ TEST(TrainingReportTest, SummaryHasTheCountsThatAPaperNeeds) {
   EXPECT_NE(text.find("2,280 steps of 50 walks (1 epoch)"), std::string::npos) << text;
   EXPECT_NE(text.find("114,000 walks to train on, 14,592,000 tokens"), std::string::npos) << text;
   EXPECT_NE(text.find("16 min 40 s at the least, for arithmetic alone"), std::string::npos) << text;
-  EXPECT_NE(text.find("1.7100 a predicted token"), std::string::npos) << text;
+  EXPECT_NE(text.find("1.7100 per predicted token"), std::string::npos) << text;
 }
 
 TEST(TrainingReportTest, Bfloat16MayBeFasterThanTheFloat32Peak) {

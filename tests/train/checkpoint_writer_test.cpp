@@ -1,4 +1,4 @@
-// Checkpoints written beside training: what is copied, what is told and when, and what becomes of an error.
+// Checkpoints written beside training: what is copied, what is reported and when, and what becomes of an error.
 #include "train/checkpoint_writer.h"
 
 #include <thread>
@@ -61,7 +61,7 @@ class Writer : public testing::Test {
   double loss = 0.0;
   std::vector<std::int64_t> written;
   std::vector<std::thread::id> told_in;
-  std::function<void(std::int64_t, const Notices&)> tell = [this](std::int64_t step, const Notices&) {
+  std::function<void(std::int64_t, const Notices&)> report = [this](std::int64_t step, const Notices&) {
     written.push_back(step);
     told_in.push_back(std::this_thread::get_id());
   };
@@ -74,7 +74,7 @@ class Writer : public testing::Test {
 };
 
 TEST_F(Writer, KeepsTheWeightsOfItsStepWhileTrainingGoesOn) {
-  CheckpointWriter writer(origin, *engine, tell);
+  CheckpointWriter writer(origin, *engine, report);
   std::vector<std::vector<float>> parameters;
   for (int step = 1; step <= 4; ++step) {
     train_one_step();
@@ -91,7 +91,7 @@ TEST_F(Writer, KeepsTheWeightsOfItsStepWhileTrainingGoesOn) {
 
 TEST_F(Writer, TellsOfEachWholeCheckpointOnceInTheCallersThread) {
   const auto on_disk = [&](std::int64_t step, const Notices& notices) {
-    tell(step, notices);
+    report(step, notices);
     EXPECT_NO_THROW(check_checkpoint(settings.output_dir / checkpoint_name(step)));
   };
   CheckpointWriter writer(origin, *engine, on_disk);
@@ -110,7 +110,7 @@ TEST_F(Writer, TellsOfEachWholeCheckpointOnceInTheCallersThread) {
 
 TEST_F(Writer, AnErrorIsThrownOnceByWhoeverLooksNext) {
   std::ofstream(settings.output_dir) << "a file where the folder should be";
-  CheckpointWriter writer(origin, *engine, tell);
+  CheckpointWriter writer(origin, *engine, report);
   const auto error_of = [](const auto& call) {
     try {
       call();
@@ -134,7 +134,7 @@ TEST_F(Writer, AnErrorIsThrownOnceByWhoeverLooksNext) {
 
 TEST_F(Writer, EndsWhatItBeganBeforeItGoes) {
   train_one_step();
-  { CheckpointWriter(origin, *engine, tell).save(*engine, state); }
+  { CheckpointWriter(origin, *engine, report).save(*engine, state); }
   expect_checkpoint_of(1, engine->parameters());
   EXPECT_TRUE(written.empty());
 }
@@ -152,7 +152,7 @@ TEST_F(Writer, SignalsAreNotForItsThread) {
     return count;
   };
   const int before = blocking_threads();  // a library may have one of its own
-  const CheckpointWriter writer(origin, *engine, tell);
+  const CheckpointWriter writer(origin, *engine, report);
   EXPECT_EQ(blocking_threads(), before + 1);
 }
 

@@ -1,4 +1,4 @@
-// Interrupted runs go on as if they had not stopped; what stands in an output folder is never lost by mistake.
+// Interrupted runs go on as if they had not stopped; what is in an output folder is never lost by mistake.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,7 +229,7 @@ TEST_F(Resume, ADamagedBestCheckpointIsFoundBeforeTheRunGoesOn) {
   EXPECT_NE(text.find("lowest evaluation loss is damaged"), std::string::npos) << text;
 }
 
-// Losses fall, rise and fall again: the newest checkpoint is the best one, and the one before tells of a best one that
+// Losses fall, rise and fall again: the newest checkpoint is the best one, and the one before names a best one that
 // was removed for it.
 TEST_F(Resume, ADamagedNewestThatIsTheBestIsMadeAgain) {
   settings.eval_steps = settings.save_steps = 1;

@@ -1,5 +1,5 @@
 #pragma once
-// Whole runs for tests: the settings of the golden ones, an observer that keeps what it is told and can ask for a stop.
+// Whole runs for tests: the settings of the golden ones, a listener that keeps what it hears and can ask for a stop.
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -89,7 +89,7 @@ inline json log_of(const std::filesystem::path& output) {
   return json::parse(read_text(output / "trainer_state.json"))["log_history"];
 }
 
-// Without the entries that tell times, which no two runs share.
+// Without the entries with times, which no two runs share.
 inline json without_times(json log) {
   for (json& entry : log) {
     for (const char* name : {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "train_runtime",

@@ -130,7 +130,7 @@ std::vector<std::int64_t> TorchGenerator::permutation(std::int64_t n) {
   std::iota(order.begin(), order.end(), 0);
   for (std::int64_t i = 0; i < n - 1; ++i) {
     const auto other = i + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n - i));
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
+    std::swap(order[i], order[other]);
   }
   return order;
 }

@@ -95,7 +95,7 @@ std::vector<std::int64_t> NumpyGenerator::permutation(std::int64_t n) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   for (std::int64_t i = n - 1; i > 0; --i) {
-    std::swap(order[static_cast<std::size_t>(i)], order[masked(static_cast<std::uint32_t>(i))]);
+    std::swap(order[i], order[masked(static_cast<std::uint32_t>(i))]);
   }
   return order;
 }

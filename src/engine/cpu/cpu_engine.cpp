@@ -46,7 +46,7 @@ std::int64_t update_runs(const ParameterLayout& layout) {
 void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings) {
   const ParameterLayout layout(config);
   weights.lay_out(carver, config, settings.max_length, trains(settings), settings.precision);
-  workers.resize(static_cast<std::size_t>(settings.threads));
+  workers.resize(settings.threads);
   for (BlockBuffers& worker : workers) {
     worker.lay_out(carver, config, block_rows(settings), settings.max_length, trains(settings), settings.precision);
   }
@@ -73,8 +73,8 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
   for (std::size_t lane = 0; lane < memory_.gradients.size(); ++lane) {
     lanes_.emplace_back(llama_backward_stages(config), memory_.gradients[lane], memory_.token_gradients[lane]);
   }
-  squares_.resize(static_cast<std::size_t>(update_runs(weights_.layout())));
-  blocks_.reserve(static_cast<std::size_t>(settings.walks_per_step));
+  squares_.resize(update_runs(weights_.layout()));
+  blocks_.reserve(settings.walks_per_step);
 }
 
 void CpuEngine::load_parameters(const std::function<void(std::span<float> values)>& fill) {
@@ -113,8 +113,8 @@ template <class Work>
 bool CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
                            const GiveUp& give_up, const Work& work) {
   const auto take = [&](int member, std::int64_t i) {
-    Worker& worker = workers_[static_cast<std::size_t>(member)];
-    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+    Worker& worker = workers_[member];
+    const BlockPlan& plan = blocks_[i];
     const auto begin = static_cast<std::size_t>(plan.first);
     const auto size = static_cast<std::size_t>(plan.last - plan.first);
     Block block = worker.load(walks.subspan(begin, size));
@@ -160,12 +160,12 @@ void CpuEngine::project_tokens_backward() {
     const std::int64_t lane = i % lanes_used_;
     const std::int64_t blocks_before = (walk_blocks - lane + lanes_used_ - 1) / lanes_used_;
     llama_project_tokens_backward(weights_, worker.load_tokens(begin, end), sum, worker.buffers,
-                                  {&lanes_[static_cast<std::size_t>(lane)], blocks_before + i / lanes_used_});
+                                  {&lanes_[lane], blocks_before + i / lanes_used_});
   });
 }
 
 std::span<float* const> CpuEngine::lanes_in_use(const std::vector<float*>& parts) const {
-  return std::span(parts).first(static_cast<std::size_t>(lanes_used_));
+  return std::span(parts).first(lanes_used_);
 }
 
 void CpuEngine::reduce() {
@@ -173,7 +173,7 @@ void CpuEngine::reduce() {
   const std::int64_t total = layout().total();
   for_each(static_cast<std::int64_t>(squares_.size()), [&](Worker& worker, std::int64_t i) {
     const std::int64_t begin = i * kUpdateFloats;
-    squares_[static_cast<std::size_t>(i)] =
+    squares_[i] =
         sum_gradients(std::min(kUpdateFloats, total - begin), worker.parts_at(lanes_in_use(memory_.gradients), begin),
                       memory_.gradients.front() + begin);
   });
@@ -190,7 +190,7 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
   const float* token_qkv = project_tokens();
   const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
     llama_forward(weights_, block, true, worker.buffers);
-    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[static_cast<std::size_t>(i % lanes)], i / lanes});
+    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[i % lanes], i / lanes});
   };
   if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
   if (token_qkv != nullptr) project_tokens_backward();
@@ -217,7 +217,7 @@ void CpuEngine::update(double learning_rate, double max_grad_norm) {
   const auto scale = max_grad_norm > 0.0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0F;
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
   for_each(static_cast<std::int64_t>(units.size()), [&](Worker&, std::int64_t i) {
-    const OptimizerPlan::Unit& unit = units[static_cast<std::size_t>(i)];
+    const OptimizerPlan::Unit& unit = units[i];
     for (const OptimizerPlan::Run& run : unit.runs) {
       optimizer_.update(run, learning_rate, scale, updates_, memory_.gradients.front(), weights_.values().data());
     }
@@ -245,7 +245,7 @@ std::vector<float> CpuEngine::logits(std::span<const WalkView> walks) {
   std::vector<float> result(static_cast<std::size_t>(total * vocab));
   plan_blocks(walks, 0, settings_, blocks_);
   for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
-    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+    const BlockPlan& plan = blocks_[i];
     const auto first = static_cast<std::size_t>(plan.first);
     const Block block = worker.load_whole(walks.subspan(first, static_cast<std::size_t>(plan.last - plan.first)));
     llama_forward(weights_, block, false, worker.buffers);

@@ -62,8 +62,7 @@ class CpuEngine : public Engine {
   // Calls work(worker, i) for each i below count, on all threads.
   template <class Work>
   void for_each(std::int64_t count, const Work& work) {
-    parallel_for(team_, count,
-                 [&](int member, std::int64_t i) { work(workers_[static_cast<std::size_t>(member)], i); });
+    parallel_for(team_, count, [&](int member, std::int64_t i) { work(workers_[member], i); });
   }
   template <class Work>
   bool for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,

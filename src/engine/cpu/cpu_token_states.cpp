@@ -52,7 +52,7 @@ std::int64_t CpuTokenStates::block_rows(std::int64_t block) const {
 
 Rows CpuTokenStates::stream(std::int64_t layer, std::int64_t block) {
   const std::int64_t hidden = weights_.config().hidden_size;
-  return {memory_.streams[static_cast<std::size_t>(layer % 2)] + block * kBlock * hidden, hidden};
+  return {memory_.streams[layer % 2] + block * kBlock * hidden, hidden};
 }
 
 Rows CpuTokenStates::gate_of(std::int64_t block) {
@@ -69,8 +69,7 @@ void CpuTokenStates::compute(const TokenArray& array, std::int64_t first, std::i
   const std::int64_t begin = first / kBlock;
   const std::int64_t end = (first + count + kBlock - 1) / kBlock;
   parallel_for(team_, end - begin, [&](int member, std::int64_t i) {
-    compute_block(array, begin + i, workers_[static_cast<std::size_t>(member)],
-                  {out + i * kBlock * array.width, array.width});
+    compute_block(array, begin + i, workers_[member], {out + i * kBlock * array.width, array.width});
   });
 }
 

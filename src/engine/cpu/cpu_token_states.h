@@ -46,7 +46,7 @@ class CpuTokenStates : public TokenStates {
   std::int64_t blocks() const { return (tokens() + kBlock - 1) / kBlock; }
   std::int64_t block_rows(std::int64_t block) const;
   void embed(std::int64_t block, Rows out) const;
-  Progress& progress_of(std::int64_t block) { return progress_[static_cast<std::size_t>(block)]; }
+  Progress& progress_of(std::int64_t block) { return progress_[block]; }
   Rows stream(std::int64_t layer, std::int64_t block);
   Rows gate_of(std::int64_t block);
   ConstRows kept_gate(std::int64_t block);

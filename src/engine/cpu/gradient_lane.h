@@ -16,7 +16,7 @@ class GradientLane {
       : stages_(stages),
         values_(values),
         token_gradient_(token_gradient),
-        passed_(new std::atomic<std::int64_t>[static_cast<std::size_t>(stages)]) {
+        passed_(new std::atomic<std::int64_t>[stages]) {
     restart();
   }
 
@@ -25,12 +25,12 @@ class GradientLane {
 
   /// Before a step: block 0 comes next at every stage.
   void restart() {
-    for (std::int64_t i = 0; i < stages_; ++i) passed_[static_cast<std::size_t>(i)].store(0, std::memory_order_relaxed);
+    for (std::int64_t i = 0; i < stages_; ++i) passed_[i].store(0, std::memory_order_relaxed);
   }
 
   /// Waits until the blocks before `block` have left `stage`.
   void enter(std::int64_t stage, std::int64_t block) {
-    std::atomic<std::int64_t>& passed = passed_[static_cast<std::size_t>(stage)];
+    std::atomic<std::int64_t>& passed = passed_[stage];
     for (std::int64_t seen = passed.load(std::memory_order_acquire); seen != block;
          seen = passed.load(std::memory_order_acquire)) {
       passed.wait(seen, std::memory_order_acquire);
@@ -38,8 +38,8 @@ class GradientLane {
   }
 
   void leave(std::int64_t stage, std::int64_t block) {
-    passed_[static_cast<std::size_t>(stage)].store(block + 1, std::memory_order_release);
-    passed_[static_cast<std::size_t>(stage)].notify_all();
+    passed_[stage].store(block + 1, std::memory_order_release);
+    passed_[stage].notify_all();
   }
 
  private:

@@ -182,7 +182,7 @@ void llama_backward(const Weights& weights, const Block& block, float scale, Blo
   const LlamaConfig& config = weights.config();
   head_backward(weights, block, scale, buffers, slot);
   for (std::int64_t i = config.num_hidden_layers - 1; i >= 0; --i) {
-    const LayerActivations& layer = buffers.layers[static_cast<std::size_t>(i)];
+    const LayerActivations& layer = buffers.layers[i];
     feed_forward_backward(weights, i, block.rows(), layer, buffers, slot);
     attention_part_backward(weights, i, block, layer, buffers, slot);
   }

@@ -86,7 +86,7 @@ void Weights::pack_all() {
 }
 
 PackedLinear Weights::packed(std::int64_t index) const {
-  const Matrix& matrix = matrices_[static_cast<std::size_t>(index)];
+  const Matrix& matrix = matrices_[index];
   PackedLinear packed{.shape = matrix.shape, .precision = precision_};
   if (precision_ == Precision::kFloat32) {
     packed.forward = memory_.forward + matrix.forward_at;

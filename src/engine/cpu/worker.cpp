@@ -35,9 +35,9 @@ void plan_blocks(std::span<const WalkView> walks, std::int64_t dropped, const En
 }
 
 Worker::Worker(const EngineSettings& settings, const BlockBuffers& worker_buffers) : buffers(worker_buffers) {
-  inputs_.reserve(static_cast<std::size_t>(block_rows(settings)));
-  targets_.reserve(static_cast<std::size_t>(block_rows(settings)));
-  lengths_.reserve(static_cast<std::size_t>(settings.walks_per_step));
+  inputs_.reserve(block_rows(settings));
+  targets_.reserve(block_rows(settings));
+  lengths_.reserve(settings.walks_per_step);
 }
 
 Block Worker::load(std::span<const WalkView> walks) {
@@ -63,7 +63,7 @@ Block Worker::load_whole(std::span<const WalkView> walks) {
 }
 
 Block Worker::load_tokens(std::int64_t first, std::int64_t last) {
-  inputs_.resize(static_cast<std::size_t>(last - first));
+  inputs_.resize(last - first);
   std::iota(inputs_.begin(), inputs_.end(), static_cast<std::int32_t>(first));
   lengths_.clear();
   return {lengths_, inputs_, {}};

@@ -30,7 +30,7 @@ class Worker {
 
   /// The last token of a walk predicts nothing and nothing attends to it, so it makes no row.
   Block load(std::span<const WalkView> walks);
-  /// Every token a row, without targets.
+  /// Every token is a row, without targets.
   Block load_whole(std::span<const WalkView> walks);
   /// The tokens [first, last) themselves, each on its own.
   Block load_tokens(std::int64_t first, std::int64_t last);

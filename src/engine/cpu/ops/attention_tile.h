@@ -4,7 +4,7 @@
 
 namespace strider {
 
-inline constexpr std::int64_t kQueryTile = 16;  // queries whose scores stand side by side
+inline constexpr std::int64_t kQueryTile = 16;  // queries whose scores are side by side
 
 /// Rows of a head's buffers: whole tiles.
 inline std::int64_t padded_length(std::int64_t length) {

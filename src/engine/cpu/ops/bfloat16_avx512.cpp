@@ -133,7 +133,7 @@ STRIDER_AVX512_BF16 void to_row_pairs(std::int64_t rows, std::int64_t width, Con
 }
 
 STRIDER_AVX512_BF16 void to_column_pairs(std::int64_t rows, std::int64_t width, ConstRows x, Bfloat16Pair* pairs) {
-  // The two converted rows stand one behind the other; their values go side by side.
+  // The two converted rows follow one another; their values go side by side.
   const __m512i side_by_side = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
                                                 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   for (std::int64_t r = 0; r < rows; r += 2) {

@@ -1,7 +1,7 @@
 #pragma once
 // The output layer and its loss in one: logits = x W^T for W = lm_head [vocab, hidden], and for a row with target y
 //   loss = log sum_v exp(logits[v]) - logits[y],   dlogits[v] = scale * (softmax(logits)[v] - [v == y])
-// Logits stand in a buffer of kLossRows rows and at most kLossColumns columns: a vocabulary that fits is computed once,
+// Logits are in a buffer of kLossRows rows and at most kLossColumns columns: a vocabulary that fits is computed once,
 // a larger one in blocks, twice (once for the log-sum-exp, once for the gradient), so memory does not grow with it.
 #include <cstdint>
 

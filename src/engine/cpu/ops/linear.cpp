@@ -29,7 +29,7 @@ class KeptKernel {
   GemmKernel kernel_;
 };
 
-// y [rows, columns] (+)= x [rows, depth] times panels that stand `panel_stride` floats apart. A panel is read once for
+// y [rows, columns] (+)= x [rows, depth] times panels `panel_stride` floats apart. A panel is read once for
 // all rows, since weights are the larger stream; x stays in the cache.
 void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_t columns, std::int64_t depth,
                      std::int64_t rows, ConstRows x, Rows y, Write write) {

@@ -3,7 +3,7 @@
 //   forward          y[r, o]  = sum_i x[r, i] W[o, i]
 //   backward, input  dx[r, i] = sum_o dy[r, o] W[o, i]
 //   backward, weight dW[o, i] = sum_r dy[r, o] x[r, i]
-// Weights are read many times a step, so both directions read a packed copy: panels of kPanel columns, each a dense
+// Weights are read many times per step, so both directions read a packed copy: panels of kPanel columns, each a dense
 // [depth, kPanel] matrix (the last one filled up with zeros). Panels keep the kernel's reads in few cache sets;
 // unpacked reads at a stride of a power of two lost up to a sixth of the arithmetic rate where it was measured.
 // In Precision::kBfloat16 the packed copies, x and dy are rounded to bfloat16 and sums stay float32; packed copies then

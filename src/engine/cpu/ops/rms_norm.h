@@ -17,7 +17,7 @@ void rms_norm_forward(std::int64_t rows, std::int64_t hidden, float eps, ConstRo
 void rms_norm_apply(std::int64_t rows, std::int64_t hidden, ConstRows x, const float* weight, const float* inverse_rms,
                     Rows y);
 
-/// dx [rows, hidden] replaces or is added to what stands there; dweight [hidden] is added to.
+/// dx [rows, hidden] replaces or is added to what is there; dweight [hidden] is added to.
 void rms_norm_backward(std::int64_t rows, std::int64_t hidden, ConstRows x, const float* weight,
                        const float* inverse_rms, ConstRows dy, Rows dx, Write write, float* dweight);
 

@@ -37,7 +37,7 @@ inline void copy_rows(std::int64_t rows, std::int64_t width, ConstRows from, Row
   for (std::int64_t r = 0; r < rows; ++r) std::copy_n(from.row(r), width, to.row(r));
 }
 
-/// Whether a result replaces what stands in its place or is added to it.
+/// Whether a result replaces what is in its place or is added to it.
 enum class Write { kReplace, kAdd };
 
 }  // namespace strider

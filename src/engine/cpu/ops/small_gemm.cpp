@@ -15,14 +15,15 @@ GemmKernel::GemmKernel(const GemmShape& shape) : shape_(shape) {
   const float alpha = 1.0F;
   const float beta = shape.add ? 1.0F : 0.0F;
   const int flags = b_transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
-  made_ = libxsmm_smmdispatch(static_cast<libxsmm_blasint>(shape.m), static_cast<libxsmm_blasint>(shape.n),
-                              static_cast<libxsmm_blasint>(shape.k), &lda, &ldb, &ldc, &alpha, &beta, &flags, nullptr);
+  kernel_ =
+      libxsmm_smmdispatch(static_cast<libxsmm_blasint>(shape.m), static_cast<libxsmm_blasint>(shape.n),
+                          static_cast<libxsmm_blasint>(shape.k), &lda, &ldb, &ldc, &alpha, &beta, &flags, nullptr);
 #endif
 }
 
 void GemmKernel::operator()(const float* a, const float* b, float* c) const {
-  if (made_ != nullptr) {
-    made_(a, b, c);
+  if (kernel_ != nullptr) {
+    kernel_(a, b, c);
   } else {
     tile_gemm(shape_, a, b, c);
   }

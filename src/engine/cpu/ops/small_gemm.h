@@ -23,12 +23,12 @@ class GemmKernel {
   void operator()(const float* a, const float* b, float* c) const;
 
  private:
-  using Made = void (*)(const float*, const float*, float*, ...);
+  using Kernel = void (*)(const float*, const float*, float*, ...);
   GemmShape shape_;
-  Made made_ = nullptr;
+  Kernel kernel_ = nullptr;
 };
 
-/// The same for any vector unit that Highway knows: a tile of C stands in registers while k passes by.
+/// The same for any vector unit that Highway knows: a tile of C stays in registers while k passes by.
 void tile_gemm(const GemmShape& shape, const float* a, const float* b, float* c);
 
 /// How many rows of B a kernel takes at once: a few register blocks of the widest machine, small enough for L1.

@@ -25,7 +25,7 @@ constexpr int kSums = 12;
 constexpr int kWide = 2;
 #endif
 
-// Words as they are in memory, and what a step along k adds. Vectors stand in no struct of ours: its constructor would
+// Words as they are in memory, and what a step along k adds. Vectors are in no struct of ours: its constructor would
 // be compiled for another processor.
 struct Float32Operands {
   using Word = float;

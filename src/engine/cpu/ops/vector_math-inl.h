@@ -23,7 +23,7 @@ HWY_INLINE V fast_exp(D d, V x) {
   const hn::RebindToSigned<D> di;
   // The operands' order lets a NaN through on x86, so that a broken run is seen.
   x = hn::Min(hn::Set(d, 88.0F), hn::Max(hn::Set(d, -87.0F), x));
-  // Added to 3 * 2^22 a value is rounded to a whole number, which then stands in the lowest bits.
+  // Added to 3 * 2^22 a value is rounded to a whole number, which then is in the lowest bits.
   const V magic = hn::Set(d, 12582912.0F);
   const V shifted = hn::MulAdd(x, hn::Set(d, 1.44269504088896341F), magic);
   const V n = hn::Sub(shifted, magic);
