@@ -26,7 +26,7 @@ setting MAX_LENGTH max_length 128 "longer walks are cut"
 setting SAVE_STEPS save_steps "" "steps between checkpoints; set alone, EVAL_STEPS follows" 200
 setting EVAL_STEPS eval_steps "" "steps between evaluations; set alone, SAVE_STEPS follows" 200
 setting LOGGING_STEPS logging_steps 10 "steps between log entries"
-setting LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl goes"
+setting LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl and event files go"
 setting USE_CPU no_cuda false "for a GPU to come; this version trains on the CPU either way"
 
 # What the reference fixes or does not have.
@@ -44,6 +44,7 @@ setting LOSS_DENOMINATOR loss_denominator predictions "predictions: the mean ove
 setting THREADS threads all "threads; results do not depend on it"
 setting PRECISION precision float32 "operands of matrix products: float32, bfloat16, or auto"
 setting FINAL_EVALUATION final_evaluation false "true: evaluate the last step too"
+setting REPORT_TO report_to all "tensorboard: event files in LOG_DIR; none; or all: what the program can write"
 setting RESUME resume auto "auto: go on with an interrupted run of the same settings; never"
 setting OVERWRITE overwrite false "true: replace a finished run, or one of other settings; with RESUME=never any run"
 setting CONTINUE continue false "true: go on from the newest checkpoint of a run with another schedule"

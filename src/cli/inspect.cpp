@@ -154,7 +154,7 @@ ordered_json describe(const fs::path& given) {
               {.file = path.string(),
                .place = {},
                .advice = "It knows models, checkpoints, runs, datasets, graphs, walks, representations, folders of "
-                         "these, and .npz, .npy, .safetensors, .json, .csv, .arrow and metrics.jsonl files."});
+                         "these, and .npz, .npy, .safetensors, .json, .csv, .arrow, metrics.jsonl and event files."});
 }
 
 void print_lines(const ordered_json& description, int indent) {

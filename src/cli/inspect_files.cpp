@@ -11,6 +11,7 @@
 #include "io/json.h"
 #include "io/npy_header.h"
 #include "io/npz.h"
+#include "io/record_file.h"
 #include "io/safetensors.h"
 
 namespace strider::cli {
@@ -167,6 +168,10 @@ std::optional<ordered_json> describe_file(const fs::path& file) {
   }
   if (file.extension() == ".csv") return describe_csv(file);
   if (name == "metrics.jsonl") return describe_metrics(file);
+  if (name.starts_with("events.out.tfevents.")) {
+    return ordered_json{
+        {"kind", "events (TensorBoard)"}, {"bytes", fs::file_size(file)}, {"records", read_records(file).size()}};
+  }
   if (file.extension() == ".json") return describe_json(file);
   if (file.extension() == ".arrow") {
     return ordered_json{{"kind", "walks of a dataset (Arrow); its folder says more"}, {"bytes", fs::file_size(file)}};

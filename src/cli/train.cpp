@@ -15,6 +15,7 @@
 #include "cli/signals.h"
 #include "report/metrics_file.h"
 #include "report/screen.h"
+#include "report/tensorboard_events.h"
 #include "report/training_report.h"
 #include "train/settings_table.h"
 #include "train/trainer.h"
@@ -22,11 +23,20 @@
 namespace strider::cli {
 namespace {
 
+// For which programs curves are written, beside metrics.jsonl; kAll: for those that this build can write for.
+enum class ReportTo { kAll, kTensorBoard, kNone };
+
 struct Options {
   TrainingSettings settings;
   bool no_cuda = false;
-  std::filesystem::path logging_dir;  // of metrics.jsonl; empty: the output folder
+  ReportTo report_to = ReportTo::kAll;
+  std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
 };
+
+std::unique_ptr<RunListener> make_curves(ReportTo report_to, const std::filesystem::path& folder) {
+  const bool none = report_to == ReportTo::kNone || (report_to == ReportTo::kAll && !has_tensorboard_events());
+  return none ? std::make_unique<RunListener>() : make_tensorboard_events(folder);
+}
 
 void print_next_step(const std::string& program, const TrainingOutcome& outcome) {
   // The script that called the program knows the variables that its user has set.
@@ -59,8 +69,10 @@ void run_train(const std::string& program, const Options& options) {
   Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
   TrainingReport report(screen);
   const TrainingSettings& settings = options.settings;
-  MetricsFile metrics(options.logging_dir.empty() ? settings.output_dir : options.logging_dir);
-  RunListeners listeners({&report, &metrics});
+  const std::filesystem::path& log_folder = options.logging_dir.empty() ? settings.output_dir : options.logging_dir;
+  MetricsFile metrics(log_folder);
+  const std::unique_ptr<RunListener> curves = make_curves(options.report_to, log_folder);
+  RunListeners listeners({&report, &metrics, curves.get()});
   if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;
   TrainingOutcome outcome;
@@ -87,8 +99,12 @@ void run_train(const std::string& program, const Options& options) {
 std::vector<Setting<Options>> command_settings() {
   using namespace settings;
   return {
+      Setting("report_to", "REPORT_TO",
+              choice(&Options::report_to,
+                     {{"all", ReportTo::kAll}, {"tensorboard", ReportTo::kTensorBoard}, {"none", ReportTo::kNone}}),
+              any_value(), "tensorboard: event files in LOG_DIR; none; or all: what this build can write"),
       Setting("logging_dir", "LOG_DIR", path(&Options::logging_dir), any_value(),
-              "Folder of metrics.jsonl, a line per event while the run goes [the output folder]"),
+              "Folder of metrics.jsonl and event files, written while the run goes [the output folder]"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(),
               "For a GPU to come; this version trains on the CPU either way"),
   };

@@ -1,6 +1,7 @@
 #pragma once
-// What happens in a training run, as typed facts, and who listens: the screen and metrics.jsonl (report/), tests, and
-// whatever comes. The run (train/) fills in each fact once; nobody copies it into a struct of his own.
+// What happens in a training run, as typed facts, and who listens: the screen, metrics.jsonl and TensorBoard's event
+// files (report/), tests, and whatever comes. The run (train/) fills in each fact once; no listener copies it into a
+// struct of its own.
 #include <cstdint>
 #include <memory>
 #include <optional>

@@ -77,7 +77,8 @@ def without_times(log):
 
 def result(run):
     """Everything that two runs of the same settings must have in common, by name."""
-    facts = {"names": run.names()}
+    # Each sitting has an event file of its own.
+    facts = {"names": [name for name in run.names() if not name.startswith("events.out.tfevents.")]}
     for name in facts["names"]:
         path = run.output / name
         if name.startswith("checkpoint-") or name == "final_model":

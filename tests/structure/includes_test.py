@@ -22,7 +22,8 @@ KNOWS = {
 
 
 def includes(file):
-    return re.findall(r'^#include "([^"]+)"', file.read_text(), re.M)
+    """Of sources; a generated header is named by what it is generated from."""
+    return [name.replace(".pb.h", ".proto") for name in re.findall(r'^#include "([^"]+)"', file.read_text(), re.M)]
 
 
 class IncludesTest(unittest.TestCase):
