@@ -2,7 +2,7 @@
 # Builds with sanitizers (clang) and runs the tests under them. libxsmm's kernels are made at run time and Arrow's library
 # comes built, so in those two nothing is checked but what they are given.
 # Usage: sanitize.sh address    the whole suite, for memory errors and undefined behaviour, in build-asan/
-#        sanitize.sh threads    what has threads (training, extraction, killed runs), for data races, in build-tsan/
+#        sanitize.sh threads    what has threads (training, extraction, measuring, killed runs), for data races, in build-tsan/
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,8 +15,8 @@ case ${1:-} in
     ;;
   threads)
     preset=tsan
-    targets=(strider base_tests engine_tests train_tests extract_tests)
-    tests=(-R '^(base|engine|train|extract|reliability_kill)$')
+    targets=(strider base_tests geometry_tests engine_tests train_tests extract_tests)
+    tests=(-R '^(base|geometry|engine|train|extract|reliability_kill)$')
     ;;
   *)
     echo "usage: sanitize.sh address|threads" >&2

@@ -8,7 +8,7 @@ for use in "$@"; do
   case $use in
     build)
       packages+=(g++ cmake ninja-build ccache pkg-config python3 python3-venv libcli11-dev libfmt-dev
-        nlohmann-json3-dev libzip-dev libhwy-dev libxsmm-dev libprotobuf-dev protobuf-compiler
+        nlohmann-json3-dev libeigen3-dev libzip-dev libhwy-dev libxsmm-dev libprotobuf-dev protobuf-compiler
         zlib1g-dev)
       ;;
     test) packages+=(libgtest-dev librapidcheck-dev) ;;

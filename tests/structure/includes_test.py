@@ -9,6 +9,7 @@ KNOWS = {
     "base": [],
     "io": ["base"],
     "graph": ["base", "io"],
+    "geometry": ["base", "io", "graph"],
     "data": ["base", "io"],
     "model": ["base", "io"],
     "engine": ["base", "io", "model"],
@@ -17,7 +18,8 @@ KNOWS = {
     "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
     "extract": ["base", "io", "model", "engine"],
     "report": ["base", "io", "events"],
-    "cli": ["base", "io", "graph", "data", "model", "engine", "optimize", "train", "events", "extract", "report"],
+    "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
+            "report"],
 }
 
 
