@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes the data beside this file from the public libraries themselves: what golden/ has nothing on.
 
-torch's generator number for number, initializations and gradients of unusual shapes, and a safetensors file of many
+torch's and Python's generators number for number, initializations and gradients of unusual shapes, and a safetensors file of many
 types.
 Pins: torch 2.15.0 (CPU), transformers 4.57.1, safetensors 0.8.0. `make_golden_extra.py OUT`.
 """
 import argparse
 import json
+import random
 from pathlib import Path
 
 import torch
@@ -100,6 +101,22 @@ def safetensors_types(out):
         {"shapes": {n: list(t.shape) for n, t in tensors.items()}, "float32_bits": widened}, indent=1) + "\n")
 
 
+def python_random(out):
+    """random.Random through draws of every kind: sample() on both sides of where it changes from a list to a set."""
+    runs = []
+    for seed in (0, 1, 42, 2**32 - 1, 2**32, 2**64 - 1):
+        generator = random.Random(seed)
+        run = {"seed": seed, "draws": []}
+        for n, k in ((1, 1), (21, 5), (22, 5), (85, 6), (86, 6), (1045, 100), (1046, 100), (7, 7), (5, 0), (10**12, 3)):
+            run["draws"].append({"sample": [n, k], "is": generator.sample(range(n), k)})
+            run["draws"].append({"choices": [n, k], "is": generator.choices(range(n), k=k)})
+        for bits in (1, 31, 32, 33, 63, 64):
+            run["draws"].append({"bits": bits, "is": generator.getrandbits(bits)})
+        run["random"] = generator.random()
+        runs.append(run)
+    (out / "python_random.json").write_text(json.dumps(runs))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
@@ -110,3 +127,4 @@ if __name__ == "__main__":
     gradients(arguments.out)
     generator(arguments.out)
     safetensors_types(arguments.out)
+    python_random(arguments.out)

@@ -11,20 +11,6 @@
 namespace strider {
 namespace {
 
-constexpr std::size_t kShift = 397;
-
-std::uint32_t twist(std::uint32_t high, std::uint32_t low) {
-  const std::uint32_t mixed = (high & 0x80000000U) | (low & 0x7FFFFFFFU);
-  return (mixed >> 1) ^ ((low & 1U) != 0U ? 0x9908B0DFU : 0U);
-}
-
-std::uint32_t temper(std::uint32_t y) {
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9D2C5680U;
-  y ^= (y << 15) & 0xEFC60000U;
-  return y ^ y >> 18;
-}
-
 // 24 bits, so through a signed integer, which processors convert in vectors.
 float to_uniform(std::uint32_t bits) {
   return static_cast<float>(static_cast<std::int32_t>(bits & 0xFFFFFFU)) * 0x1p-24F;
@@ -32,38 +18,9 @@ float to_uniform(std::uint32_t bits) {
 
 }  // namespace
 
-TorchGenerator::TorchGenerator(std::uint64_t seed) {
-  state_[0] = static_cast<std::uint32_t>(seed);
-  for (std::size_t i = 1; i < kState; ++i) {
-    state_[i] = 1812433253U * (state_[i - 1] ^ (state_[i - 1] >> 30)) + static_cast<std::uint32_t>(i);
-  }
-}
-
-void TorchGenerator::refill() {
-  std::size_t i = 0;
-  for (; i < kState - kShift; ++i) state_[i] = state_[i + kShift] ^ twist(state_[i], state_[i + 1]);
-  for (; i < kState - 1; ++i) state_[i] = state_[i + kShift - kState] ^ twist(state_[i], state_[i + 1]);
-  state_[i] = state_[i + kShift - kState] ^ twist(state_[i], state_[0]);
-  next_ = 0;
-}
-
-std::uint32_t TorchGenerator::random() {
-  if (next_ == kState) refill();
-  return temper(state_[next_++]);
-}
-
 std::uint64_t TorchGenerator::random64() {
   const std::uint64_t high = random();
   return high << 32 | random();
-}
-
-void TorchGenerator::skip(std::uint64_t draws) {
-  while (draws > 0) {
-    if (next_ == kState) refill();
-    const std::uint64_t taken = std::min<std::uint64_t>(draws, kState - next_);
-    next_ += taken;
-    draws -= taken;
-  }
 }
 
 float TorchGenerator::uniform() {
@@ -72,11 +29,9 @@ float TorchGenerator::uniform() {
 
 void TorchGenerator::fill_uniform(std::span<float> values) {
   while (!values.empty()) {
-    if (next_ == kState) refill();
-    const std::size_t count = std::min(values.size(), kState - next_);
-    for (std::size_t i = 0; i < count; ++i) values[i] = to_uniform(temper(state_[next_ + i]));
-    next_ += count;
-    values = values.subspan(count);
+    const std::span<const std::uint32_t> words = twister_.take_untempered(values.size());
+    for (std::size_t i = 0; i < words.size(); ++i) values[i] = to_uniform(MersenneTwister::temper(words[i]));
+    values = values.subspan(words.size());
   }
 }
 

@@ -1,23 +1,24 @@
 #pragma once
 // torch's CPU generator and what torch draws from it, number for number.
-// Sources: MT19937 (Matsumoto and Nishimura 1998); PyTorch, ATen/core/MT19937RNGEngine.h, CPUGeneratorImpl.cpp,
-// native/cpu/DistributionTemplates.h (normal_fill) and native/TensorFactories.cpp (randperm_cpu).
-#include <array>
+// Sources: PyTorch, ATen/core/MT19937RNGEngine.h, CPUGeneratorImpl.cpp, native/cpu/DistributionTemplates.h
+// (normal_fill) and native/TensorFactories.cpp (randperm_cpu).
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "base/random/mersenne_twister.h"
 
 namespace strider {
 
 class TorchGenerator {
  public:
   /// torch.manual_seed(seed): only the low 32 bits reach the engine.
-  explicit TorchGenerator(std::uint64_t seed);
+  explicit TorchGenerator(std::uint64_t seed) : twister_(static_cast<std::uint32_t>(seed)) {}
 
-  std::uint32_t random();    // 32 bits
-  std::uint64_t random64();  // two draws, the first one high
-  void skip(std::uint64_t draws);
+  std::uint32_t random() { return twister_.next(); }  // 32 bits
+  std::uint64_t random64();                           // two draws, the first one high
+  void skip(std::uint64_t draws) { twister_.skip(draws); }
 
   /// Tensor.uniform_(0, 1) of one float32: 24 bits of one draw.
   float uniform();
@@ -33,13 +34,10 @@ class TorchGenerator {
   std::vector<std::int64_t> permutation(std::int64_t n);
 
  private:
-  void refill();
   void fill_uniform(std::span<float> values);
   double normal_double();
 
-  static constexpr std::size_t kState = 624;
-  std::array<std::uint32_t, kState> state_{};
-  std::size_t next_ = kState;
+  MersenneTwister twister_;
   std::optional<double> spare_normal_;  // Box-Muller gives two at once
 };
 
