@@ -12,6 +12,7 @@
 #include "engine/optimizer.h"
 #include "engine/precision.h"
 #include "engine/token_states.h"
+#include "engine/walk_states.h"
 #include "model/config.h"
 #include "model/parameters.h"
 
@@ -29,7 +30,7 @@ struct EngineSettings {
   std::int64_t walks_per_step = 1;  // most walks that will come in one call
   Precision precision = Precision::kFloat32;
   std::vector<ParameterGroup> groups =
-      {};  // who updates what; empty: an engine that only reads (evaluate, token_states)
+      {};  // who updates what; empty: an engine that only reads (evaluate, states)
 };
 
 class Engine {
@@ -84,6 +85,13 @@ class Engine {
   /// States of tokens that are alone; `ids` and this engine outlive the result. See token_states.h.
   virtual std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
                                                     std::span<const TokenArray> arrays) = 0;
+
+  /// Forward only: states at `places`, which are distinct and ascend by walk and position. out
+  /// [places, states_width(arrays)]: row p has the vectors of places[p] side by side, in the order of `arrays`, which is
+  /// that of list_token_arrays or a part of it. The same bits for any number of threads, and an array has the same
+  /// whatever others are asked for.
+  virtual void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                           std::span<const TokenArray> arrays, std::span<float> out) = 0;
 };
 
 /// Takes all memory of a step. Throws Error when it cannot be had, or for a rule that does not exist.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "engine/cpu/cpu_token_states.h"
+#include "engine/cpu/cpu_walk_states.h"
 #include "engine/cpu/llama.h"
 #include "engine/cpu/ops/sum_gradients.h"
 
@@ -258,6 +259,25 @@ std::vector<float> CpuEngine::logits(std::span<const WalkView> walks) {
 std::unique_ptr<TokenStates> CpuEngine::token_states(std::span<const std::int32_t> ids,
                                                      std::span<const TokenArray> arrays) {
   return std::make_unique<CpuTokenStates>(weights_, team_, memory_.workers, ids, arrays);
+}
+
+void CpuEngine::walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                            std::span<const TokenArray> arrays, std::span<float> out) {
+  const std::int64_t width = states_width(arrays);
+  plan_blocks(walks, 0, settings_, blocks_);
+  const float* const token_qkv = project_tokens();
+  for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
+    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+    const auto first = std::ranges::lower_bound(places, plan.first, {}, &WalkPlace::walk);
+    const auto last = std::ranges::lower_bound(places, plan.last, {}, &WalkPlace::walk);
+    if (first == last) return;
+    const auto begin = static_cast<std::size_t>(plan.first);
+    Block block = worker.load_whole(walks.subspan(begin, static_cast<std::size_t>(plan.last - plan.first)));
+    block.token_qkv = token_qkv;
+    const std::vector<std::int64_t> rows = rows_of_places(block, plan.first, {first, last});
+    llama_walk_states(weights_, block, rows, arrays, worker.buffers,
+                      {out.data() + (first - places.begin()) * width, width});
+  });
 }
 
 }  // namespace strider

@@ -57,6 +57,8 @@ class CpuEngine : public Engine {
   std::vector<float> logits(std::span<const WalkView> walks) override;
   std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
                                             std::span<const TokenArray> arrays) override;
+  void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                   std::span<const TokenArray> arrays, std::span<float> out) override;
 
  private:
   // Calls work(worker, i) for each i below count, on all threads.

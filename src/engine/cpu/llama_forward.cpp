@@ -33,18 +33,9 @@ void project(const Weights& weights, std::int64_t index, const Block& block, con
 // x -> x + o(attention(norm(x))) -> that + down(swiglu(gate_up(norm(that))))
 void layer_forward(const Weights& weights, std::int64_t index, const Block& block, const LayerActivations& layer,
                    Rows output, BlockBuffers& buffers) {
-  const std::int64_t hidden = weights.config().hidden_size;
-  const std::int64_t rows = block.rows();
-
-  project(weights, index, block, layer, buffers);
-  attend(weights, block, layer, buffers.attention_scratch);
-  copy_rows(rows, hidden, layer.input, layer.middle);
-  linear_forward(weights.o(index), rows, layer.attention, layer.middle, Write::kAdd, buffers.linear_scratch);
-
-  copy_rows(rows, hidden, layer.middle, output);
-  llama_norm(weights, rows, weights.layout().layer(index).post_norm, layer.middle, buffers.normed,
-             layer.middle_inverse);
-  llama_feed_forward(weights, index, rows, 0, layer, output, buffers);
+  llama_attention(weights, index, block, layer, buffers);
+  copy_rows(block.rows(), weights.config().hidden_size, layer.input, layer.middle);
+  llama_after_attention(weights, index, block.rows(), layer.attention, layer, output, buffers);
 }
 
 }  // namespace
@@ -54,6 +45,21 @@ void llama_norm(const Weights& weights, std::int64_t rows, std::int64_t weight_o
   const LlamaConfig& config = weights.config();
   rms_norm_forward(rows, config.hidden_size, static_cast<float>(config.rms_norm_eps), x, weights.at(weight_offset), y,
                    inverse);
+}
+
+void llama_attention(const Weights& weights, std::int64_t index, const Block& block, const LayerActivations& layer,
+                     BlockBuffers& buffers) {
+  project(weights, index, block, layer, buffers);
+  attend(weights, block, layer, buffers.attention_scratch);
+}
+
+void llama_after_attention(const Weights& weights, std::int64_t index, std::int64_t rows, ConstRows attention,
+                           const LayerActivations& layer, Rows output, BlockBuffers& buffers) {
+  linear_forward(weights.o(index), rows, attention, layer.middle, Write::kAdd, buffers.linear_scratch);
+  copy_rows(rows, weights.config().hidden_size, layer.middle, output);
+  llama_norm(weights, rows, weights.layout().layer(index).post_norm, layer.middle, buffers.normed,
+             layer.middle_inverse);
+  llama_feed_forward(weights, index, rows, 0, layer, output, buffers);
 }
 
 void llama_feed_forward(const Weights& weights, std::int64_t index, std::int64_t rows, std::int64_t kept,
