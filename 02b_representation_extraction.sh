@@ -16,9 +16,29 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/steps/front_door.sh"
 
+# LLM-Topo's later versions have other names for UPSAMPLE and UPSAMPLE_SEED, spelled as here.
+# reference_name NAME OTHER VALUE: gives NAME the value that OTHER has for it, if any.
+reference_name() {
+  if [ -z "$3" ]; then return; fi
+  if [ "${!1:-$3}" != "$3" ]; then fail "$1 is ${!1}, and $2 says $3" "Please set only one of them"; fi
+  printf -v "$1" '%s' "$3"
+}
+case ${REPRESENTATION_UPSEAMPLE:-${REPRESENTATION_UPSEAMPLE_N:+true}} in
+  true) reference_name UPSAMPLE "REPRESENTATION_UPSEAMPLE (with _N)" "${REPRESENTATION_UPSEAMPLE_N:-100}" ;;
+  false) reference_name UPSAMPLE REPRESENTATION_UPSEAMPLE 0 ;;
+  "") ;;
+  *) fail "REPRESENTATION_UPSEAMPLE is \"$REPRESENTATION_UPSEAMPLE\", it must be true or false" ;;
+esac
+reference_name UPSAMPLE_SEED REPRESENTATION_UPSEAMPLE_SEED "${REPRESENTATION_UPSEAMPLE_SEED:-}"
+
 setting MODEL_DIR model_dir "./$WORK_DIR/final_model" "the model"
 setting REPRESENTATION_DIR output_dir "./$WORK_DIR/token_representations" "where they go"
 setting REPRESENTATIONS representations after_block "residual_before after_attention after_block ffn_gate ffn_up, any of them, spaces between"
+setting UPSAMPLE upsample 0 "take each token at so many places in the training walks, and the mean; 0: alone"
+setting UPSAMPLE_SEED upsample_seed 42 "draws the places"
+setting UPSAMPLE_RAW upsample_raw true "false: only the means, not the single vectors"
+setting DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the training walks, for UPSAMPLE"
+setting PRECISION precision float32 "float32 or bfloat16; auto, which is for training, is float32 here"
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"
 start "Takes a vector for every token at every layer of a trained model." "$@"
@@ -30,6 +50,7 @@ say "Configuration:"
 say "  Model: $MODEL_DIR"
 say "  Output dir: $REPRESENTATION_DIR"
 say "  Representations: $REPRESENTATIONS"
+if [ "$UPSAMPLE" != 0 ]; then say "  Upsample: $UPSAMPLE places of each token in $DATASET_DIR (seed $UPSAMPLE_SEED)"; fi
 say
 
 if [ ! -d "$MODEL_DIR" ]; then
@@ -37,6 +58,10 @@ if [ ! -d "$MODEL_DIR" ]; then
     fail "Model directory $MODEL_DIR not found!" "Please name a model folder with MODEL_DIR"
   fi
   fail "Model directory $MODEL_DIR not found!" "Please run $(command_line 02a_model_training.sh RUN_NAME CONFIG) first"
+fi
+if [ "$UPSAMPLE" != 0 ] && [ ! -d "$DATASET_DIR" ]; then
+  fail "Dataset directory $DATASET_DIR not found! UPSAMPLE=$UPSAMPLE takes places of its training walks" \
+    "Please run $(command_line 01c_dataset_preparation.sh DATASET_DIR) first, or set UPSAMPLE=0"
 fi
 
 find_strider

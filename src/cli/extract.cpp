@@ -14,10 +14,23 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "extract/contexts.h"
 #include "report/screen.h"
 
 namespace strider::cli {
 namespace {
+
+void print_contexts(const ExtractPlan& plan) {
+  const Contexts& contexts = *plan.contexts;
+  for (const std::string& notice : contexts.notices) say("{}\n", notice);
+  say("Representations, each token in context: the mean over {} of its places in the training walks (seed {})\n",
+      contexts.per_token, plan.settings.upsample_seed);
+  say("  Dataset: {}\n", plan.settings.dataset_dir.string());
+  say("  Walks through the model: {}, each up to its last place, {} positions in all\n", contexts.walks,
+      contexts.positions);
+  if (contexts.repeating > 0) say("  Tokens with fewer places, of which some are repeated: {}\n", contexts.repeating);
+  if (contexts.alone > 0) say("  Tokens without a place, taken alone: {}\n", contexts.alone);
+}
 
 void print_plan(const ExtractPlan& plan) {
   const ExtractSettings& settings = plan.settings;
@@ -36,14 +49,23 @@ void print_plan(const ExtractPlan& plan) {
   say("  Hidden size: {}\n", plan.config.hidden_size);
   say("  Intermediate size: {}\n", plan.config.intermediate_size);
   say("  Parameters: {}\n\n", plan.parameters);
-  say("Representations, each token alone at position 0:\n");
+  if (plan.contexts == nullptr) {
+    say("Representations, each token alone at position 0:\n");
+  } else {
+    print_contexts(plan);
+  }
   for (const Representation what : plan.asked) {
     const RepresentationType& type = representation_type(what);
     say("  - {}: {}\n", type.name, type.where);
   }
+  if (settings.precision != Precision::kFloat32) say("Precision: {}\n", name_of(settings.precision));
   say("\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
       static_cast<double>(plan.array_bytes) * 1e-6, static_cast<double>(plan.memory_bytes) * 1e-6, settings.threads,
       settings.threads == 1 ? "" : "s");
+  if (plan.keeps_raw) {
+    say("The single vectors: {:.1f} MB, and the same once more on the same disk while they are made\n\n",
+        static_cast<double>(plan.raw_bytes) * 1e-6);
+  }
 }
 
 void print_end(const ExtractPlan& plan, const ExtractSeconds& seconds) {
@@ -111,10 +133,19 @@ void run_extract(ExtractSettings settings, bool ask) {
     print_plan(plan);
     std::fflush(stdout);
   }
-  const ExtractSeconds seconds = extract(plan, [&](const TokenArray& array) {
+  ExtractListener listener;
+  listener.on_array = [&](const TokenArray& array) {
     const bool kept = std::ranges::find(plan.computed, array.name, &TokenArray::name) == plan.computed.end();
     say("  {}: ({}, {}){}\n", array.name, plan.token_ids.size(), array.width, kept ? ", as it was" : "");
-  });
+  };
+  std::int64_t tenths = 0;
+  listener.on_walks = [&](std::int64_t done) {
+    if (done * 10 / plan.contexts->walks == tenths) return;
+    tenths = done * 10 / plan.contexts->walks;
+    say("  {}% of the walks\n", tenths * 10);
+    std::fflush(stdout);
+  };
+  const ExtractSeconds seconds = extract(plan, listener);
   print_notices(seconds.notices);
   print_end(plan, seconds);
 }
@@ -142,6 +173,17 @@ std::vector<Setting<ExtractSettings>> extract_table() {
       Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),
       Row("overwrite", "OVERWRITE", toggle(&S::overwrite), any_value(),
           "Replace representations that are there already"),
+      Row("upsample", "UPSAMPLE", number(&S::upsample), between(0, 1'000'000),
+          "Take the mean over so many places of each token in the training walks; 0: each token alone"),
+      Row("upsample_seed", "UPSAMPLE_SEED", number(&S::upsample_seed), any_value(), "Seed that draws the places"),
+      Row("upsample_raw", "UPSAMPLE_RAW", toggle(&S::upsample_raw), any_value(),
+          "Also keep the single vectors, in token_representations_upsampled_raw.npz"),
+      Row("precision", "PRECISION",
+          choice(&S::precision,
+                 {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", Precision::kFloat32}}),
+          any_value(), "Operands of matrix products: float32, or bfloat16; auto, which is for training, is float32"),
+      Row("dataset_dir", "DATASET_DIR", path(&S::dataset_dir), any_value(),
+          "The dataset that the model was trained on, for --upsample"),
   };
 }
 

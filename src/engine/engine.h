@@ -29,8 +29,7 @@ struct EngineSettings {
   std::int64_t max_length = 128;    // longest walk that will come
   std::int64_t walks_per_step = 1;  // most walks that will come in one call
   Precision precision = Precision::kFloat32;
-  std::vector<ParameterGroup> groups =
-      {};  // who updates what; empty: an engine that only reads (evaluate, states)
+  std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that only reads (evaluate, states)
 };
 
 class Engine {
@@ -87,8 +86,8 @@ class Engine {
                                                     std::span<const TokenArray> arrays) = 0;
 
   /// Forward only: states at `places`, which are distinct and ascend by walk and position. out
-  /// [places, states_width(arrays)]: row p has the vectors of places[p] side by side, in the order of `arrays`, which is
-  /// that of list_token_arrays or a part of it. The same bits for any number of threads, and an array has the same
+  /// [places, states_width(arrays)]: row p has the vectors of places[p] side by side, in the order of `arrays`, which
+  /// is that of list_token_arrays or a part of it. The same bits for any number of threads, and an array has the same
   /// whatever others are asked for.
   virtual void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
                            std::span<const TokenArray> arrays, std::span<float> out) = 0;

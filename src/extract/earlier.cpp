@@ -47,12 +47,14 @@ void read_through(const fs::path& file, const std::string& name) {
 }
 
 void check_arrays(const fs::path& file, const json& checksums, const std::vector<TokenArray>& arrays,
-                  std::int64_t tokens) {
+                  const std::vector<std::int64_t>& rows) {
   const std::vector<NpzEntry> entries = read_npz_entries(file);
   for (const TokenArray& array : arrays) {
     const auto entry = std::ranges::find(entries, array.name, &NpzEntry::name);
     if (entry == entries.end()) fail(fmt::format("the array {} is missing", array.name), file);
-    if (entry->shape != std::vector<std::int64_t>{tokens, array.width}) {
+    std::vector<std::int64_t> shape = rows;
+    shape.push_back(array.width);
+    if (entry->shape != shape) {
       fail(fmt::format("the array {} has another shape than it was written with", array.name), file);
     }
     if (checksums.value(array.name, "") != array_checksum(*entry)) {
@@ -65,7 +67,7 @@ void check_arrays(const fs::path& file, const json& checksums, const std::vector
 }  // namespace
 
 EarlierExtraction read_earlier(const fs::path& folder, const LlamaConfig& config, const ModelFingerprint& now,
-                               std::int64_t tokens) {
+                               std::int64_t tokens, std::int64_t per_token) {
   EarlierExtraction earlier;
   const fs::path info_file = folder / kInfoFile;
   try {
@@ -83,8 +85,10 @@ EarlierExtraction read_earlier(const fs::path& folder, const LlamaConfig& config
     if (!earlier.mismatch.empty()) return earlier;
     for (const char* file : {kMetadataFile, kSummaryFile}) read_json(folder / file);
     const std::vector<Representation> types = types_of(info, info_file);
-    check_arrays(folder / kArraysFile, fingerprint.value("arrays", json::object()), list_token_arrays(config, types),
-                 tokens);
+    const std::vector<TokenArray> arrays = list_token_arrays(config, types);
+    check_arrays(folder / kArraysFile, fingerprint.value("arrays", json::object()), arrays, {tokens});
+    earlier.has_raw = fingerprint.contains("raw_arrays");
+    if (earlier.has_raw) check_arrays(folder / kRawFile, fingerprint["raw_arrays"], arrays, {tokens, per_token});
     earlier.types = types;
   } catch (const Error& error) {
     earlier.mismatch = fmt::format("{} ({})", error.message(), fs::path(error.details().file).filename().string());

@@ -3,16 +3,20 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/id_ranges.h"
 #include "base/notices.h"
+#include "engine/precision.h"
 #include "extract/fingerprint.h"
 #include "model/config.h"
 #include "model/representation.h"
 
 namespace strider {
+
+struct Contexts;
 
 struct ExtractSettings {
   std::filesystem::path model_dir;   // config.json, model.safetensors, vocab.json
@@ -20,13 +24,18 @@ struct ExtractSettings {
   std::vector<std::string> representations = {"after_block"};
   bool overwrite = false;
   int threads = 1;
+  std::int64_t upsample = 0;  // places of each token in the training walks, whose mean is taken; 0: each token alone
+  std::uint64_t upsample_seed = 42;
+  bool upsample_raw = true;                   // the single vectors as well
+  Precision precision = Precision::kFloat32;  // operands of matrix products
+  std::filesystem::path dataset_dir = {};     // with the training walks, where upsample is not 0
 };
 
 /// What the output folder holds before.
 enum class EarlierOutput {
   kNone,        // or what `overwrite` replaces
   kComplete,    // every type that is asked for, of the same weights: nothing is left to do
-  kLacksTypes,  // some types, of the same weights: the others are added
+  kLacksTypes,  // some types, or no single vectors, of the same weights: the others are added
   kOther,       // of another model, without a fingerprint, or damaged: only `overwrite` replaces it
 };
 
@@ -39,17 +48,27 @@ struct ExtractPlan {
   std::vector<std::string> token_texts;  // of each of them
   std::vector<IdRange> never_seen;       // ids that training never saw, as far as the model says
   EarlierOutput earlier = EarlierOutput::kNone;
-  std::string mismatch;               // kOther: why, for a person
-  ModelFingerprint fingerprint;       // kComplete and kLacksTypes: of the model that was read
-  std::vector<Representation> asked;  // those that the output will have: kLacksTypes: with those that it had
-  std::vector<TokenArray> arrays;     // in the order of the file
-  std::vector<TokenArray> computed;   // those of them that are not there yet
-  std::uint64_t array_bytes = 0;      // all arrays together
-  std::uint64_t memory_bytes = 0;     // what extract() will take, the program included
+  std::string mismatch;                      // kOther: why, for a person
+  ModelFingerprint fingerprint;              // kComplete and kLacksTypes: of the model that was read
+  std::vector<Representation> asked;         // those that the output will have: kLacksTypes: with those that it had
+  std::vector<TokenArray> arrays;            // in the order of the file
+  std::vector<TokenArray> computed;          // those of them that are not there yet
+  std::shared_ptr<const Contexts> contexts;  // where tokens are taken in context; null: alone
+  bool keeps_raw = false;                    // whether the output will have the single vectors
+  std::uint64_t array_bytes = 0;             // all arrays together
+  std::uint64_t raw_bytes = 0;               // all single vectors together
+  std::uint64_t memory_bytes = 0;            // what extract() will take, the program included
+};
+
+/// Who is told how far it got; both functions are set.
+struct ExtractListener {
+  std::function<void(const TokenArray&)> on_array = [](const TokenArray&) {};  // has been computed or copied
+  std::function<void(std::int64_t done)> on_walks = [](std::int64_t) {};       // walks that went through the model
 };
 
 /// Removes what killed extractions left of this output, checks the settings and reads the model's configuration and
-/// vocabulary, and where the output exists already its weights too. Throws Error: unknown representation type, no such
+/// vocabulary, where the output exists already its weights too, and where tokens are taken in context all training
+/// walks. Throws Error: unknown representation type, no such
 /// model folder, a configuration or vocabulary that cannot be, an id outside the model's vocabulary, or an output that
 /// is no folder.
 ExtractPlan plan_extraction(const ExtractSettings& settings);
@@ -64,11 +83,11 @@ struct ExtractSeconds {
   Notices notices;       // what the filesystem could not do for the files
 };
 
-/// Computes and writes token_representations.npz (float32 [tokens, width] each), token_metadata.json,
-/// extraction_summary.json and representation_info.json. They appear together when all are whole; other files in the
-/// folder stay. The same bytes for any number of threads, and whether types came at once or were added. Does nothing
-/// when all is there. `on_array` is called with each array when it has been computed or copied. Throws Error: an
-/// output of another model, weights that do not fit the configuration, no permission, no space.
-ExtractSeconds extract(const ExtractPlan& plan, const std::function<void(const TokenArray&)>& on_array);
+/// Computes and writes token_representations.npz (float32 [tokens, width] each), in context also
+/// token_representations_upsampled_raw.npz ([tokens, N, width] each), token_metadata.json, extraction_summary.json and
+/// representation_info.json. They appear together when all are whole; other files in the folder stay. The same bytes
+/// for any number of threads, and whether types came at once or were added. Does nothing when all is there. Throws
+/// Error: an output of another model, weights that do not fit the configuration, no permission, no space.
+ExtractSeconds extract(const ExtractPlan& plan, const ExtractListener& listener);
 
 }  // namespace strider

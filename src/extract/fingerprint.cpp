@@ -9,6 +9,8 @@
 namespace strider {
 namespace {
 
+constexpr const char* kUsualPrecision = "float32";  // which is not recorded
+
 std::string text_in(const nlohmann::json& object, const std::string& field) {
   const bool is_there = object.is_object() && object.contains(field) && object[field].is_string();
   return is_there ? object[field].get<std::string>() : "not recorded";
@@ -44,7 +46,11 @@ ModelFingerprint fingerprint_of(const LlamaConfig& config, const ParameterLayout
 nlohmann::ordered_json to_json(const ModelFingerprint& fingerprint) {
   nlohmann::ordered_json configuration = nlohmann::ordered_json::object();
   for (const auto& [field, value] : fingerprint.configuration) configuration[field] = value;
-  return {{"weights", fingerprint.weights}, {"token_ids", fingerprint.token_ids}, {"configuration", configuration}};
+  nlohmann::ordered_json object = {
+      {"weights", fingerprint.weights}, {"token_ids", fingerprint.token_ids}, {"configuration", configuration}};
+  if (fingerprint.precision != kUsualPrecision) object["precision"] = fingerprint.precision;
+  for (const auto& [field, value] : fingerprint.contexts) object["contexts"][field] = value;
+  return object;
 }
 
 std::string differences(const nlohmann::json& earlier, const ModelFingerprint& now) {
@@ -57,6 +63,15 @@ std::string differences(const nlohmann::json& earlier, const ModelFingerprint& n
   for (const auto& [field, value] : now.configuration) compare(field, text_in(configuration, field), value);
   compare("the vocabulary", text_in(earlier, "token_ids"), now.token_ids);
   compare("the weights' checksum", text_in(earlier, "weights"), now.weights);
+  compare("PRECISION", earlier.contains("precision") ? text_in(earlier, "precision") : kUsualPrecision, now.precision);
+  const bool had_contexts = earlier.contains("contexts");
+  if (!had_contexts && now.contexts.empty()) return text;
+  if (had_contexts != !now.contexts.empty()) {
+    const std::string before = had_contexts ? text_in(earlier["contexts"], "UPSAMPLE") : "0";
+    compare("UPSAMPLE", before, now.contexts.empty() ? "0" : now.contexts.front().second);
+    return text;
+  }
+  for (const auto& [field, value] : now.contexts) compare(field, text_in(earlier["contexts"], field), value);
   return text;
 }
 

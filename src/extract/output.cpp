@@ -42,7 +42,7 @@ std::string summary_json(const ExtractPlan& plan) {
   Json keys = Json::array();
   for (const TokenArray& array : plan.arrays) keys.push_back(array.name);
   const fs::path vocab_file = plan.settings.model_dir / "vocab.json";
-  return text_of({
+  Json summary = {
       {"model_dir", plan.settings.model_dir.string()},
       {"vocab_file", fs::exists(vocab_file) ? Json(vocab_file.string()) : Json(nullptr)},
       {"vocab_size", tokens_of(plan)},
@@ -52,7 +52,15 @@ std::string summary_json(const ExtractPlan& plan) {
       {"representations_extracted", asked_names(plan)},
       {"representation_keys", keys},
       {"representation_shape", fmt::format("[vocab_size={}, hidden_dim]", tokens_of(plan))},
-  });
+  };
+  if (plan.contexts != nullptr) {
+    summary["upsampled"] = true;
+    summary["dataset_dir"] = plan.settings.dataset_dir.string();
+    summary["upsample_n"] = plan.settings.upsample;
+    summary["seed"] = plan.settings.upsample_seed;
+    if (plan.keeps_raw) summary["upsampled_raw_file"] = kRawFile;
+  }
+  return text_of(summary);
 }
 
 std::string array_checksum(const NpzEntry& entry) {
@@ -60,9 +68,10 @@ std::string array_checksum(const NpzEntry& entry) {
 }
 
 std::string info_json(const ExtractPlan& plan, const ModelFingerprint& fingerprint,
-                      const std::vector<NpzEntry>& entries) {
+                      const std::vector<NpzEntry>& entries, const std::vector<NpzEntry>& raw_entries) {
   Json identity = to_json(fingerprint);
   for (const NpzEntry& entry : entries) identity["arrays"][entry.name] = array_checksum(entry);
+  for (const NpzEntry& entry : raw_entries) identity["raw_arrays"][entry.name] = array_checksum(entry);
   Json where = Json::object();
   for (const Representation what : plan.asked) {
     const RepresentationType& type = representation_type(what);

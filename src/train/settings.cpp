@@ -23,10 +23,6 @@ const char* name_of(LossDenominator denominator) {
   return denominator == LossDenominator::kLabels ? "labels" : "predictions";
 }
 
-const char* name_of(Precision precision) {
-  return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
-}
-
 void check_settings(const TrainingSettings& s) {
   check_ranges(s);
   if (s.continue_run && (s.overwrite || !s.resume)) {

@@ -52,7 +52,6 @@ struct TrainingSettings {
 
 const char* name_of(LrScheduler scheduler);
 const char* name_of(LossDenominator denominator);
-const char* name_of(Precision precision);
 
 /// Throws Error that names the setting (as the option and as the script's variable), its value and what is allowed.
 void check_settings(const TrainingSettings& settings);

@@ -15,7 +15,7 @@ inline const std::vector<std::string> kAllTypes = {"residual_before", "after_att
                                                    "ffn_up"};
 
 inline ExtractSeconds run_extract(const ExtractSettings& settings) {
-  return extract(plan_extraction(settings), [](const TokenArray&) {});
+  return extract(plan_extraction(settings), {});
 }
 
 /// A model folder with seeded weights that are large enough for every term to count.

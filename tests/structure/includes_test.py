@@ -16,7 +16,7 @@ KNOWS = {
     "optimize": ["base", "io", "model", "engine"],
     "events": [],
     "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
-    "extract": ["base", "io", "model", "engine"],
+    "extract": ["base", "io", "data", "model", "engine"],
     "report": ["base", "io", "events"],
     "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
             "report"],

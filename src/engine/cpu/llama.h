@@ -12,16 +12,16 @@ namespace strider {
 /// With `keep` every layer has buffers of its own and its activations are still there for llama_backward.
 void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers);
 
-/// The pieces of a layer that states are taken from as well (cpu_token_states.cpp, cpu_walk_states.cpp). y = norm(x), both [rows, hidden],
-/// with the weight at `weight_offset` of the flat parameters; inverse [rows].
+/// The pieces of a layer that states are taken from as well (cpu_token_states.cpp, cpu_walk_states.cpp). y = norm(x),
+/// both [rows, hidden], with the weight at `weight_offset` of the flat parameters; inverse [rows].
 void llama_norm(const Weights& weights, std::int64_t rows, std::int64_t weight_offset, ConstRows x, Rows y,
                 float* inverse);
 /// q, k, v and the attention of a layer: from layer.input to layer.attention. Of what is in layer.qkv nothing is needed
 /// afterwards, unless a backward pass follows.
 void llama_attention(const Weights& weights, std::int64_t index, const Block& block, const LayerActivations& layer,
                      BlockBuffers& buffers);
-/// The rest of a layer, for any of its rows: layer.middle, which holds the layer's input there, gets o(attention) added,
-/// and output becomes that + down(swiglu(gate_up(norm(that)))). gate and up are left in layer.gate_up.
+/// The rest of a layer, for any of its rows: layer.middle, which holds the layer's input there, gets o(attention)
+/// added, and output becomes that + down(swiglu(gate_up(norm(that)))). gate and up are left in layer.gate_up.
 void llama_after_attention(const Weights& weights, std::int64_t index, std::int64_t rows, ConstRows attention,
                            const LayerActivations& layer, Rows output, BlockBuffers& buffers);
 /// output += down(swiglu(gate_up(buffers.normed))), [rows, hidden]; gate and up are left in layer.gate_up, whose first
