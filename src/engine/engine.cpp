@@ -26,6 +26,10 @@ void Engine::forward_backward(std::span<const WalkView> walks, double denominato
   forward_backward(walks, denominator, walk_losses, [] { return false; });
 }
 
+void Engine::update(double learning_rate, double max_grad_norm) {
+  update(std::vector<double>(groups().size(), learning_rate), max_grad_norm);
+}
+
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
   evaluate(walks, walk_losses, [] { return false; });
 }

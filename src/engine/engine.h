@@ -70,9 +70,14 @@ class Engine {
   /// The gradient of the last forward_backward, in the parameters' layout.
   virtual std::vector<float> gradient() = 0;
 
+  /// EngineSettings::groups.
+  virtual std::span<const ParameterGroup> groups() const = 0;
   /// One update by each group's rule with the last gradient, scaled by min(1, max_grad_norm / (norm + 1e-6)) (no
-  /// scaling when max_grad_norm is 0). Call once for each forward_backward.
-  virtual void update(double learning_rate, double max_grad_norm) = 0;
+  /// scaling when max_grad_norm is 0). One learning rate for each group, in their order. Call once for each
+  /// forward_backward.
+  virtual void update(std::span<const double> learning_rates, double max_grad_norm) = 0;
+  /// With the same learning rate for all groups.
+  void update(double learning_rate, double max_grad_norm);
 
   /// Forward only: walk_losses[i] as above. False where it was given up.
   virtual bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) = 0;
@@ -93,7 +98,8 @@ class Engine {
                            std::span<const TokenArray> arrays, std::span<float> out) = 0;
 };
 
-/// Takes all memory of a step. Throws Error when it cannot be had, or for a rule that does not exist.
+/// Takes all memory of a step. Throws Error when it cannot be had, for a rule that does not exist, or for a tensor that
+/// its rule cannot update.
 std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSettings& settings);
 
 /// Bytes that make_engine takes.

@@ -8,19 +8,23 @@
 
 namespace strider {
 
+/// How muon moves the singular values of an update towards 1 (engine/cpu/ops/orthogonalize.h).
+enum class Orthogonalization { kNewtonSchulz, kPolarExpress };
+
 /// The hyperparameters of all rules, under torch.optim's names; a rule reads those that it knows.
 struct RuleSettings {
-  std::string name = "adamw";  // one of update_rule_names()
-  double beta1 = 0.9;          // adamw
-  double beta2 = 0.999;        // adamw
-  double eps = 1e-8;           // adamw
-  double momentum = 0.9;       // sgd
+  std::string name = "adamw";                                              // one of update_rule_names()
+  double beta1 = 0.9;                                                      // adamw
+  double beta2 = 0.999;                                                    // adamw
+  double eps = 1e-8;                                                       // adamw
+  double momentum = 0.9;                                                   // sgd, muon
+  Orthogonalization orthogonalization = Orthogonalization::kNewtonSchulz;  // muon
+  std::int64_t orthogonalization_steps = 5;                                // muon; at least 1
 };
 
-/// Tensors that are updated alike.
+/// Tensors that are updated alike. muon takes matrices only.
 struct ParameterGroup {
   RuleSettings rule;
-  double learning_rate_factor = 1.0;  // of the learning rate of the step
   double weight_decay = 0.0;
   std::vector<std::size_t> tensors = {};  // indices into ParameterLayout::tensors(); each tensor in exactly one group
 };

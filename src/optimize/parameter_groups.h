@@ -1,5 +1,8 @@
 #pragma once
 // Which parameters are updated alike.
+#include <array>
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "engine/optimizer.h"
@@ -7,8 +10,23 @@
 
 namespace strider {
 
-/// The two groups of transformers' Trainer: weight decay reaches matrices and embeddings, not norms. All tensors are
-/// updated by `rule`.
+/// The kinds of tensors that can have hyperparameters of their own. Tied embeddings have no lm_head.
+enum class TensorKind {
+  kEmbeddings,  // embed_tokens
+  kMatrices,    // inside the blocks: q, k, v, o, gate, up and down
+  kLmHead,
+  kNorms,
+};
+
+inline constexpr std::size_t kTensorKinds = 4;
+/// By TensorKind.
+inline constexpr std::array<const char*, kTensorKinds> kTensorKindNames = {"embeddings", "matrices", "lm_head",
+                                                                           "norms"};
+
+TensorKind kind_of(const ParameterLayout& layout, const ParameterInfo& tensor);
+
+/// A group for each TensorKind, in their order. `rule` updates all of them, but muon the matrices alone: the others are
+/// then updated by adamw. Weight decay reaches all but norms, as in transformers' Trainer.
 std::vector<ParameterGroup> trainer_groups(const ParameterLayout& layout, const RuleSettings& rule,
                                            double weight_decay);
 

@@ -55,6 +55,7 @@ void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const E
   if (token_floats > 0) token_qkv = carver.take<float>(token_floats);
   gradients.clear();
   token_gradients.clear();
+  update_scratch.clear();
   if (!trains(settings)) return;
   for (std::int64_t lane = 0; lane < lane_count(layout); ++lane) {
     gradients.push_back(carver.take<float>(layout.total()));
@@ -62,6 +63,8 @@ void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const E
   }
   states = list_optimizer_buffers(layout, settings.groups);
   for (OptimizerBuffer& state : states) state.values = carver.take<float>(state.about.floats);
+  const auto scratch = static_cast<std::int64_t>(update_scratch_bytes(layout, settings.groups));
+  for (int thread = 0; thread < settings.threads; ++thread) update_scratch.push_back(carver.take<std::byte>(scratch));
 }
 
 CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
@@ -212,18 +215,26 @@ std::vector<float> CpuEngine::gradient() {
   return {values, values + layout().total()};
 }
 
-void CpuEngine::update(double learning_rate, double max_grad_norm) {
+void CpuEngine::update(std::span<const double> learning_rates, double max_grad_norm) {
   const double norm = gradient_norm();
   updates_ += 1;
   const auto scale = max_grad_norm > 0.0 ? static_cast<float>(std::min(1.0, max_grad_norm / (norm + 1e-6))) : 1.0F;
+  const UpdateNumbers numbers{.learning_rates = learning_rates, .gradient_scale = scale, .number = updates_};
+  const auto pack = [&](const OptimizerPlan::Unit& unit) {
+    if (unit.matrix != nullptr) weights_.pack(*unit.matrix, unit.first_row, unit.last_row);
+  };
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
-  for_each(static_cast<std::int64_t>(units.size()), [&](Worker&, std::int64_t i) {
+  parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int member, std::int64_t i) {
     const OptimizerPlan::Unit& unit = units[i];
     for (const OptimizerPlan::Run& run : unit.runs) {
-      optimizer_.update(run, learning_rate, scale, updates_, memory_.gradients.front(), weights_.values().data());
+      optimizer_.update(run, numbers, memory_.gradients.front(), weights_.values().data(),
+                        memory_.update_scratch[member]);
     }
-    if (unit.matrix != nullptr) weights_.pack(*unit.matrix, unit.first_row, unit.last_row);
+    pack(unit);
   });
+  const std::vector<OptimizerPlan::Unit>& packings = optimizer_.packings();
+  if (packings.empty()) return;
+  parallel_for(team_, static_cast<std::int64_t>(packings.size()), [&](int, std::int64_t i) { pack(packings[i]); });
 }
 
 bool CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {

@@ -1,5 +1,6 @@
 #pragma once
 // The engine on this machine's processors.
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -26,6 +27,7 @@ struct CpuEngineMemory {
   std::vector<float*> token_gradients;  // one per lane: [vocab, qkv width], or null
   float* token_qkv = nullptr;           // [vocab, qkv width]; null where that never pays
   std::vector<OptimizerBuffer> states;
+  std::vector<std::byte*> update_scratch;  // one per thread
 
   void lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings);
 };
@@ -52,7 +54,9 @@ class CpuEngine : public Engine {
                         const GiveUp& give_up) override;
   double gradient_norm() override;
   std::vector<float> gradient() override;
-  void update(double learning_rate, double max_grad_norm) override;
+  std::span<const ParameterGroup> groups() const override { return settings_.groups; }
+  using Engine::update;
+  void update(std::span<const double> learning_rates, double max_grad_norm) override;
   bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) override;
   std::vector<float> logits(std::span<const WalkView> walks) override;
   std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,

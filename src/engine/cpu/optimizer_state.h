@@ -1,5 +1,6 @@
 #pragma once
 // Which parameters are updated by which rule, and where each keeps its state.
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,6 +28,16 @@ struct OptimizerBuffer {
 std::vector<OptimizerBuffer> list_optimizer_buffers(const ParameterLayout& layout,
                                                     std::span<const ParameterGroup> groups);
 
+/// What one thread needs beside the parameters to update any of them by these groups' rules.
+std::uint64_t update_scratch_bytes(const ParameterLayout& layout, std::span<const ParameterGroup> groups);
+
+/// What all runs of one update share.
+struct UpdateNumbers {
+  std::span<const double> learning_rates;  // one per group
+  float gradient_scale = 1.0F;             // what the gradient is multiplied by first (clipping)
+  std::int64_t number = 1;                 // of the update, from 1
+};
+
 /// An update cut into units, each for one thread.
 class OptimizerPlan {
  public:
@@ -35,28 +46,34 @@ class OptimizerPlan {
     std::size_t group = 0;
     std::int64_t offset = 0, count = 0;  // in the flat parameters
     std::vector<float*> states;          // this run's part of each of its rule's buffers
+    std::int64_t rows = 0, columns = 0;  // of a whole matrix, where the rule updates those
   };
   /// Whole panels of rows of a matrix that has packed copies, which are packed again after the update; several tensors
-  /// may share such a matrix (q, k and v). Or a part of a tensor that has none.
+  /// may share such a matrix (q, k and v). Or a tensor or a part of one, without packed copies or with ones that
+  /// packings() have.
   struct Unit {
     std::vector<Run> runs;
     const Weights::Matrix* matrix = nullptr;
     std::int64_t first_row = 0, last_row = 0;
   };
 
-  /// Throws Error when a tensor is in no group or in two. Without groups there are no units.
+  /// Throws Error when a tensor is in no group or in two, or none that its rule can update. Without groups there are no
+  /// units.
   OptimizerPlan(const Weights& weights, std::span<const ParameterGroup> groups,
                 std::span<const OptimizerBuffer> buffers);
 
   const std::vector<Unit>& units() const { return units_; }
-  /// Updates a run; `gradient` and `values` are the flat buffers. `number` counts updates from 1.
-  void update(const Run& run, double learning_rate, float gradient_scale, std::int64_t number, const float* gradient,
-              float* values) const;
+  /// Without runs: what is packed again after all units are done.
+  const std::vector<Unit>& packings() const { return packings_; }
+  /// Updates a run; `gradient` and `values` are the flat buffers, `scratch` has update_scratch_bytes().
+  void update(const Run& run, const UpdateNumbers& numbers, const float* gradient, float* values,
+              std::byte* scratch) const;
 
  private:
   std::vector<ParameterGroup> groups_;
   std::vector<std::unique_ptr<UpdateRule>> rules_;  // one per group
   std::vector<Unit> units_;
+  std::vector<Unit> packings_;
 };
 
 }  // namespace strider

@@ -13,22 +13,6 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) {
   return (value + step - 1) / step * step;
 }
 
-// Finding a kernel costs about as much as a hundredth of what one does, so the last one is kept for the next call.
-class KeptKernel {
- public:
-  const GemmKernel& of(const GemmShape& shape) {
-    if (shape != shape_) {
-      shape_ = shape;
-      kernel_ = GemmKernel(shape);
-    }
-    return kernel_;
-  }
-
- private:
-  GemmShape shape_;
-  GemmKernel kernel_;
-};
-
 // y [rows, columns] (+)= x [rows, depth] times panels `panel_stride` floats apart. A panel is read once for
 // all rows, since weights are the larger stream; x stays in the cache.
 void multiply_panels(const float* panels, std::int64_t panel_stride, std::int64_t columns, std::int64_t depth,

@@ -28,7 +28,23 @@ class GemmKernel {
   Kernel kernel_ = nullptr;
 };
 
-/// The same for any vector unit that Highway knows: a tile of C stays in registers while k passes by.
+/// Finding a kernel costs about as much as a hundredth of what one does, so the last one is kept for the next call.
+class KeptKernel {
+ public:
+  const GemmKernel& of(const GemmShape& shape) {
+    if (shape != shape_) {
+      shape_ = shape;
+      kernel_ = GemmKernel(shape);
+    }
+    return kernel_;
+  }
+
+ private:
+  GemmShape shape_;
+  GemmKernel kernel_;
+};
+
+/// The product for any vector unit that Highway knows: a tile of C stays in registers while k passes by.
 void tile_gemm(const GemmShape& shape, const float* a, const float* b, float* c);
 
 /// How many rows of B a kernel takes at once: a few register blocks of the widest machine, small enough for L1.

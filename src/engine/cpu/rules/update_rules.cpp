@@ -18,6 +18,7 @@ struct Entry {
 constexpr std::array kRules = {
     Entry{"adamw", make_adamw},
     Entry{"sgd", make_sgd},
+    Entry{"muon", make_muon},
 };
 
 }  // namespace
