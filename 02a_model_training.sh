@@ -35,9 +35,19 @@ setting INIT_FROM init_from "" "a model folder to start from"
 setting MAX_STEPS max_steps 0 "the run and its schedule end there; 0: after all epochs"
 setting WARMUP_STEPS warmup_steps 50 "steps in which the learning rate rises from 0"
 setting LR_SCHEDULER lr_scheduler linear "linear, cosine, or constant (without warmup)"
-setting OPTIMIZER optimizer adamw "adamw; or sgd, stochastic gradient descent with momentum"
-setting MOMENTUM momentum 0.9 "of sgd"
+setting OPTIMIZER optimizer adamw "adamw; sgd, stochastic gradient descent with momentum; or muon"
+setting MOMENTUM momentum 0.9 "of sgd and muon"
+setting ORTHOGONALIZE orthogonalize newton-schulz "how muon orthogonalizes an update: newton-schulz or polar-express"
+setting ORTHOGONALIZE_STEPS orthogonalize_steps 5 "steps of that"
+setting ADAM_BETA1 adam_beta1 0.9 "decay of adamw's mean of gradients"
+setting ADAM_BETA2 adam_beta2 0.999 "decay of adamw's mean of squared gradients"
 setting WEIGHT_DECAY weight_decay 0.01 "of the optimizer, on matrices and embeddings"
+setting GROUP_LEARNING_RATES group_learning_rates "" "LEARNING_RATE of some weights: \"matrices=0.01 lm_head=1e-3\"; or embeddings, norms"
+setting GROUP_WARMUP_STEPS group_warmup_steps "" "WARMUP_STEPS of some weights: matrices=100"
+setting GROUP_WEIGHT_DECAYS group_weight_decays "" "WEIGHT_DECAY of some weights: matrices=0.1"
+setting GROUP_ADAM_BETA1 group_adam_beta1 "" "ADAM_BETA1 of some weights: embeddings=0.8"
+setting GROUP_ADAM_BETA2 group_adam_beta2 "" "ADAM_BETA2 of some weights: embeddings=0.95"
+setting OUTPUT_PROJECTIONS output_projections torch "how o_proj and down_proj start: torch, or zero"
 setting MAX_GRAD_NORM max_grad_norm 1.0 "gradients are clipped to this norm; 0: not"
 setting SAVE_TOTAL_LIMIT save_total_limit 2 "checkpoints to keep, the newest and the best among them; or all"
 setting LOSS_DENOMINATOR loss_denominator predictions "predictions: the mean over predicted tokens; labels: as transformers 4.57.1 shows it"
@@ -76,7 +86,14 @@ say "  Seed: $SEED"
 if [ -n "$INIT_FROM" ]; then say "  Start from: $INIT_FROM"; fi
 if [ "$MAX_STEPS" != 0 ]; then say "  Max steps: $MAX_STEPS"; fi
 say "  Schedule: $LR_SCHEDULER, $WARMUP_STEPS steps of warmup"
-if [ "$OPTIMIZER" = sgd ]; then say "  Optimizer: sgd, momentum $MOMENTUM"; else say "  Optimizer: $OPTIMIZER"; fi
+case $OPTIMIZER in
+  sgd) say "  Optimizer: sgd, momentum $MOMENTUM" ;;
+  muon) say "  Optimizer: muon, momentum $MOMENTUM, $ORTHOGONALIZE with $ORTHOGONALIZE_STEPS steps" ;;
+  *) say "  Optimizer: $OPTIMIZER" ;;
+esac
+if [ -n "$GROUP_LEARNING_RATES" ]; then say "  Learning rates of groups: $GROUP_LEARNING_RATES"; fi
+if [ -n "$GROUP_WARMUP_STEPS" ]; then say "  Warmup steps of groups: $GROUP_WARMUP_STEPS"; fi
+if [ -n "$GROUP_WEIGHT_DECAYS" ]; then say "  Weight decays of groups: $GROUP_WEIGHT_DECAYS"; fi
 say "  Weight decay: $WEIGHT_DECAY"
 say "  Max gradient norm: $MAX_GRAD_NORM"
 say "  Checkpoints kept: $SAVE_TOTAL_LIMIT"

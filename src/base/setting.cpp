@@ -26,41 +26,19 @@ std::string limit_text(double limit) {
   return fmt::format("{}", limit);
 }
 
-std::string range_text(const SettingRange& range) {
-  const bool has_least = std::isfinite(range.least);
-  std::string text;
-  if (has_least)
-    text += (range.without_least         ? " above "
-             : std::isfinite(range.most) ? " from "
-                                         : " of at least ") +
-            limit_text(range.least);
-  if (!std::isfinite(range.most)) return text;
-  const std::string most = (range.without_most ? "below " : "") + limit_text(range.most);
-  if (!has_least || range.without_least) {
-    return text + (has_least ? " and" : "") + (range.without_most ? " " : " at most ") + most;
-  }
-  return text + " to " + most;
-}
-
-template <typename T>
-bool is_within(const SettingRange& range, T value) {
-  const auto number = static_cast<double>(value);
-  return (range.without_least ? number > range.least : number >= range.least) &&
-         (range.without_most ? number < range.most : number <= range.most);
-}
-
 bool is_allowed(const SettingFacts& facts, const SettingValue& value) {
   if (std::holds_alternative<bool>(value)) return true;
   if (const auto* text = std::get_if<std::string>(&value)) {
-    if (facts.kind == SettingKind::kText) return true;
+    if (facts.kind == SettingKind::kText) return !facts.has_form || facts.has_form(*text);
     return std::ranges::any_of(facts.words, [&](const auto& word) { return word.first == *text; });
   }
   // A word may mean a number that is out of the range.
   if (std::ranges::any_of(facts.words, [&](const auto& word) { return word.second == value; })) return true;
   if (const auto* number = std::get_if<double>(&value))
     return std::isfinite(*number) && is_within(facts.range, *number);
-  if (const auto* number = std::get_if<std::uint64_t>(&value)) return is_within(facts.range, *number);
-  return is_within(facts.range, std::get<std::int64_t>(value));
+  if (const auto* number = std::get_if<std::uint64_t>(&value))
+    return is_within(facts.range, static_cast<double>(*number));
+  return is_within(facts.range, static_cast<double>(std::get<std::int64_t>(value)));
 }
 
 template <typename T>
@@ -101,6 +79,27 @@ std::string plain_text(const SettingValue& value) {
 
 }  // namespace
 
+std::string range_text(const SettingRange& range) {
+  const bool has_least = std::isfinite(range.least);
+  std::string text;
+  if (has_least)
+    text += (range.without_least         ? " above "
+             : std::isfinite(range.most) ? " from "
+                                         : " of at least ") +
+            limit_text(range.least);
+  if (!std::isfinite(range.most)) return text;
+  const std::string most = (range.without_most ? "below " : "") + limit_text(range.most);
+  if (!has_least || range.without_least) {
+    return text + (has_least ? " and" : "") + (range.without_most ? " " : " at most ") + most;
+  }
+  return text + " to " + most;
+}
+
+bool is_within(const SettingRange& range, double value) {
+  return (range.without_least ? value > range.least : value >= range.least) &&
+         (range.without_most ? value < range.most : value <= range.most);
+}
+
 SettingValue parse_setting(const SettingFacts& facts, const std::string& text) {
   const std::optional<SettingValue> value = parse(facts, text);
   if (!value) refuse(facts, '"' + text + '"');
@@ -110,7 +109,7 @@ SettingValue parse_setting(const SettingFacts& facts, const std::string& text) {
 
 void check_setting(const SettingFacts& facts, const SettingValue& value) {
   if (!is_allowed(facts, value)) {
-    refuse(facts, facts.kind == SettingKind::kWord ? '"' + plain_text(value) + '"' : plain_text(value));
+    refuse(facts, std::holds_alternative<std::string>(value) ? '"' + plain_text(value) + '"' : plain_text(value));
   }
 }
 
@@ -128,7 +127,7 @@ std::string allowed_values(const SettingFacts& facts) {
     case SettingKind::kSwitch:
       return "true or false";
     case SettingKind::kText:
-      return "any text";
+      return facts.form.empty() ? "any text" : facts.form;
     case SettingKind::kWord:
       return fmt::format("one of {}", fmt::join(words, ", "));
     case SettingKind::kReal:

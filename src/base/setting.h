@@ -25,7 +25,7 @@ enum class SettingKind {
   kReal,      // double, finite
   kWord,      // one of SettingFacts::words
   kSwitch,    // bool: true or false
-  kText,      // string: a path or a name, which its user checks
+  kText,      // string: one of SettingFacts::form, or a path or a name, which its user checks
 };
 
 /// What a number may be. The ends are limits up to 2^53, which double represents.
@@ -53,6 +53,8 @@ struct SettingFacts {
   SettingKind kind = SettingKind::kWhole;
   std::vector<std::pair<std::string, SettingValue>> words = {};  // all of kWord; those that mean a number else
   SettingRange range = {};
+  std::string form = {};                                  // of kText: what it must be; empty: anything
+  std::function<bool(const std::string&)> has_form = {};  // whether a text is that
   OnResume on_resume = OnResume::kMustMatch;
   std::optional<SettingValue> before = {};  // what runs did that were made before the setting existed
   bool is_required = false;
@@ -68,6 +70,11 @@ std::string setting_text(const SettingFacts& facts, const SettingValue& value);
 /// "a whole number from 1 to 4096, or all"
 std::string allowed_values(const SettingFacts& facts);
 
+/// Whether a number is in the range.
+bool is_within(const SettingRange& range, double value);
+/// " from 1 to 4096", " of at least 0"
+std::string range_text(const SettingRange& range);
+
 /// Where a setting is kept in a struct S: made of a pointer to its field by settings::number(), choice(), toggle(),
 /// text() or path().
 template <typename S>
@@ -78,6 +85,8 @@ struct SettingField {
   std::vector<std::pair<std::string, SettingValue>> words = {};
   SettingRange limits = {};             // of the field's type
   std::function<void(S&)> is_set = {};  // called when the user has given a value
+  std::string form = {};                // as SettingFacts have them
+  std::function<bool(const std::string&)> has_form = {};
 
   /// `word` is taken for `value`.
   SettingField or_word(std::string word, std::int64_t value) && {
@@ -205,6 +214,8 @@ class Setting {
                .kind = field.kind,
                .words = field.words,
                .range = range,
+               .form = field.form,
+               .has_form = field.has_form,
                .on_resume = on_resume},
         field_(std::move(field)) {
     facts_.range.least = std::max(range.least, field_.limits.least);

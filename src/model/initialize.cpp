@@ -46,4 +46,13 @@ void initialize_parameters(const LlamaConfig& config, const ParameterLayout& lay
   }
 }
 
+void zero_output_projections(const ParameterLayout& layout, std::span<float> values) {
+  for (const ParameterInfo& tensor : layout.tensors()) {
+    const bool is_output = tensor.name.ends_with(".o_proj.weight") || tensor.name.ends_with(".down_proj.weight");
+    if (!is_output) continue;
+    std::ranges::fill(values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size)),
+                      0.0F);
+  }
+}
+
 }  // namespace strider

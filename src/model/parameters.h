@@ -53,4 +53,7 @@ class ParameterLayout {
 void initialize_parameters(const LlamaConfig& config, const ParameterLayout& layout, std::uint64_t seed,
                            std::span<float> values);
 
+/// Sets every o_proj and down_proj to zero, so that each block begins as the identity. The other weights stay.
+void zero_output_projections(const ParameterLayout& layout, std::span<float> values);
+
 }  // namespace strider

@@ -40,6 +40,23 @@ std::optional<std::string> smaller_settings(TrainingSettings settings, const Lla
   return std::nullopt;
 }
 
+std::vector<ParameterGroup> parameter_groups(const TrainingSettings& settings, const ParameterLayout& layout) {
+  const RuleSettings rule{.name = settings.optimizer,
+                          .beta1 = settings.adam_beta1,
+                          .beta2 = settings.adam_beta2,
+                          .momentum = settings.momentum,
+                          .orthogonalization = settings.orthogonalize,
+                          .orthogonalization_steps = settings.orthogonalize_steps};
+  std::vector<ParameterGroup> groups = trainer_groups(layout, rule, settings.weight_decay);
+  for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
+    ParameterGroup& group = groups[kind];
+    group.rule.beta1 = settings.group_adam_beta1[kind].value_or(group.rule.beta1);
+    group.rule.beta2 = settings.group_adam_beta2[kind].value_or(group.rule.beta2);
+    group.weight_decay = settings.group_weight_decays[kind].value_or(group.weight_decay);
+  }
+  return groups;
+}
+
 }  // namespace
 
 std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSplit& split) {
@@ -50,12 +67,11 @@ EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConf
                                const WalkDataset& dataset) {
   std::int64_t most = most_walks_of_a_step(settings, dataset.train);
   if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(*dataset.validation, settings));
-  const RuleSettings rule{.name = settings.optimizer, .momentum = settings.momentum};
   return {.threads = settings.threads,
           .max_length = settings.max_length,
           .walks_per_step = most,
           .precision = settings.precision.value_or(Precision::kFloat32),
-          .groups = trainer_groups(ParameterLayout(config), rule, settings.weight_decay)};
+          .groups = parameter_groups(settings, ParameterLayout(config))};
 }
 
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,

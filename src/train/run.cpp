@@ -138,10 +138,11 @@ bool TrainingRun::step() {
   const std::span<double> losses = std::span(losses_).first(walks.size());
   if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
   norm_ = engine_->gradient_norm();
-  rate_ =
-      learning_rate_at(settings_, steps_.max_steps - steps_.schedule_start, state_.global_step - steps_.schedule_start);
+  const std::int64_t schedule_steps = steps_.max_steps - steps_.schedule_start;
+  const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
+  rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
   refuse_broken_numbers(losses);
-  engine_->update(rate_, settings_.max_grad_norm);
+  engine_->update(group_learning_rates_at(settings_, schedule_steps, schedule_step), settings_.max_grad_norm);
   state_.global_step += 1;
   state_.epoch = batches_.place().epoch_after;
   state_.total_flos += padded_flops();

@@ -5,6 +5,21 @@
 #include <numbers>
 
 namespace strider {
+namespace {
+
+// What the peak is multiplied by.
+double schedule_factor(LrScheduler scheduler, std::int64_t warmup, std::int64_t max_steps, std::int64_t step) {
+  if (scheduler == LrScheduler::kConstant) return 1.0;
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
+  const auto after_warmup = static_cast<double>(std::max<std::int64_t>(1, max_steps - warmup));
+  if (scheduler == LrScheduler::kLinear) {
+    return std::max(0.0, static_cast<double>(max_steps - step) / after_warmup);
+  }
+  const double progress = static_cast<double>(step - warmup) / after_warmup;
+  return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * progress)));
+}
+
+}  // namespace
 
 StepPlan plan_steps(std::int64_t walks, const TrainingSettings& settings) {
   StepPlan plan;
@@ -31,20 +46,19 @@ StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, 
 }
 
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  if (settings.lr_scheduler == LrScheduler::kConstant) return settings.learning_rate;
-  const std::int64_t warmup = settings.warmup_steps;
-  double factor = 0.0;
-  if (step < warmup) {
-    factor = static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
-  } else if (settings.lr_scheduler == LrScheduler::kLinear) {
-    factor = std::max(0.0, static_cast<double>(max_steps - step) /
-                               static_cast<double>(std::max<std::int64_t>(1, max_steps - warmup)));
-  } else {
-    const double progress =
-        static_cast<double>(step - warmup) / static_cast<double>(std::max<std::int64_t>(1, max_steps - warmup));
-    factor = std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * progress)));
+  return settings.learning_rate * schedule_factor(settings.lr_scheduler, settings.warmup_steps, max_steps, step);
+}
+
+std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
+                                                         std::int64_t step) {
+  std::array<double, kTensorKinds> rates{};
+  for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
+    const std::optional<double> own_warmup = settings.group_warmup_steps[kind];
+    const std::int64_t warmup = own_warmup ? static_cast<std::int64_t>(*own_warmup) : settings.warmup_steps;
+    rates[kind] = settings.group_learning_rates[kind].value_or(settings.learning_rate) *
+                  schedule_factor(settings.lr_scheduler, warmup, max_steps, step);
   }
-  return settings.learning_rate * factor;
+  return rates;
 }
 
 }  // namespace strider

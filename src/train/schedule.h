@@ -1,5 +1,6 @@
 #pragma once
 // How many steps a run has, which walks each takes, and its learning rate: the arithmetic of transformers' Trainer.
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,5 +37,10 @@ StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, 
 ///   cosine    warmup up from 0, then half a cosine down to 0
 ///   constant  the peak from the first step, warmup ignored
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
+
+/// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where
+/// GROUP_LEARNING_RATES and GROUP_WARMUP_STEPS have one.
+std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
+                                                         std::int64_t step);
 
 }  // namespace strider

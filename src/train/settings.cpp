@@ -23,8 +23,21 @@ const char* name_of(LossDenominator denominator) {
   return denominator == LossDenominator::kLabels ? "labels" : "predictions";
 }
 
+const char* name_of(Orthogonalization method) {
+  return method == Orthogonalization::kPolarExpress ? "polar-express" : "newton-schulz";
+}
+
+const char* name_of(OutputProjections start) {
+  return start == OutputProjections::kZero ? "zero" : "torch";
+}
+
 void check_settings(const TrainingSettings& s) {
   check_ranges(s);
+  if (s.init_from && s.output_projections == OutputProjections::kZero) {
+    throw Error(
+        "--output_projections (OUTPUT_PROJECTIONS) is zero, and --init_from (INIT_FROM) names a model",
+        {.file = {}, .place = {}, .advice = "That model's weights stay as they are: leave one of the two out."});
+  }
   if (s.continue_run && (s.overwrite || !s.resume)) {
     throw Error(
         fmt::format("--continue (CONTINUE) is true, and {}",

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "base/machine.h"
+#include "engine/optimizer.h"
 #include "engine/precision.h"
+#include "train/group_values.h"
 
 namespace strider {
 
@@ -15,6 +17,8 @@ enum class LrScheduler { kLinear, kCosine, kConstant };
 /// What a step's sum of cross-entropies is divided by: the predicted tokens (a true mean), or all tokens that are not
 /// padding, the first of each walk included, as transformers 4.57.1 does.
 enum class LossDenominator { kPredictions, kLabels };
+/// How o_proj and down_proj start: drawn as torch draws them, or zero.
+enum class OutputProjections { kTorch, kZero };
 
 struct TrainingSettings {
   std::filesystem::path dataset_dir;
@@ -23,8 +27,9 @@ struct TrainingSettings {
   double epochs = 1;             // passes over the training split; a fraction ends within one
   std::int64_t batch_size = 50;  // walks per micro-batch
   std::int64_t gradient_accumulation_steps = 1;
-  double learning_rate = 5e-4;
-  std::int64_t max_length = 128;  // tokens; longer walks are cut
+  double learning_rate = 5e-4;            // at the schedule's peak, of all tensors
+  GroupValues group_learning_rates = {};  // of some kinds instead
+  std::int64_t max_length = 128;          // tokens; longer walks are cut
   std::int64_t save_steps = 200;
   std::int64_t eval_steps = 200;
   // Which of the two the user set: where it was one alone, the other follows (with_resolved_steps).
@@ -36,9 +41,18 @@ struct TrainingSettings {
   std::optional<std::filesystem::path> init_from;  // a model folder to start from
   std::int64_t max_steps = 0;                      // 0: as many as the epochs have
   std::int64_t warmup_steps = 50;
-  std::string optimizer = "adamw";  // one of update_rule_names()
-  double momentum = 0.9;            // of sgd
+  GroupValues group_warmup_steps = {};  // of some kinds instead, as with the other group_ fields
+  std::string optimizer = "adamw";      // one of update_rule_names()
+  double momentum = 0.9;                // of sgd and muon
+  Orthogonalization orthogonalize = Orthogonalization::kNewtonSchulz;  // of muon
+  std::int64_t orthogonalize_steps = 5;                                // of muon
+  double adam_beta1 = 0.9;                                             // of adamw
+  double adam_beta2 = 0.999;                                           // of adamw
+  GroupValues group_adam_beta1 = {};
+  GroupValues group_adam_beta2 = {};
   double weight_decay = 0.01;
+  GroupValues group_weight_decays = {};
+  OutputProjections output_projections = OutputProjections::kTorch;
   double max_grad_norm = 1.0;  // 0: no clipping
   LrScheduler lr_scheduler = LrScheduler::kLinear;
   std::int64_t save_total_limit = 2;  // 0: keep all
@@ -52,6 +66,8 @@ struct TrainingSettings {
 
 const char* name_of(LrScheduler scheduler);
 const char* name_of(LossDenominator denominator);
+const char* name_of(Orthogonalization method);
+const char* name_of(OutputProjections start);
 
 /// Throws Error that names the setting (as the option and as the script's variable), its value and what is allowed.
 void check_settings(const TrainingSettings& settings);

@@ -49,6 +49,11 @@ TrainingSettingsTable make_table() {
           kMustMatch, "Micro-batches per optimizer step"),
       Row("learning_rate", "LEARNING_RATE", number(&S::learning_rate), at_least(0), kMayBeContinued,
           "Peak learning rate"),
+      Row("group_learning_rates", "GROUP_LEARNING_RATES",
+          group_values(&S::group_learning_rates, {at_least(0), false, "0.01"}), any_value(), kMayBeContinued,
+          "Peak learning rates of some kinds of tensors, such as \"matrices=0.01 lm_head=1e-3\"; kinds are embeddings, "
+          "matrices (of the blocks), lm_head, norms")
+          .before(""),
       Row("max_length", "MAX_LENGTH", number(&S::max_length), between(2, 1 << 20), kMustMatch,
           "Tokens per walk; longer walks are cut")
           .saves_memory(MemorySaving::kByHalf),
@@ -66,12 +71,47 @@ TrainingSettingsTable make_table() {
           "Steps of the run and its schedule; 0: all epochs"),
       Row("warmup_steps", "WARMUP_STEPS", number(&S::warmup_steps), between(0, kMost), kMayBeContinued,
           "Steps in which the learning rate rises from 0"),
+      Row("group_warmup_steps", "GROUP_WARMUP_STEPS",
+          group_values(&S::group_warmup_steps, {between(0, kMost), true, "100"}), any_value(), kMayBeContinued,
+          "The same of some kinds of tensors, as in GROUP_LEARNING_RATES")
+          .before(""),
       Row("optimizer", "OPTIMIZER", choice(&S::optimizer, optimizers()), any_value(), kMustMatch,
-          "adamw, or sgd (stochastic gradient descent with momentum)")
+          "adamw; sgd (stochastic gradient descent with momentum); or muon (the blocks' matrices by Muon, the rest by "
+          "adamw)")
           .before("adamw"),
-      Row("momentum", "MOMENTUM", number(&S::momentum), from_to_below(0, 1), kMustMatch, "Momentum of sgd").before(0.9),
+      Row("momentum", "MOMENTUM", number(&S::momentum), from_to_below(0, 1), kMustMatch, "Momentum of sgd and muon")
+          .before(0.9),
+      Row("orthogonalize", "ORTHOGONALIZE",
+          choice(&S::orthogonalize, named({Orthogonalization::kNewtonSchulz, Orthogonalization::kPolarExpress})),
+          any_value(), kMustMatch, "How muon orthogonalizes an update: newton-schulz or polar-express")
+          .before("newton-schulz"),
+      Row("orthogonalize_steps", "ORTHOGONALIZE_STEPS", number(&S::orthogonalize_steps), between(1, 100), kMustMatch,
+          "Steps of that")
+          .before(std::int64_t{5}),
+      Row("adam_beta1", "ADAM_BETA1", number(&S::adam_beta1), from_to_below(0, 1), kMustMatch,
+          "Decay of adamw's mean of gradients")
+          .before(0.9),
+      Row("adam_beta2", "ADAM_BETA2", number(&S::adam_beta2), from_to_below(0, 1), kMustMatch,
+          "Decay of adamw's mean of squared gradients")
+          .before(0.999),
+      Row("group_adam_beta1", "GROUP_ADAM_BETA1",
+          group_values(&S::group_adam_beta1, {from_to_below(0, 1), false, "0.9"}), any_value(), kMustMatch,
+          "The first of some kinds of tensors, as in GROUP_LEARNING_RATES")
+          .before(""),
+      Row("group_adam_beta2", "GROUP_ADAM_BETA2",
+          group_values(&S::group_adam_beta2, {from_to_below(0, 1), false, "0.95"}), any_value(), kMustMatch,
+          "The second of some kinds of tensors")
+          .before(""),
       Row("weight_decay", "WEIGHT_DECAY", number(&S::weight_decay), at_least(0), kMayBeContinued,
           "Weight decay, on matrices and embeddings"),
+      Row("group_weight_decays", "GROUP_WEIGHT_DECAYS",
+          group_values(&S::group_weight_decays, {at_least(0), false, "0.1"}), any_value(), kMayBeContinued,
+          "The same of some kinds of tensors, as in GROUP_LEARNING_RATES; may reach norms")
+          .before(""),
+      Row("output_projections", "OUTPUT_PROJECTIONS",
+          choice(&S::output_projections, named({OutputProjections::kTorch, OutputProjections::kZero})), any_value(),
+          kMustMatch, "How o_proj and down_proj start: torch (drawn as torch does), or zero (each block adds nothing)")
+          .before("torch"),
       Row("max_grad_norm", "MAX_GRAD_NORM", number(&S::max_grad_norm), at_least(0), kMayBeContinued,
           "Gradients are clipped to this norm; 0: no clipping"),
       Row("lr_scheduler", "LR_SCHEDULER",

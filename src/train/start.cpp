@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/exists.h"
 #include "base/shell_word.h"
@@ -76,6 +78,7 @@ std::vector<float> initial_weights(const TrainingSettings& settings, const Llama
     read_weights(*settings.init_from, layout, values);
   } else {
     initialize_parameters(config, layout, settings.seed, values);
+    if (settings.output_projections == OutputProjections::kZero) zero_output_projections(layout, values);
   }
   return values;
 }
@@ -124,7 +127,20 @@ std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkData
   warn(s.lr_scheduler != LrScheduler::kConstant && s.warmup_steps >= plan.max_steps && s.warmup_steps > 0,
        "WARMUP_STEPS is {}, and the run has {} steps: the learning rate never reaches its peak", s.warmup_steps,
        plan.max_steps);
-  warn(s.learning_rate == 0.0, "LEARNING_RATE is 0: the weights do not change");
+  const bool is_rate_for_all =
+      std::ranges::none_of(s.group_learning_rates, [](const auto& r) { return r.has_value(); });
+  for (std::size_t kind = 0; kind < kTensorKinds && s.lr_scheduler != LrScheduler::kConstant; ++kind) {
+    const double warmup = s.group_warmup_steps[kind].value_or(0.0);
+    warn(warmup > 0.0 && warmup >= static_cast<double>(plan.max_steps),
+         "GROUP_WARMUP_STEPS has {}={}, and the run has {} steps: that learning rate never reaches its peak",
+         kTensorKindNames[kind], warmup, plan.max_steps);
+  }
+  warn(s.learning_rate == 0.0 && is_rate_for_all, "LEARNING_RATE is 0: the weights do not change");
+  const auto matrices = static_cast<std::size_t>(TensorKind::kMatrices);
+  warn(s.optimizer == "muon" && !s.group_learning_rates[matrices],
+       "OPTIMIZER is muon, and the matrices have the learning rate of all other weights ({}), which is small for muon: "
+       "GROUP_LEARNING_RATES=matrices=0.01 gives them one of their own",
+       s.learning_rate);
   warn(s.gradient_accumulation_steps > plan.batches,
        "GRAD_ACCUM is {}, and an epoch has {} micro-batches: each step takes what the epoch has",
        s.gradient_accumulation_steps, plan.batches);

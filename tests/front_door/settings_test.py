@@ -24,8 +24,8 @@ def program_help(command):
 def program_settings(command):
     """{variable: (option, default)} of a command's help."""
     found = {}
-    for option, variable, rest in re.findall(r"^  --(\w+)(?:,--[\w-]+)? ([A-Z_]+)(?![A-Z_])(.*)$", program_help(command),
-                                             re.M):
+    for option, variable, rest in re.findall(r"^  --(\w+)(?:,--[\w-]+)? ([A-Z0-9_]+)(?![A-Z0-9_])(.*)$",
+                                             program_help(command), re.M):
         default = re.match(r" \[([^\]]*)\]", rest)
         found[variable] = (option, default[1] if default else "")
     found.pop("TEXT", None)  # a path that no script sets
@@ -93,7 +93,7 @@ class SettingsTest(unittest.TestCase):
             program = program_settings(command)
             text = subprocess.run([ROOT / name, "--help"], env=self.scene.environment(), check=True, capture_output=True,
                                   text=True).stdout
-            script = dict(re.findall(r"^  ([A-Z_]+) +\S.* \[(.*)\]$", text, re.M))
+            script = dict(re.findall(r"^  ([A-Z0-9_]+) +\S.* \[(.*)\]$", text, re.M))
             self.assertEqual(set(script) - SHARED, set(program) - GRID, name)
             for variable in set(script) - SHARED - PLACES:
                 self.assertEqual(value(script[variable]), value(program[variable][1]), f"{name}: {variable}")
