@@ -43,6 +43,7 @@ struct StepDone {
   std::int64_t tokens = 0;
   double flops = 0.0;  // by the field's formula
   double seconds = 0.0;
+  std::int64_t last_step = 0;                      // of the run, as far as is known now: MAX_MINUTES moves it
   std::span<const float> micro_batch_losses = {};  // their sum is the loss; valid during the call
   std::span<const std::int64_t> walk_ids = {};     // in the order in which they were taken; valid during the call
 };

@@ -116,6 +116,7 @@ ProgressFigures TrainingReport::figures(double loss, std::optional<double> loss_
 
 void TrainingReport::on_step(const StepDone& event) {
   step_ = event.step;
+  if (event.last_step > 0) run_.max_steps = event.last_step;
   speed_.add(static_cast<double>(event.tokens), event.flops, 1.0, event.seconds);
   const Clock::time_point now = now_();
   if (screen_.wants_status(now)) {

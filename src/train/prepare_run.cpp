@@ -7,6 +7,7 @@
 #include "engine/precision_trial.h"
 #include "model/folder.h"
 #include "train/companions.h"
+#include "train/early_end.h"
 #include "train/fingerprint.h"
 #include "train/memory.h"
 #include "train/run_plan.h"
@@ -46,6 +47,7 @@ RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener) {
   check_training_memory(settings, config, dataset, memory_limit_bytes());
   const StepPlan steps = plan_steps(dataset.train.size(), settings);
   const std::optional<double> best_loss = best_loss_of(dataset, settings);
+  check_early_end(settings, dataset.validation.has_value(), best_loss);
   return {.settings = std::move(settings),
           .dataset = std::move(dataset),
           .config = config,

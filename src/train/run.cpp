@@ -10,6 +10,7 @@
 #include "base/machine.h"
 #include "io/atomic_file.h"
 #include "model/folder.h"
+#include "train/early_end.h"
 #include "train/log.h"
 #include "train/memory.h"
 
@@ -40,6 +41,10 @@ void TrainingRun::start(const RunStart& start) {
     return;
   }
   state_ = start.checkpoint->state;
+  if (plan_.continues_with_another_schedule) {
+    state_.ended_by.clear();
+    state_.planned_steps = 0;
+  }
   engine_->set_parameters(start.checkpoint->parameters);
   for (const NamedState& state : start.checkpoint->optimizer) engine_->set_optimizer_state(state.name, state.values);
   engine_->set_updates(state_.global_step);
@@ -55,7 +60,7 @@ int TrainingRun::run() {
   if (state_.evaluation_pending) {
     if (const int stop = after_step()) return stop;
   }
-  while (state_.global_step < steps_.max_steps) {
+  while (!is_last()) {
     if (const int stop = signals_.stop.load()) return stop_here(stop);
     if (!step()) return stop_here(signals_.stop.load());
     writer_->poll();
@@ -102,6 +107,7 @@ int TrainingRun::after_step() {
   if (evaluates_now()) {
     state_.evaluation_pending = !evaluate();
     if (state_.evaluation_pending) return stop_here(signals_.stop.load());
+    end_if_good_enough();
   }
   const bool scheduled = is_last() || state_.global_step % settings_.save_steps == 0;
   const int stop = signals_.stop.load();
@@ -138,7 +144,7 @@ bool TrainingRun::step() {
   const std::span<double> losses = std::span(losses_).first(walks.size());
   if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
   norm_ = engine_->gradient_norm();
-  const std::int64_t schedule_steps = steps_.max_steps - steps_.schedule_start;
+  const std::int64_t schedule_steps = last_step() - steps_.schedule_start;
   const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
   rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
   refuse_broken_numbers(losses);
@@ -146,12 +152,22 @@ bool TrainingRun::step() {
   state_.global_step += 1;
   state_.epoch = batches_.place().epoch_after;
   state_.total_flos += padded_flops();
+  fit_schedule_to_time();
   const double loss = add_up(losses, denominator);
   wall_.lap(&WallTime::steps);
   step_seconds_ = seconds_since(began);
   report_step(loss, denominator, step_seconds_);
   wall_.lap(&WallTime::logging);
   return true;
+}
+
+// With MAX_MINUTES. The time until now says how many steps there will be; it has the evaluations and checkpoints in it,
+// in the share that they will have in what is left. Time for the evaluation of the last step is kept.
+void TrainingRun::fit_schedule_to_time() {
+  if (settings_.max_minutes == 0.0) return;
+  const double last_evaluation = evaluator_ && settings_.final_evaluation ? evaluation_seconds_ : 0.0;
+  state_.planned_steps =
+      steps_in_time(60.0 * settings_.max_minutes - last_evaluation, seconds(), state_.global_step, steps_.max_steps);
 }
 
 // As torch adds up: each micro-batch's loss is a float32, and so is their sum since the last log entry. Returns the sum
@@ -189,6 +205,7 @@ void TrainingRun::report_step(double loss, double denominator, double seconds) {
   event.loss = loss / denominator;
   event.loss_per_prediction = loss / std::max(1.0, denominator_of(batches_.walks(), LossDenominator::kPredictions));
   event.seconds = seconds;
+  event.last_step = last_step();
   event.micro_batch_losses = micro_batch_losses_;
   event.walk_ids = batches_.walk_ids();
   if (state_.prediction_loss_since_log) *state_.prediction_loss_since_log += event.loss_per_prediction;
@@ -243,6 +260,14 @@ bool TrainingRun::evaluate() {
                            .seconds = evaluation_->seconds});
   wall_.lap(&WallTime::logging);
   return true;
+}
+
+void TrainingRun::end_if_good_enough() {
+  if (is_last()) return;
+  if (const std::optional<EarlyEnd> end = early_end(settings_, plan_.best_loss, state_, *evaluation_)) {
+    state_.ended_by = end->setting;
+    listener_.on_notice(end->text);
+  }
 }
 
 // Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.

@@ -46,8 +46,10 @@ class TrainingRun {
 
  private:
   double seconds() const;
-  bool is_last() const { return state_.global_step == steps_.max_steps; }
+  std::int64_t last_step() const { return state_.planned_steps > 0 ? state_.planned_steps : steps_.max_steps; }
+  bool is_last() const { return state_.global_step == last_step() || !state_.ended_by.empty(); }
   bool step();
+  void fit_schedule_to_time();
   int after_step();
   int stop_here(int stop);
   void begin(Activity activity, double expected_seconds);
@@ -59,6 +61,7 @@ class TrainingRun {
   double flops_of(std::size_t length);
   bool evaluates_now() const;
   bool evaluate();
+  void end_if_good_enough();
   void keep_if_best();
   void save();
   void on_checkpoint(std::int64_t step, const Notices& notices);

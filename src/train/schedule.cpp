@@ -8,12 +8,19 @@ namespace strider {
 namespace {
 
 // What the peak is multiplied by.
-double schedule_factor(LrScheduler scheduler, std::int64_t warmup, std::int64_t max_steps, std::int64_t step) {
+double schedule_factor(const TrainingSettings& settings, std::int64_t warmup, std::int64_t max_steps,
+                       std::int64_t step) {
+  const LrScheduler scheduler = settings.lr_scheduler;
   if (scheduler == LrScheduler::kConstant) return 1.0;
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
   const auto after_warmup = static_cast<double>(std::max<std::int64_t>(1, max_steps - warmup));
   if (scheduler == LrScheduler::kLinear) {
     return std::max(0.0, static_cast<double>(max_steps - step) / after_warmup);
+  }
+  if (scheduler == LrScheduler::kWarmupStableDecay) {
+    const auto wanted = static_cast<std::int64_t>(std::llround(settings.decay_share * static_cast<double>(max_steps)));
+    const std::int64_t decay = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, max_steps - warmup));
+    return std::clamp(static_cast<double>(max_steps - step) / static_cast<double>(decay), 0.0, 1.0);
   }
   const double progress = static_cast<double>(step - warmup) / after_warmup;
   return std::max(0.0, 0.5 * (1.0 + std::cos(std::numbers::pi * 0.5 * 2.0 * progress)));
@@ -45,8 +52,15 @@ StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, 
   return place;
 }
 
+std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::int64_t most) {
+  if (done == 0 || used <= 0.0) return most;
+  const double steps = budget / used * static_cast<double>(done);
+  if (steps >= static_cast<double>(most)) return most;
+  return std::max(done, static_cast<std::int64_t>(steps));
+}
+
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  return settings.learning_rate * schedule_factor(settings.lr_scheduler, settings.warmup_steps, max_steps, step);
+  return settings.learning_rate * schedule_factor(settings, settings.warmup_steps, max_steps, step);
 }
 
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
@@ -56,7 +70,7 @@ std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings&
     const std::optional<double> own_warmup = settings.group_warmup_steps[kind];
     const std::int64_t warmup = own_warmup ? static_cast<std::int64_t>(*own_warmup) : settings.warmup_steps;
     rates[kind] = settings.group_learning_rates[kind].value_or(settings.learning_rate) *
-                  schedule_factor(settings.lr_scheduler, warmup, max_steps, step);
+                  schedule_factor(settings, warmup, max_steps, step);
   }
   return rates;
 }

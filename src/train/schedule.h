@@ -31,11 +31,18 @@ struct StepPlace {
 
 StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, std::int64_t step);
 
+/// How many steps a run comes to within `budget` seconds when `done` steps have taken `used` seconds, evaluations and
+/// checkpoints included: from `done` to `most`.
+std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::int64_t most);
+
 /// The learning rate of step `step` (from 0) of a schedule of `max_steps`, as get_scheduler's lambdas give it in
 /// double:
 ///   linear    warmup up from 0, then down to 0 at max_steps
 ///   cosine    warmup up from 0, then half a cosine down to 0
 ///   constant  the peak from the first step, warmup ignored
+///   warmup_stable_decay  warmup up from 0, the peak, then in a line down to 0 over the last decay_share of max_steps
+///             (get_wsd_schedule with decay_type="linear"; Hu et al. 2024, arXiv:2404.06395); a decay longer than what
+///             the warmup leaves is cut to that
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
 
 /// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where

@@ -15,6 +15,8 @@ const char* name_of(LrScheduler scheduler) {
       return "cosine";
     case LrScheduler::kConstant:
       return "constant";
+    case LrScheduler::kWarmupStableDecay:
+      return "warmup_stable_decay";
   }
   return "";
 }

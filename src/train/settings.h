@@ -13,7 +13,7 @@
 
 namespace strider {
 
-enum class LrScheduler { kLinear, kCosine, kConstant };
+enum class LrScheduler { kLinear, kCosine, kConstant, kWarmupStableDecay };
 /// What a step's sum of cross-entropies is divided by: the predicted tokens (a true mean), or all tokens that are not
 /// padding, the first of each walk included, as transformers 4.57.1 does.
 enum class LossDenominator { kPredictions, kLabels };
@@ -55,6 +55,11 @@ struct TrainingSettings {
   OutputProjections output_projections = OutputProjections::kTorch;
   double max_grad_norm = 1.0;  // 0: no clipping
   LrScheduler lr_scheduler = LrScheduler::kLinear;
+  double decay_share = 0.2;           // of warmup_stable_decay: the share of all steps in which the rate falls
+  double max_minutes = 0.0;           // of training, over all sittings; 0: no limit
+  double target_loss = 0.0;           // ends the run at an evaluation loss per predicted token this low; 0: none
+  double target_excess = 0.0;         // the same, over the best loss that any model can reach; 0: none
+  std::int64_t patience = 0;          // ends the run after this many evaluations without a lower loss; 0: never
   std::int64_t save_total_limit = 2;  // 0: keep all
   LossDenominator loss_denominator = LossDenominator::kPredictions;
   int threads = available_processors();

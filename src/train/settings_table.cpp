@@ -115,8 +115,25 @@ TrainingSettingsTable make_table() {
       Row("max_grad_norm", "MAX_GRAD_NORM", number(&S::max_grad_norm), at_least(0), kMayBeContinued,
           "Gradients are clipped to this norm; 0: no clipping"),
       Row("lr_scheduler", "LR_SCHEDULER",
-          choice(&S::lr_scheduler, named({LrScheduler::kLinear, LrScheduler::kCosine, LrScheduler::kConstant})),
-          any_value(), kMayBeContinued, "linear, cosine, or constant (which has no warm-up)"),
+          choice(&S::lr_scheduler, named({LrScheduler::kLinear, LrScheduler::kCosine, LrScheduler::kConstant,
+                                          LrScheduler::kWarmupStableDecay})),
+          any_value(), kMayBeContinued,
+          "linear, cosine, constant (which has no warm-up), or warmup_stable_decay (at its peak until it falls to 0)"),
+      Row("decay_share", "DECAY_SHARE", number(&S::decay_share), above(0, 1), kMayBeContinued,
+          "Share of the steps in which the rate of warmup_stable_decay falls")
+          .before(0.2),
+      Row("max_minutes", "MAX_MINUTES", number(&S::max_minutes), at_least(0), kMayBeContinued,
+          "Minutes that the run may take; its schedule is fitted to the steps that they are enough for; 0: no limit")
+          .before(0.0),
+      Row("target_loss", "TARGET_LOSS", number(&S::target_loss), at_least(0), kMayBeContinued,
+          "End the run at an evaluation loss per predicted token this low; 0: none")
+          .before(0.0),
+      Row("target_excess", "TARGET_EXCESS", number(&S::target_excess), at_least(0), kMayBeContinued,
+          "End the run at an evaluation loss so little over the best possible one; 0: none")
+          .before(0.0),
+      Row("patience", "PATIENCE", number(&S::patience), between(0, kMost), kMayBeContinued,
+          "End the run after this many evaluations in turn without a lower loss; 0: never")
+          .before(0),
       Row("save_total_limit", "SAVE_TOTAL_LIMIT", number(&S::save_total_limit).or_word("all", 0), at_least(1),
           kMayDiffer, "Checkpoints to keep, the newest and the best among them; or all"),
       Row("loss_denominator", "LOSS_DENOMINATOR",

@@ -42,7 +42,7 @@ BestCheckpoint read_best(const json& best, const std::filesystem::path& file) {
 }  // namespace
 
 std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan) {
-  const bool finished = state.global_step >= plan.max_steps;
+  const bool finished = state.global_step >= plan.max_steps || !state.ended_by.empty();
   json log = json::array();
   for (const LogEntry& entry : state.log_history) log.push_back(entry_json(entry));
   const json control = {{"args",
@@ -65,7 +65,7 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
       {"is_world_process_zero", true},
       {"log_history", log},
       {"logging_steps", settings.logging_steps},
-      {"max_steps", plan.max_steps},
+      {"max_steps", state.planned_steps > 0 ? state.planned_steps : plan.max_steps},
       {"num_input_tokens_seen", 0},
       {"num_train_epochs", plan.epochs},
       {"save_steps", settings.save_steps},
@@ -100,6 +100,8 @@ nlohmann::json exact_state(const TrainerState& state) {
   if (state.tokens) exact["tokens"] = *state.tokens;
   if (!state.vectors.empty()) exact["vectors"] = state.vectors;
   if (state.evaluation_pending) exact["evaluation_pending"] = true;
+  if (state.planned_steps > 0) exact["planned_steps"] = state.planned_steps;
+  if (!state.ended_by.empty()) exact["ended_by"] = state.ended_by;
   return exact;
 }
 
@@ -146,6 +148,8 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
   if (exact.contains("evaluation_pending")) {
     state.evaluation_pending = json_boolean(exact, "evaluation_pending", exact_state_file);
   }
+  if (exact.contains("planned_steps")) state.planned_steps = json_integer(exact, "planned_steps", exact_state_file);
+  if (exact.contains("ended_by")) state.ended_by = json_string(exact, "ended_by", exact_state_file);
   return state;
 }
 

@@ -46,6 +46,10 @@ struct TrainerState {
   std::string vectors;
   // The evaluation of global_step was given up for a stop: a resumed run makes it before its next step.
   bool evaluation_pending = false;
+  // The step that MAX_MINUTES is expected to last to, where the schedule then ends; 0: that of the plan.
+  std::int64_t planned_steps = 0;
+  // The setting that ended the run at global_step, before its last planned step ("TARGET_LOSS"); empty: none did.
+  std::string ended_by;
 };
 
 /// trainer_state.json as transformers 4.57.1 writes it (sorted keys, two spaces, a newline at the end).

@@ -35,6 +35,30 @@ TEST(Schedule, EqualsGetScheduler) {
                {0.0, 2.5e-05, 5e-05, 7.5e-05, 0.0001, 0.000125, 0.00015, 0.000175, 0.0002, 0.00022500000000000002});
 }
 
+// get_wsd_schedule of transformers with num_stable_steps=5, num_decay_steps=3 and decay_type="linear".
+TEST(Schedule, StaysAtItsPeakAndThenFalls) {
+  TrainingSettings settings = with(LrScheduler::kWarmupStableDecay, 2);
+  settings.learning_rate = 1.0;
+  settings.decay_share = 0.3;
+  expect_rates(settings, {0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0 / 3.0, 1.0 / 3.0});
+  settings.decay_share = 1.0;  // cut to what the warm-up leaves: linear
+  TrainingSettings linear = settings;
+  linear.lr_scheduler = LrScheduler::kLinear;
+  for (std::int64_t step = 0; step < 10; ++step) {
+    EXPECT_EQ(learning_rate_at(settings, 10, step), learning_rate_at(linear, 10, step)) << step;
+  }
+  settings.decay_share = 0.01;  // one step at the least
+  EXPECT_EQ(learning_rate_at(settings, 10, 9), 1.0);
+  EXPECT_EQ(learning_rate_at(settings, 10, 10), 0.0);
+}
+
+TEST(Schedule, TimeSetsTheNumberOfSteps) {
+  EXPECT_EQ(steps_in_time(60.0, 0.0, 0, 100), 100) << "nothing is measured yet";
+  EXPECT_EQ(steps_in_time(60.0, 10.0, 5, 100), 30);
+  EXPECT_EQ(steps_in_time(60.0, 10.0, 5, 20), 20);
+  EXPECT_EQ(steps_in_time(60.0, 61.0, 5, 100), 5) << "over already: it ends here";
+}
+
 TEST(Schedule, ShortBatchesAndShortGroupsAreStepsToo) {
   TrainingSettings settings;
   settings.batch_size = 5;
