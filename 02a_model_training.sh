@@ -59,6 +59,7 @@ setting LOSS_DENOMINATOR loss_denominator predictions "predictions: the mean ove
 setting THREADS threads all "threads; results do not depend on it"
 setting PRECISION precision float32 "operands of matrix products: float32, bfloat16, or auto"
 setting FINAL_EVALUATION final_evaluation false "true: evaluate the last step too"
+setting HISTOGRAM_STEPS histogram_steps 0 "steps between histograms of weights and gradients in the event files; 0: none"
 setting REPORT_TO report_to all "tensorboard: event files in LOG_DIR; none; or all: what the program can write"
 setting RESUME resume auto "auto: go on with an interrupted run of the same settings; never"
 setting OVERWRITE overwrite false "true: replace a finished run, or one of other settings; with RESUME=never any run"

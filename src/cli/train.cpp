@@ -33,8 +33,15 @@ struct Options {
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
 };
 
-std::unique_ptr<RunListener> make_curves(ReportTo report_to, const std::filesystem::path& folder) {
-  const bool none = report_to == ReportTo::kNone || (report_to == ReportTo::kAll && !has_tensorboard_events());
+// Throws Error where what is asked for cannot be written.
+std::unique_ptr<RunListener> make_curves(const Options& options, const std::filesystem::path& folder) {
+  const bool has_histograms = options.settings.histogram_steps > 0;
+  if (options.report_to == ReportTo::kNone && has_histograms) {
+    throw Error("HISTOGRAM_STEPS asks for histograms, and with REPORT_TO=none there are no event files to hold them",
+                {.file = {}, .place = {}, .advice = "Set REPORT_TO=tensorboard (--report_to), or HISTOGRAM_STEPS=0."});
+  }
+  const bool as_it_can = options.report_to == ReportTo::kAll && !has_histograms;
+  const bool none = options.report_to == ReportTo::kNone || (as_it_can && !has_tensorboard_events());
   return none ? std::make_unique<RunListener>() : make_tensorboard_events(folder);
 }
 
@@ -71,7 +78,7 @@ void run_train(const std::string& program, const Options& options) {
   const TrainingSettings& settings = options.settings;
   const std::filesystem::path& log_folder = options.logging_dir.empty() ? settings.output_dir : options.logging_dir;
   MetricsFile metrics(log_folder);
-  const std::unique_ptr<RunListener> curves = make_curves(options.report_to, log_folder);
+  const std::unique_ptr<RunListener> curves = make_curves(options, log_folder);
   RunListeners listeners({&report, &metrics, curves.get()});
   if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,18 @@ struct Evaluated {
   double seconds = 0.0;
 };
 
+/// A tensor of the model by its Hugging Face name: its values after a step, and the step's gradient before clipping.
+struct TensorValues {
+  std::string_view name;
+  std::span<const float> weights, gradient;
+};
+
+/// Where HISTOGRAM_STEPS asks for them, after the StepDone of the same step.
+struct WeightsAndGradients {
+  std::int64_t step = 0;
+  std::span<const TensorValues> tensors = {};  // valid during the call
+};
+
 /// A checkpoint that is whole on the disk, which may be steps later.
 struct CheckpointWritten {
   std::int64_t step = 0;
@@ -94,6 +107,7 @@ class RunListener {
   virtual void check(const std::string& /*output_dir*/) {}
   virtual void on_start(const RunStarted&) {}
   virtual void on_step(const StepDone&) {}
+  virtual void on_weights(const WeightsAndGradients&) {}
   virtual void on_log(const Logged&) {}
   virtual void on_evaluation(const Evaluated&) {}
   virtual void on_checkpoint(const CheckpointWritten&) {}
@@ -109,6 +123,7 @@ class RunListeners : public RunListener {
   void check(const std::string& output_dir) override { pass_on(&RunListener::check, output_dir); }
   void on_start(const RunStarted& event) override { pass_on(&RunListener::on_start, event); }
   void on_step(const StepDone& event) override { pass_on(&RunListener::on_step, event); }
+  void on_weights(const WeightsAndGradients& event) override { pass_on(&RunListener::on_weights, event); }
   void on_log(const Logged& event) override { pass_on(&RunListener::on_log, event); }
   void on_evaluation(const Evaluated& event) override { pass_on(&RunListener::on_evaluation, event); }
   void on_checkpoint(const CheckpointWritten& event) override { pass_on(&RunListener::on_checkpoint, event); }

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "io/file_steps.h"
 #include "io/record_file.h"
+#include "report/histogram.h"
 
 #if STRIDER_HAS_PROTOBUF
 #include "report/event.pb.h"
@@ -98,12 +99,26 @@ void add(Event& event, const char* tag, double value) {
   added->set_simple_value(static_cast<float>(value));
 }
 
+void add(Event& event, const std::string& tag, const Histogram& histogram) {
+  auto* const added = event.mutable_summary()->add_value();
+  added->set_tag(tag);
+  auto* const made = added->mutable_histo();
+  made->set_min(histogram.min);
+  made->set_max(histogram.max);
+  made->set_num(static_cast<double>(histogram.count));
+  made->set_sum(histogram.sum);
+  made->set_sum_squares(histogram.sum_squares);
+  made->mutable_bucket_limit()->Add(histogram.limits.begin(), histogram.limits.end());
+  made->mutable_bucket()->Add(histogram.counts.begin(), histogram.counts.end());
+}
+
 class TensorBoardEvents : public RunListener {
  public:
   explicit TensorBoardEvents(fs::path folder) : folder_(std::move(folder)) {}
 
   void on_start(const RunStarted& event) override;
   void on_step(const StepDone& event) override;
+  void on_weights(const WeightsAndGradients& event) override;
   void on_log(const Logged& event) override;
   void on_evaluation(const Evaluated& event) override;
   void on_end(const RunEnded& event) override;
@@ -145,6 +160,16 @@ void TensorBoardEvents::on_step(const StepDone& event) {
   tokens_since_log_ += static_cast<double>(event.tokens);
   flops_since_log_ += event.flops;
   seconds_since_log_ += event.seconds;
+}
+
+// An event for each tensor, so that no record is large.
+void TensorBoardEvents::on_weights(const WeightsAndGradients& event) {
+  for (const TensorValues& tensor : event.tensors) {
+    Event histograms;
+    add(histograms, fmt::format("weights/{}", tensor.name), histogram_of(tensor.weights));
+    add(histograms, fmt::format("gradients/{}", tensor.name), histogram_of(tensor.gradient));
+    append(*file_, event.step, std::move(histograms));
+  }
 }
 
 void TensorBoardEvents::on_log(const Logged& event) {

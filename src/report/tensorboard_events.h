@@ -7,6 +7,9 @@
 //   train/tokens_per_second, train/share_of_peak
 //     over the steps since the last entry; share_of_peak is the rate of floating-point operations divided by what the
 //     processor can do, where that is known
+//   weights/{tensor}, gradients/{tensor}
+//     histograms (report/histogram.h) of each tensor after a step, and of its gradient before clipping, where
+//     HISTOGRAM_STEPS asks for them
 //
 // Each sitting writes a file of its own, events.out.tfevents.{seconds since 1970}.{host}.{process id}.strider, so a
 // record that a kill cut off is the last one of its file. The file begins with SessionLog START and the step of the

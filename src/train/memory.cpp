@@ -84,6 +84,9 @@ std::uint64_t training_memory_bytes(const TrainingSettings& settings, const Llam
   for (const StateBuffer& state : optimizer_state_of(layout, engine.groups)) {
     copies += static_cast<std::uint64_t>(state.floats) * sizeof(float);
   }
+  if (settings.histogram_steps > 0) {  // of weights and gradient
+    copies += 2 * static_cast<std::uint64_t>(layout.total()) * sizeof(float);
+  }
   std::uint64_t most = engine_memory_bytes(config, engine);
   if (!settings.precision) {
     engine.precision = Precision::kBfloat16;

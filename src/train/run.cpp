@@ -148,8 +148,10 @@ bool TrainingRun::step() {
   const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
   rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
   refuse_broken_numbers(losses);
-  engine_->update(group_learning_rates_at(settings_, schedule_steps, schedule_step), settings_.max_grad_norm);
   state_.global_step += 1;
+  std::vector<float> gradient;
+  if (shows_weights_now()) gradient = engine_->gradient();
+  engine_->update(group_learning_rates_at(settings_, schedule_steps, schedule_step), settings_.max_grad_norm);
   state_.epoch = batches_.place().epoch_after;
   state_.total_flos += padded_flops();
   fit_schedule_to_time();
@@ -157,6 +159,7 @@ bool TrainingRun::step() {
   wall_.lap(&WallTime::steps);
   step_seconds_ = seconds_since(began);
   report_step(loss, denominator, step_seconds_);
+  if (shows_weights_now()) report_weights(gradient);
   wall_.lap(&WallTime::logging);
   return true;
 }
@@ -212,6 +215,21 @@ void TrainingRun::report_step(double loss, double denominator, double seconds) {
   if (state_.tokens) *state_.tokens += event.tokens;
   listener_.on_step(event);
   warn_if_diverging(event.loss_per_prediction);
+}
+
+bool TrainingRun::shows_weights_now() const {
+  return settings_.histogram_steps > 0 && state_.global_step % settings_.histogram_steps == 0;
+}
+
+void TrainingRun::report_weights(std::span<const float> gradient) {
+  const std::vector<float> weights = engine_->parameters();
+  std::vector<TensorValues> tensors;
+  for (const ParameterInfo& tensor : engine_->layout().tensors()) {
+    tensors.push_back({.name = tensor.name,
+                       .weights = std::span(weights).subspan(tensor.offset, tensor.size),
+                       .gradient = gradient.subspan(tensor.offset, tensor.size)});
+  }
+  listener_.on_weights({.step = state_.global_step, .tensors = tensors});
 }
 
 // A model that knows nothing has the loss ln(vocabulary).

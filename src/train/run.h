@@ -56,6 +56,8 @@ class TrainingRun {
   double add_up(std::span<const double> losses, double denominator);
   double padded_flops() const;
   void report_step(double loss, double denominator, double seconds);
+  bool shows_weights_now() const;
+  void report_weights(std::span<const float> gradient);
   void warn_if_diverging(double loss_per_prediction);
   void log();
   double flops_of(std::size_t length);

@@ -37,6 +37,7 @@ struct TrainingSettings {
   bool is_eval_steps_set = false;
   bool final_evaluation = false;  // evaluate the last step too, where eval_steps does not divide it
   std::int64_t logging_steps = 10;
+  std::int64_t histogram_steps = 0;  // between RunListener::on_weights; 0: never
   std::uint64_t seed = 42;
   std::optional<std::filesystem::path> init_from;  // a model folder to start from
   std::int64_t max_steps = 0;                      // 0: as many as the epochs have

@@ -66,6 +66,8 @@ TrainingSettingsTable make_table() {
           .before(false),
       Row("logging_steps", "LOGGING_STEPS", number(&S::logging_steps), between(1, kMost), kMayDiffer,
           "Steps between log entries"),
+      Row("histogram_steps", "HISTOGRAM_STEPS", number(&S::histogram_steps), between(0, kMost), kMayDiffer,
+          "Steps between histograms of weights and gradients in the event files; 0: none"),
       Row("seed", "SEED", number(&S::seed), any_value(), kMustMatch, "Seed of the weights and of the order of walks"),
       Row("max_steps", "MAX_STEPS", number(&S::max_steps), between(0, kMost), kMayBeContinued,
           "Steps of the run and its schedule; 0: all epochs"),

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import unittest
 
+from safetensors import safe_open
+
 from scene import ROOT, TINY, Scene
 
 # The server's own reader. The other one, EventAccumulator of event_accumulator.py, is what scripts use.
@@ -13,16 +15,21 @@ READ = """
 import json, sys
 from tensorboard.backend.event_processing import event_accumulator, plugin_event_accumulator
 from tensorboard.util import tensor_util
-every = {name: 0 for name in ("scalars", "tensors")}
+every = {name: 0 for name in ("scalars", "tensors", "histograms")}
 plain = event_accumulator.EventAccumulator(sys.argv[1], size_guidance=every)
 server = plugin_event_accumulator.EventAccumulator(sys.argv[1], size_guidance=every)
 plain.Reload()
 server.Reload()
+plugin = lambda tag: server.SummaryMetadata(tag).plugin_data.plugin_name
 print(json.dumps({
     "plain": {tag: [[e.step, e.value] for e in plain.Scalars(tag)] for tag in plain.Tags()["scalars"]},
     "server": {tag: [[e.step, float(tensor_util.make_ndarray(e.tensor_proto))] for e in server.Tensors(tag)]
-               for tag in server.Tags()["tensors"]},
-    "plugins": {tag: server.SummaryMetadata(tag).plugin_data.plugin_name for tag in server.Tags()["tensors"]}}))
+               for tag in server.Tags()["tensors"] if plugin(tag) == "scalars"},
+    "histograms": {tag: [[e.step, tensor_util.make_ndarray(e.tensor_proto).tolist()] for e in server.Tensors(tag)]
+                   for tag in server.Tags()["tensors"] if plugin(tag) == "histograms"},
+    "kept": {tag: [[e.step, e.histogram_value.num, e.histogram_value.min, e.histogram_value.max]
+                   for e in plain.Histograms(tag)] for tag in plain.Tags()["histograms"]},
+    "plugins": [*map(plugin, server.Tags()["tensors"])]}))
 """
 TENSORBOARD = ROOT / "build" / "tensorboard"  # made by scripts/test_packages.sh
 RUN = TINY | dict(EPOCHS=1, MAX_STEPS=50, LOGGING_STEPS=5, EVAL_STEPS=10, SAVE_STEPS=10)
@@ -50,15 +57,18 @@ class TensorBoardTest(unittest.TestCase):
     def event_files(self, folder):
         return sorted((self.scene.folder / folder).glob("events.out.tfevents.*"))
 
-    def curves(self, folder):
-        """{tag: [[step, value]]}, the same from both readers."""
+    def read(self, folder):
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TENSORBOARD)}
         done = subprocess.run([sys.executable, "-B", "-c", READ, self.scene.folder / folder], text=True, env=environment,
                               capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
-        read = json.loads(done.stdout)
+        return json.loads(done.stdout)
+
+    def curves(self, folder):
+        """{tag: [[step, value]]}, the same from both readers."""
+        read = self.read(folder)
         self.assertEqual(read["plain"], read["server"])
-        self.assertEqual(set(read["plugins"].values()), {"scalars"})
+        self.assertEqual(set(read["plugins"]), {"scalars"})
         return read["plain"]
 
     def assert_are_those_of_metrics(self, folder):
@@ -112,6 +122,35 @@ class TensorBoardTest(unittest.TestCase):
         self.train("replaced", OVERWRITE="true", LEARNING_RATE=1e-3)
         self.assert_are_those_of_metrics("replaced")
         self.assertEqual(len(self.event_files("replaced")), 1)
+
+    def test_histograms_of_weights_and_gradients(self):
+        few = dict(MAX_STEPS=20, HISTOGRAM_STEPS=5, SAVE_TOTAL_LIMIT="all")
+        self.train("histograms", **few)
+        self.kill_after("histograms", 10)
+        self.assertIn("Going on after step 10", self.train("histograms", **few))
+        read = self.read("histograms")
+        with safe_open(self.scene.folder / "histograms/checkpoint-20/model.safetensors", "np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        self.assertEqual(set(read["histograms"]), {f"{kind}/{name}" for kind in ("weights", "gradients") for name in tensors})
+        for tag, entries in read["histograms"].items():
+            self.assertEqual([step for step, _ in entries], [5, 10, 15, 20], tag)
+            self.assertEqual([step for step, *_ in read["kept"][tag]], [5, 10, 15, 20], tag)
+            size = tensors[tag.split("/", 1)[1]].size
+            for _, buckets in entries:
+                self.assertEqual(sum(count for _, _, count in buckets), size, tag)
+        for name, values in tensors.items():
+            _, count, least, most = read["kept"][f"weights/{name}"][-1]
+            self.assertEqual((count, least, most), (values.size, values.min(), values.max()), name)
+            for left, right, count in read["histograms"][f"weights/{name}"][-1][1]:
+                # Limits come as float32, and the last bucket has its right end.
+                within = lambda slack: ((values >= left - slack) & (values <= right + slack)).sum()
+                slack = 1e-6 * max(abs(left), abs(right))
+                self.assertTrue(within(-slack) <= count <= within(slack), f"{name}: {left} to {right}")
+        # They change no result.
+        self.train("no histograms", MAX_STEPS=20)
+        weights = [self.scene.folder / f"{out}/final_model/model.safetensors" for out in ("histograms", "no histograms")]
+        self.assertEqual(weights[0].read_bytes(), weights[1].read_bytes())
+        self.assertIn("REPORT_TO=none", self.train("nowhere", 1, HISTOGRAM_STEPS=5, REPORT_TO="none"))
 
     def test_in_a_folder_of_their_own_or_not_at_all(self):
         self.train("elsewhere", LOG_DIR="new/logs", REPORT_TO="tensorboard")

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <numeric>
 
 #include "golden.h"
 #include "io/record_file.h"
@@ -108,6 +109,27 @@ TEST_F(Curves, HaveTheTagsAndValuesOfEachEvent) {
                                       {"train/tokens_per_second", 200.0F},
                                       {"train/share_of_peak", 0.25F}}));
   EXPECT_EQ(scalars(all[4]), (Scalars{{"eval/loss", 3.0F}, {"eval/excess_loss", 0.5F}, {"eval/runtime", 4.0F}}));
+}
+
+TEST_F(Curves, HaveHistogramsOfWeightsAndGradients) {
+  const auto curves = make_tensorboard_events(folder);
+  curves->on_start(start());
+  const std::vector<float> weights = {1.0F, -2.0F, 4.0F}, gradient = {0.5F};
+  const std::vector<TensorValues> tensors = {{"a.weight", weights, gradient}, {"b.weight", gradient, weights}};
+  curves->on_weights({.step = 7, .tensors = tensors});
+  const std::vector<Event> all = events(names()[0]);
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[2].step(), 7);
+  EXPECT_EQ(all[2].summary().value(0).tag(), "weights/a.weight");
+  EXPECT_EQ(all[3].summary().value(1).tag(), "gradients/b.weight");
+  const auto& made = all[3].summary().value(1).histo();
+  EXPECT_EQ(made.num(), 3.0);
+  EXPECT_EQ(made.min(), -2.0);
+  EXPECT_EQ(made.max(), 4.0);
+  EXPECT_EQ(made.sum(), 3.0);
+  EXPECT_EQ(made.sum_squares(), 21.0);
+  EXPECT_EQ(made.bucket_limit_size(), made.bucket_size());
+  EXPECT_EQ(std::accumulate(made.bucket().begin(), made.bucket().end(), 0.0), 3.0);
 }
 
 TEST_F(Curves, WhatIsNotKnownIsAbsent) {
