@@ -15,6 +15,8 @@ class EarlyEndTest : public testing::Test {
   EarlyEndTest() {
     settings.eval_steps = settings.save_steps = 10;
     settings.max_steps = 40;
+    settings.warmup_steps = 5;
+    settings.save_total_limit = 0;
   }
 
   /// Losses per predicted token of the evaluations of a whole run.
@@ -99,14 +101,15 @@ TEST_F(EarlyEndTest, MinutesEndTheRunAndItsSchedule) {
   EXPECT_LT(recorder.logs.back().learning_rate, 0.5 * settings.learning_rate) << "it has come down the schedule";
   EXPECT_EQ(test::checkpoints_of(settings.output_dir),
             std::vector<std::string>{fmt::format("checkpoint-{}", outcome.steps)});
-  const json state = json::parse(test::read_text(settings.output_dir / "trainer_state.json"));
+  const nlohmann::json state = nlohmann::json::parse(test::read_text(settings.output_dir / "trainer_state.json"));
   EXPECT_EQ(state["max_steps"], outcome.steps);
   EXPECT_TRUE(test::run(settings).already_finished);
 }
 
 TEST_F(EarlyEndTest, AnExcessIsOverTheBestPossibleLoss) {
   settings.target_excess = 0.1;
-  const TrainerState state{.global_step = 10};
+  TrainerState state;
+  state.global_step = 10;
   const Evaluation evaluation{.loss_per_prediction = 1.80};
   EXPECT_TRUE(early_end(settings, 1.71, state, evaluation));
   EXPECT_FALSE(early_end(settings, 1.69, state, evaluation));
