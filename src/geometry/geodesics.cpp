@@ -36,8 +36,8 @@ NearestGraph join_nearest(const NearestNodes& nearest, std::size_t nodes) {
   NearestGraph graph{.offsets = {0}, .edges = {}};
   for (std::vector<Edge>& edges : joined) {
     std::ranges::sort(edges, {}, &Edge::to);
-    const auto twice = std::ranges::unique(edges, {}, &Edge::to);
-    edges.erase(twice.begin(), twice.end());
+    const auto is_twice = [](const Edge& a, const Edge& b) { return a.to == b.to; };
+    edges.erase(std::unique(edges.begin(), edges.end(), is_twice), edges.end());
     for (const Edge& edge : edges) {
       graph.mean += edge.length;
       graph.longest = std::max(graph.longest, edge.length);

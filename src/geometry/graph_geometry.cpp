@@ -42,6 +42,7 @@ void compute_hops(GraphGeometry& geometry, ThreadTeam& team) {
     std::vector<double> row;
   };
   std::vector<Member> members;
+  members.reserve(static_cast<std::size_t>(team.size()));
   for (int i = 0; i < team.size(); ++i) members.push_back({ShortestPaths(geometry.graph), std::vector<double>(nodes)});
   parallel_for(team, static_cast<std::int64_t>(nodes), [&](int member, std::int64_t i) {
     const auto node = static_cast<std::size_t>(i);

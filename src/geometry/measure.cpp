@@ -50,7 +50,7 @@ RowMatrix read_coordinates(const fs::path& file, std::size_t nodes) {
 // How many layers fit into memory at once.
 int layers_at_once(const GraphGeometry& graph, const Representations& representations, std::size_t nearest,
                    int threads) {
-  std::size_t largest = 0;
+  std::size_t largest = 1;
   for (const LayerArray& array : representations.arrays) {
     const auto width = static_cast<std::size_t>(array.width);
     const std::size_t values = sizeof(float) * width * (graph.size() + static_cast<std::size_t>(representations.rows));
