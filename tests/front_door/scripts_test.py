@@ -54,7 +54,7 @@ class ArgumentTest(ScriptsTest):
         seen = set()
         for script in SCRIPTS:
             text = self.call([ROOT / script, "--help"]).stdout
-            for name, default in re.findall(r"^  ([A-Z_]+) +\S.* \[(.*)\]$", text, re.M):
+            for name, default in re.findall(r"^  ([A-Z_][A-Z0-9_]*) +\S.* \[(.*)\]$", text, re.M):
                 if name in shared:
                     continue
                 seen.add(name)
