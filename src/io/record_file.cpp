@@ -21,8 +21,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are written as numbers lie in memory");
 
-constexpr std::size_t kLengthBytes = sizeof(std::uint64_t), kChecksumBytes = sizeof(std::uint32_t);
-constexpr std::size_t kHeaderBytes = kLengthBytes + kChecksumBytes;
+constexpr std::size_t kRecordLengthBytes = sizeof(std::uint64_t), kChecksumBytes = sizeof(std::uint32_t);
+constexpr std::size_t kHeaderBytes = kRecordLengthBytes + kChecksumBytes;
 
 std::uint32_t masked_crc32c(std::string_view bytes) {
   return std::rotr(crc32c_of(std::as_bytes(std::span(bytes))), 15) + 0xa282ead8U;
@@ -45,7 +45,7 @@ Number number_at(std::string_view bytes, std::size_t place) {
 // The record at the start of `bytes`, if it is whole.
 std::optional<std::string_view> first_record(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes + kChecksumBytes) return std::nullopt;
-  if (number_at<std::uint32_t>(bytes, kLengthBytes) != masked_crc32c(bytes.substr(0, kLengthBytes))) {
+  if (number_at<std::uint32_t>(bytes, kRecordLengthBytes) != masked_crc32c(bytes.substr(0, kRecordLengthBytes))) {
     return std::nullopt;
   }
   const auto length = number_at<std::uint64_t>(bytes, 0);
