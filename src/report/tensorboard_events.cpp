@@ -37,7 +37,7 @@ constexpr std::string_view kPrefix = "events.out.tfevents.";  // TensorBoard kno
 constexpr std::string_view kSuffix = ".strider";
 constexpr const char* kEvalLoss = "eval/loss";
 
-double seconds_since_1970() {
+double event_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
@@ -62,7 +62,7 @@ std::string host_name() {
 // Its seconds are later than those of every file that exists, so that TensorBoard reads it last, also after two
 // sittings within a second or when the clock was set back.
 std::string new_file_name(const std::vector<std::string>& existing) {
-  auto seconds = static_cast<std::int64_t>(seconds_since_1970());
+  auto seconds = static_cast<std::int64_t>(event_time());
   for (const std::string& name : existing) {
     std::int64_t other = 0;
     const char* const digits = name.data() + kPrefix.size();
@@ -88,7 +88,7 @@ bool has_evaluation(const fs::path& folder, const std::vector<std::string>& name
 }
 
 void append(RecordFile& file, std::int64_t step, Event event) {
-  event.set_wall_time(seconds_since_1970());
+  event.set_wall_time(event_time());
   event.set_step(step);
   file.append(event.SerializeAsString());
 }
