@@ -47,15 +47,6 @@ bool folder_stands_at(const fs::path& place) {
               {.file = place.string(), .place = {}, .advice = "Move it away, or choose another place."});
 }
 
-void write_all(int descriptor, std::string_view bytes, const fs::path& file) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on_file("cannot write the file", errno, file);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
 // Returns 0, or the error number of something that cannot be flushed here.
 int flush_tree(const fs::path& folder) {
   std::error_code status;

@@ -51,6 +51,15 @@ void rename_into_place(const std::filesystem::path& partial, const std::filesyst
   fail_on_file("cannot put the file in its place", error_number, file);
 }
 
+void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& file) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_on_file("cannot write the file", errno, file);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 int flush_open_file(int descriptor, const std::filesystem::path& file) {
   const int error_number = fsync(descriptor) == 0 ? 0 : errno;
   if (error_number != 0 && !says_unsupported(error_number)) {

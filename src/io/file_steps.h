@@ -16,6 +16,9 @@ std::filesystem::path partial_name(const std::filesystem::path& place);
 /// Renames; where that fails `partial` is removed and Error thrown.
 void rename_into_place(const std::filesystem::path& partial, const std::filesystem::path& file);
 
+/// write(2) until all of it is written; in one call, unless the disk is full or a signal interrupts it. Throws Error.
+void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& file);
+
 /// fsync of an open file. Returns 0, or the error number of a filesystem that says that it cannot do that. Throws Error
 /// when what was written did not get to the disk (EIO, ENOSPC ...); `file` is its name there.
 int flush_open_file(int descriptor, const std::filesystem::path& file);

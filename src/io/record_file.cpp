@@ -75,13 +75,7 @@ void RecordFile::append(std::string_view bytes) {
   std::string record = length + bytes_of(masked_crc32c(length));
   record += bytes;
   record += bytes_of(masked_crc32c(bytes));
-  std::size_t done = 0;
-  while (done < record.size()) {
-    const ssize_t written = write(descriptor_, record.data() + done, record.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on_file("cannot write the file", errno, file_);
-    done += static_cast<std::size_t>(written);
-  }
+  write_all(descriptor_, record, file_);
 }
 
 void RecordFile::close() {

@@ -155,13 +155,7 @@ void MetricsFile::on_end(const RunEnded& event) {
 
 // One call, so that whoever follows the file sees whole lines.
 void MetricsFile::append(const std::string& line) {
-  std::size_t done = 0;
-  while (done < line.size()) {
-    const ssize_t written = write(descriptor_, line.data() + done, line.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on_file("cannot write the file", errno, file_);
-    done += static_cast<std::size_t>(written);
-  }
+  write_all(descriptor_, line, file_);
 }
 
 }  // namespace strider
