@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/exists.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 
@@ -106,9 +107,9 @@ fs::path walk_rule_file(const fs::path& walks_csv) {
 
 std::optional<RuledGraph> find_walk_rule(const fs::path& walks_csv) {
   const fs::path file = walk_rule_file(walks_csv);
-  std::error_code status;
-  if (!fs::exists(file, status)) return std::nullopt;
+  if (!path_exists(file)) return std::nullopt;
   RuledGraph ruled = read_walk_rule(file);
+  std::error_code status;
   const std::uintmax_t bytes = fs::file_size(walks_csv, status);
   if (status) {
     throw system_error("Cannot look at the walks", status.value(),
@@ -147,8 +148,7 @@ std::string differences(const RuledGraph& earlier, const Graph& graph, const Wal
 }  // namespace
 
 void check_walks_replaceable(const fs::path& walks_csv, const Graph& graph, const WalkSettings& settings) {
-  std::error_code status;
-  if (!fs::exists(walks_csv, status)) return;
+  if (!path_exists(walks_csv)) return;
   const auto refuse = [&](const std::string& why) {
     throw Error(fmt::format("there are other walks already: {}", why),
                 {.file = walks_csv.string(),

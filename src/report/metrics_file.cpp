@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/exists.h"
 #include "io/atomic_file.h"
 #include "io/file_steps.h"
 
@@ -21,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-double seconds_since_1970() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) / 1000.0;
+// Seconds since 1970, cut to milliseconds.
+double time_now() {
+  return std::floor(1000.0 * seconds_since_1970()) / 1000.0;
 }
 
 std::string line_of(const Json& object) {
@@ -97,9 +99,8 @@ void MetricsFile::check(const std::string& output_dir) {
   event.output_dir = output_dir;
   kept_lines(event);
   fs::path folder = fs::absolute(file_).lexically_normal().parent_path();
-  std::error_code status;
-  while (!fs::exists(folder, status) && folder != folder.parent_path()) folder = folder.parent_path();
-  if (!fs::is_directory(folder, status)) {
+  while (!path_exists(folder) && folder != folder.parent_path()) folder = folder.parent_path();
+  if (!is_folder(folder)) {
     throw Error("LOG_DIR is no folder", {.file = folder.string(), .place = {}, .advice = "Choose another LOG_DIR."});
   }
   if (access(folder.c_str(), W_OK | X_OK) != 0) fail_on_file("cannot write to LOG_DIR", errno, folder);
@@ -114,8 +115,7 @@ void MetricsFile::on_start(const RunStarted& event) {
 }
 
 void MetricsFile::on_step(const StepDone& event) {
-  tokens_since_log_ += static_cast<double>(event.tokens);
-  seconds_since_log_ += event.seconds;
+  since_log_.add(event);
 }
 
 void MetricsFile::on_log(const Logged& event) {
@@ -124,9 +124,9 @@ void MetricsFile::on_log(const Logged& event) {
   line["grad_norm"] = event.grad_norm;
   line["learning_rate"] = event.learning_rate;
   add(line, "tokens", event.tokens);
-  if (seconds_since_log_ > 0.0) line["tokens_per_second"] = tokens_since_log_ / seconds_since_log_;
-  line["time"] = seconds_since_1970();
-  tokens_since_log_ = seconds_since_log_ = 0.0;
+  if (since_log_.seconds > 0.0) line["tokens_per_second"] = since_log_.tokens / since_log_.seconds;
+  line["time"] = time_now();
+  since_log_ = {};
   append(line_of(line));
 }
 
@@ -137,7 +137,7 @@ void MetricsFile::on_evaluation(const Evaluated& event) {
                   {"eval_loss", event.loss},
                   {"eval_loss_per_prediction", event.loss_per_prediction},
                   {"seconds", event.seconds},
-                  {"time", seconds_since_1970()}}));
+                  {"time", time_now()}}));
 }
 
 // Also called for a run that was finished before, which has its line already.
@@ -148,7 +148,7 @@ void MetricsFile::on_end(const RunEnded& event) {
   add(line, "eval_loss_per_prediction", event.eval_per_prediction);
   if (!event.best_checkpoint.empty()) line["best_checkpoint"] = event.best_checkpoint;
   line["seconds"] = event.seconds;
-  line["time"] = seconds_since_1970();
+  line["time"] = time_now();
   append(line_of(line));
   if (close(std::exchange(descriptor_, -1)) != 0) fail_on_file("cannot close the file", errno, file_);
 }

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "events/run_events.h"
+#include "report/progress.h"
 
 namespace strider {
 
@@ -40,7 +41,7 @@ class MetricsFile : public RunListener {
 
   std::filesystem::path file_;
   int descriptor_ = -1;  // open from the first event on
-  double tokens_since_log_ = 0.0, seconds_since_log_ = 0.0;
+  StepTotals since_log_;
 };
 
 }  // namespace strider

@@ -4,7 +4,19 @@
 #include <optional>
 #include <string>
 
+#include "events/run_events.h"
+
 namespace strider {
+
+/// What the steps since the last log entry came to.
+struct StepTotals {
+  double tokens = 0.0, flops = 0.0, seconds = 0.0;
+  void add(const StepDone& step) {
+    tokens += static_cast<double>(step.tokens);
+    flops += step.flops;
+    seconds += step.seconds;
+  }
+};
 
 /// What goes on steadily: work done and the seconds it took, of which older ones count less and less.
 class SpeedMeter {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -15,10 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "io/file_steps.h"
 #include "io/record_file.h"
 #include "report/histogram.h"
+#include "report/progress.h"
 
 #if STRIDER_HAS_PROTOBUF
 #include "report/event.pb.h"
@@ -36,10 +37,6 @@ using tensorboard::SessionLog;
 constexpr std::string_view kPrefix = "events.out.tfevents.";  // TensorBoard knows event files by it
 constexpr std::string_view kSuffix = ".strider";
 constexpr const char* kEvalLoss = "eval/loss";
-
-double event_time() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // Of any program, in the order of their names, in which TensorBoard reads them.
 std::vector<std::string> event_files(const fs::path& folder) {
@@ -62,7 +59,7 @@ std::string host_name() {
 // Its seconds are later than those of every file that exists, so that TensorBoard reads it last, also after two
 // sittings within a second or when the clock was set back.
 std::string new_file_name(const std::vector<std::string>& existing) {
-  auto seconds = static_cast<std::int64_t>(event_time());
+  auto seconds = static_cast<std::int64_t>(seconds_since_1970());
   for (const std::string& name : existing) {
     std::int64_t other = 0;
     const char* const digits = name.data() + kPrefix.size();
@@ -88,7 +85,7 @@ bool has_evaluation(const fs::path& folder, const std::vector<std::string>& name
 }
 
 void append(RecordFile& file, std::int64_t step, Event event) {
-  event.set_wall_time(event_time());
+  event.set_wall_time(seconds_since_1970());
   event.set_step(step);
   file.append(event.SerializeAsString());
 }
@@ -129,7 +126,7 @@ class TensorBoardEvents : public RunListener {
   std::optional<double> best_loss_;
   std::optional<std::int64_t> evaluated_step_;  // whose evaluation is made again, and is in an earlier file already
   double peak_flops_ = 0.0;
-  double tokens_since_log_ = 0.0, flops_since_log_ = 0.0, seconds_since_log_ = 0.0;
+  StepTotals since_log_;
 };
 
 void TensorBoardEvents::on_start(const RunStarted& event) {
@@ -157,9 +154,7 @@ void TensorBoardEvents::on_start(const RunStarted& event) {
 }
 
 void TensorBoardEvents::on_step(const StepDone& event) {
-  tokens_since_log_ += static_cast<double>(event.tokens);
-  flops_since_log_ += event.flops;
-  seconds_since_log_ += event.seconds;
+  since_log_.add(event);
 }
 
 // An event for each tensor, so that no record is large.
@@ -182,11 +177,11 @@ void TensorBoardEvents::on_log(const Logged& event) {
   add(scalars, "train/learning_rate", event.learning_rate);
   add(scalars, "train/epoch", event.epoch);
   if (event.tokens) add(scalars, "train/num_input_tokens_seen", static_cast<double>(*event.tokens));
-  if (seconds_since_log_ > 0.0) {
-    add(scalars, "train/tokens_per_second", tokens_since_log_ / seconds_since_log_);
-    if (peak_flops_ > 0.0) add(scalars, "train/share_of_peak", flops_since_log_ / seconds_since_log_ / peak_flops_);
+  if (since_log_.seconds > 0.0) {
+    add(scalars, "train/tokens_per_second", since_log_.tokens / since_log_.seconds);
+    if (peak_flops_ > 0.0) add(scalars, "train/share_of_peak", since_log_.flops / since_log_.seconds / peak_flops_);
   }
-  tokens_since_log_ = flops_since_log_ = seconds_since_log_ = 0.0;
+  since_log_ = {};
   append(*file_, event.step, std::move(scalars));
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 // The loop of a training run: each step takes the next walks, goes forward and backward over them and updates the
 // weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model.
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
