@@ -50,14 +50,16 @@ void log_evaluation(TrainerState& state, const Evaluation& evaluation) {
 }
 
 void log_end(TrainerState& state, const StepPlan& plan, const TrainingSettings& settings, double seconds) {
-  // As transformers counts them: with MAX_STEPS, a step has all of its walks.
+  // As transformers counts them: with MAX_STEPS, a step has all of its walks. So it has where MAX_MINUTES ends the run.
+  const std::int64_t steps = last_step(state, plan);
   const std::int64_t step_walks = settings.batch_size * settings.gradient_accumulation_steps;
-  const double samples = settings.max_steps > 0 ? static_cast<double>(plan.max_steps * step_walks)
-                                                : static_cast<double>(plan.walks) * settings.epochs;
+  const double samples = settings.max_steps > 0 || steps < plan.max_steps
+                             ? static_cast<double>(steps * step_walks)
+                             : static_cast<double>(plan.walks) * settings.epochs;
   const double total = state.loss_total + static_cast<double>(state.loss_since_log);
   keep(state, {{"train_runtime", round_decimals(seconds, 4)},
                {"train_samples_per_second", round_decimals(samples / seconds, 3)},
-               {"train_steps_per_second", round_decimals(static_cast<double>(plan.max_steps) / seconds, 3)},
+               {"train_steps_per_second", round_decimals(static_cast<double>(steps) / seconds, 3)},
                {"total_flos", state.total_flos},
                {"train_loss", total / static_cast<double>(state.global_step)}});
 }

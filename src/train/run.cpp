@@ -144,7 +144,7 @@ bool TrainingRun::step() {
   const std::span<double> losses = std::span(losses_).first(walks.size());
   if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
   norm_ = engine_->gradient_norm();
-  const std::int64_t schedule_steps = last_step() - steps_.schedule_start;
+  const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
   const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
   rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
   refuse_broken_numbers(losses);
@@ -208,7 +208,7 @@ void TrainingRun::report_step(double loss, double denominator, double seconds) {
   event.loss = loss / denominator;
   event.loss_per_prediction = loss / std::max(1.0, denominator_of(batches_.walks(), LossDenominator::kPredictions));
   event.seconds = seconds;
-  event.last_step = last_step();
+  event.last_step = last_step(state_, steps_);
   event.micro_batch_losses = micro_batch_losses_;
   event.walk_ids = batches_.walk_ids();
   if (state_.prediction_loss_since_log) *state_.prediction_loss_since_log += event.loss_per_prediction;

@@ -45,8 +45,7 @@ class TrainingRun {
 
  private:
   double seconds() const;
-  std::int64_t last_step() const { return state_.planned_steps > 0 ? state_.planned_steps : steps_.max_steps; }
-  bool is_last() const { return state_.global_step == last_step() || !state_.ended_by.empty(); }
+  bool is_last() const { return is_at_end(state_, steps_); }
   bool step();
   void fit_schedule_to_time();
   int after_step();

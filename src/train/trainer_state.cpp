@@ -41,8 +41,15 @@ BestCheckpoint read_best(const json& best, const std::filesystem::path& file) {
 
 }  // namespace
 
+std::int64_t last_step(const TrainerState& state, const StepPlan& plan) {
+  return state.planned_steps > 0 ? state.planned_steps : plan.max_steps;
+}
+
+bool is_at_end(const TrainerState& state, const StepPlan& plan) {
+  return state.global_step >= last_step(state, plan) || !state.ended_by.empty();
+}
+
 std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan) {
-  const bool finished = state.global_step >= plan.max_steps || !state.ended_by.empty();
   json log = json::array();
   for (const LogEntry& entry : state.log_history) log.push_back(entry_json(entry));
   const json control = {{"args",
@@ -50,7 +57,7 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
                           {"should_evaluate", false},
                           {"should_log", false},
                           {"should_save", true},
-                          {"should_training_stop", finished}}},
+                          {"should_training_stop", is_at_end(state, plan)}}},
                         {"attributes", json::object()}};
   const json best = state.best_checkpoint ? json((settings.output_dir / state.best_checkpoint->name).string()) : json();
   const json object = {
@@ -65,7 +72,7 @@ std::string trainer_state_json(const TrainerState& state, const TrainingSettings
       {"is_world_process_zero", true},
       {"log_history", log},
       {"logging_steps", settings.logging_steps},
-      {"max_steps", state.planned_steps > 0 ? state.planned_steps : plan.max_steps},
+      {"max_steps", last_step(state, plan)},
       {"num_input_tokens_seen", 0},
       {"num_train_epochs", plan.epochs},
       {"save_steps", settings.save_steps},

@@ -52,6 +52,12 @@ struct TrainerState {
   std::string ended_by;
 };
 
+/// The step that the run ends at, as far as is known: that of the plan, or the one that MAX_MINUTES lasts to.
+std::int64_t last_step(const TrainerState& state, const StepPlan& plan);
+
+/// Whether nothing is left to do: the last step is done, or a setting ended the run before.
+bool is_at_end(const TrainerState& state, const StepPlan& plan);
+
 /// trainer_state.json as transformers 4.57.1 writes it (sorted keys, two spaces, a newline at the end).
 std::string trainer_state_json(const TrainerState& state, const TrainingSettings& settings, const StepPlan& plan);
 

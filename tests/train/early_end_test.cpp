@@ -103,6 +103,10 @@ TEST_F(EarlyEndTest, MinutesEndTheRunAndItsSchedule) {
             std::vector<std::string>{fmt::format("checkpoint-{}", outcome.steps)});
   const nlohmann::json state = nlohmann::json::parse(test::read_text(settings.output_dir / "trainer_state.json"));
   EXPECT_EQ(state["max_steps"], outcome.steps);
+  EXPECT_TRUE(state["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"]);
+  const nlohmann::json& end = state["log_history"].back();
+  const double steps = end["train_steps_per_second"].get<double>() * end["train_runtime"].get<double>();
+  EXPECT_NEAR(steps, static_cast<double>(outcome.steps), 1.0);
   EXPECT_TRUE(test::run(settings).already_finished);
 }
 
