@@ -61,7 +61,7 @@ void ContextStates::compute(Engine& engine, const std::function<void(std::int64_
   for (const ContextBatch& taken : contexts_.batches) {
     add(taken, ahead.take());
     for (std::size_t i = taken.first; i < taken.last; ++i) {
-      done += i == taken.first || contexts_.draws[i].walk != contexts_.draws[i - 1].walk;
+      done += contexts_.is_new_walk(i);
     }
     on_walks(done);
   }
@@ -72,12 +72,8 @@ void ContextStates::compute(Engine& engine, const std::function<void(std::int64_
 void ContextStates::add(const ContextBatch& batch, std::span<const float> states) {
   const auto width = static_cast<std::size_t>(states_width(plan_.computed));
   for (std::size_t i = batch.first; i < batch.last; ++i) {
-    const ContextDraw& draw = contexts_.draws[i];
-    if (i > batch.first) {
-      const ContextDraw& before = contexts_.draws[i - 1];
-      if (before.walk != draw.walk || before.position != draw.position) states = states.subspan(width);
-    }
-    add_draw(draw, states.first(width));
+    if (i > batch.first && contexts_.is_new_place(i)) states = states.subspan(width);
+    add_draw(contexts_.draws[i], states.first(width));
   }
 }
 

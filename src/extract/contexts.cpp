@@ -133,10 +133,6 @@ std::size_t walk_end(const std::vector<ContextDraw>& draws, std::size_t first) {
   return last;
 }
 
-bool is_new_place(const std::vector<ContextDraw>& draws, std::size_t i, std::size_t first) {
-  return i == first || draws[i].walk != draws[i - 1].walk || draws[i].position != draws[i - 1].position;
-}
-
 // Whole walks, as many as have no more places than a batch takes. Depends on the draws alone.
 void plan_batches(Contexts& contexts) {
   const std::vector<ContextDraw>& draws = contexts.draws;
@@ -155,7 +151,7 @@ void plan_batches(Contexts& contexts) {
   while (batch.last < draws.size()) {
     const std::size_t end = walk_end(draws, batch.last);
     std::int64_t its_places = 0;
-    for (std::size_t i = batch.last; i < end; ++i) its_places += is_new_place(draws, i, batch.last);
+    for (std::size_t i = batch.last; i < end; ++i) its_places += contexts.is_new_place(i);
     if (walks > 0 && places + its_places > kPlacesOfABatch) close();
     const std::int64_t length = draws[end - 1].position + 1;
     contexts.walks += 1;
@@ -210,7 +206,7 @@ void ContextWalks::load(const ContextBatch& batch) {
       contexts_.split.read(end.walk, ids);
     }
     for (std::size_t i = first; i < last; ++i) {
-      if (!is_new_place(contexts_.draws, i, first)) continue;
+      if (!contexts_.is_new_place(i)) continue;
       places_.push_back({static_cast<std::int64_t>(walks_.size()), contexts_.draws[i].position});
     }
     walks_.emplace_back(ids);

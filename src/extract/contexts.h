@@ -42,6 +42,10 @@ struct Contexts {
   std::int64_t alone = 0;      // tokens that have none
 
   bool is_alone(const ContextDraw& draw) const { return draw.walk >= split.size(); }
+  /// Whether draw i is the first of its walk. (Batches hold whole walks.)
+  bool is_new_walk(std::size_t i) const { return i == 0 || draws[i].walk != draws[i - 1].walk; }
+  /// Whether it is the first of its walk and position, which have one vector, however often they are drawn.
+  bool is_new_place(std::size_t i) const { return is_new_walk(i) || draws[i].position != draws[i - 1].position; }
 
   // What a batch takes at most.
   std::int64_t most_walks = 0, most_places = 0, most_positions = 0;
