@@ -5,7 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/groups.h"
-#include "golden.h"
+#include "golden_batch.h"
 #include "io/safetensors.h"
 #include "model/folder.h"
 
@@ -18,26 +18,15 @@ double largest(const std::vector<float>& values) {
   return most;
 }
 
-class Gradients : public testing::TestWithParam<const char*> {
+class Gradients : public testing::TestWithParam<const char*>, protected test::GoldenBatch {
  protected:
   void SetUp() override {
-    folder = test::golden(GetParam());
-    config = read_config(folder / "config.json");
-    batch = test::golden_json(std::string(GetParam()) + "/batch.json")["walks"].get<decltype(batch)>();
-    views.assign(batch.begin(), batch.end());
+    read(GetParam());
     for (const auto& walk : batch) predicted += static_cast<double>(walk.size()) - 1.0;
   }
 
   std::unique_ptr<Engine> engine(int threads, Precision precision = Precision::kFloat32) const {
-    auto made = make_engine(config, {.threads = threads,
-                                     .max_length = 16,
-                                     .walks_per_step = static_cast<std::int64_t>(views.size()),
-                                     .precision = precision,
-                                     .groups = test::all_alike(ParameterLayout(config))});
-    std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
-    read_weights(folder, made->layout(), values);
-    made->set_parameters(values);
-    return made;
+    return GoldenBatch::engine(threads, precision, test::all_alike(ParameterLayout(config)));
   }
 
   // Weights after some steps, and the losses of the last one.
@@ -93,10 +82,6 @@ class Gradients : public testing::TestWithParam<const char*> {
     return losses;
   }
 
-  std::filesystem::path folder;
-  LlamaConfig config;
-  std::vector<std::vector<std::int32_t>> batch;
-  std::vector<WalkView> views;
   double predicted = 0.0;
 };
 

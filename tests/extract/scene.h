@@ -51,4 +51,16 @@ inline void expect_close(const std::vector<float>& values, const std::vector<flo
   EXPECT_LE(apart, bound * largest) << name;
 }
 
+/// The same arrays in both npz files, with the shapes of those that are expected and their values within `bound`.
+inline void expect_same_arrays(const std::filesystem::path& found, const std::filesystem::path& expected,
+                               double bound) {
+  const std::vector<NpzEntry> entries = read_npz_entries(expected);
+  EXPECT_EQ(entries.size(), read_npz_entries(found).size());
+  for (const NpzEntry& entry : entries) {
+    const NpzFloats ours = read_npz_floats(found, entry.name);
+    EXPECT_EQ(ours.shape, entry.shape) << entry.name;
+    expect_close(ours.values, read_npz_floats(expected, entry.name).values, bound, entry.name);
+  }
+}
+
 }  // namespace strider::test

@@ -3,6 +3,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,3 +51,23 @@ class Scene:
         it last, so it does not count."""
         return {path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in self.folder.rglob("*") if path.is_file() and path.name != ".strider.lock"}
+
+
+class RunTest(unittest.TestCase):
+    """Tests of training runs, on one dataset for all tests of a class."""
+    settings = TINY  # of every run
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scene = Scene()
+        cls.scene.make_dataset()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scene.close()
+
+    def train(self, out, code=0, **variables):
+        """What a run into the folder `out` prints, which has to exit with `code`."""
+        done = self.scene.run("02a_model_training.sh", **(self.settings | dict(OUTPUT_DIR=out) | variables))
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr

@@ -8,7 +8,7 @@ import unittest
 
 from safetensors import safe_open
 
-from scene import ROOT, TINY, Scene
+from scene import ROOT, TINY, RunTest
 
 # The server's own reader. The other one, EventAccumulator of event_accumulator.py, is what scripts use.
 READ = """
@@ -39,20 +39,8 @@ CURVES = {"train/loss": ("log", "loss"), "train/grad_norm": ("log", "grad_norm")
 CLOCK = {"train/tokens_per_second", "train/share_of_peak", "eval/runtime"}
 
 
-class TensorBoardTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scene = Scene()
-        cls.scene.make_dataset()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scene.close()
-
-    def train(self, out, code=0, **variables):
-        done = self.scene.run("02a_model_training.sh", **(RUN | dict(OUTPUT_DIR=out) | variables))
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done.stdout + done.stderr
+class TensorBoardTest(RunTest):
+    settings = RUN
 
     def event_files(self, folder):
         return sorted((self.scene.folder / folder).glob("events.out.tfevents.*"))

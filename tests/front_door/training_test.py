@@ -4,27 +4,19 @@ import unittest
 
 from datasets import Dataset, DatasetDict
 
-from scene import ROOT, TINY, Scene
+from scene import ROOT, TINY, RunTest
 
 RUN = TINY | dict(EPOCHS=1, MAX_STEPS=30, EVAL_STEPS=20, SAVE_STEPS=20)
 CLOCK = {"time", "seconds", "tokens_per_second"}
 
 
-class TrainingTest(unittest.TestCase):
+class TrainingTest(RunTest):
+    settings = RUN
+
     @classmethod
     def setUpClass(cls):
-        cls.scene = Scene()
-        cls.scene.make_dataset()
+        super().setUpClass()
         cls.data = cls.scene.folder / "results/torus_4x5"
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scene.close()
-
-    def train(self, out, code=0, **variables):
-        done = self.scene.run("02a_model_training.sh", **(RUN | dict(OUTPUT_DIR=out) | variables))
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done.stdout + done.stderr
 
     def log(self, out):
         return json.loads((self.scene.folder / out / "trainer_state.json").read_text())["log_history"]

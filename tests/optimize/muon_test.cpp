@@ -9,7 +9,7 @@
 #include "engine/engine.h"
 #include "engine/groups.h"
 #include "engine/ops/dense.h"
-#include "golden.h"
+#include "golden_batch.h"
 #include "model/folder.h"
 #include "optimize/parameter_groups.h"
 
@@ -85,32 +85,17 @@ class SlowOptimizer {
   int number_ = 0;
 };
 
-class Muon : public testing::TestWithParam<const char*> {
+class Muon : public testing::TestWithParam<const char*>, protected test::GoldenBatch {
  protected:
   void SetUp() override {
-    folder = test::golden(GetParam());
-    config = read_config(folder / "config.json");
-    batch = test::golden_json(std::string(GetParam()) + "/batch.json")["walks"].get<decltype(batch)>();
-    views.assign(batch.begin(), batch.end());
+    read(GetParam());
     losses.resize(views.size());
   }
 
   std::unique_ptr<Engine> engine(int threads, const RuleSettings& rule, Precision precision = Precision::kFloat32) {
-    auto made = make_engine(config, {.threads = threads,
-                                     .max_length = 16,
-                                     .walks_per_step = static_cast<std::int64_t>(views.size()),
-                                     .precision = precision,
-                                     .groups = trainer_groups(ParameterLayout(config), rule, 0.1)});
-    std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
-    read_weights(folder, made->layout(), values);
-    made->set_parameters(values);
-    return made;
+    return GoldenBatch::engine(threads, precision, trainer_groups(ParameterLayout(config), rule, 0.1));
   }
 
-  std::filesystem::path folder;
-  LlamaConfig config;
-  std::vector<std::vector<std::int32_t>> batch;
-  std::vector<WalkView> views;
   std::vector<double> losses;
   const std::array<double, kTensorKinds> rates = {1e-3, 1e-2, 3e-3, 2e-3};
 };
