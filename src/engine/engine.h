@@ -29,7 +29,7 @@ struct EngineSettings {
   std::int64_t max_length = 128;    // longest walk that will come
   std::int64_t walks_per_step = 1;  // most walks that will come in one call
   Precision precision = Precision::kFloat32;
-  std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that only reads (evaluate, states)
+  std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that cannot train
 };
 
 class Engine {
@@ -60,7 +60,7 @@ class Engine {
   /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
   /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
   /// The same bits for any number of threads. False where it was given up: then losses and gradient are worth nothing,
-  /// parameters and optimizer state are what they were.
+  /// parameters and optimizer state are what they were. Throws std::logic_error in an engine without groups.
   virtual bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
                                 const GiveUp& give_up) = 0;
   void forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses);

@@ -12,7 +12,7 @@ struct PrecisionTrial {
 };
 
 /// Takes both through some blocks of walks of max_length for about an eighth of a second each, or once where that takes
-/// longer. Where the processor has no products of bfloat16, nothing has to be tried.
+/// longer; settings.groups must not be empty. Where the processor has no products of bfloat16, nothing has to be tried.
 PrecisionTrial try_precisions(const LlamaConfig& config, EngineSettings settings, std::span<const float> parameters);
 
 }  // namespace strider

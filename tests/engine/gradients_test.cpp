@@ -111,6 +111,12 @@ TEST_P(Gradients, AStepThatIsGivenUpLeavesNoTrace) {
   }
 }
 
+TEST_P(Gradients, AnEngineWithoutGroupsCannotTrain) {
+  std::vector<double> losses(views.size());
+  const auto reader = GoldenBatch::engine(1, Precision::kFloat32, {});
+  EXPECT_THROW(reader->forward_backward(views, predicted, losses), std::logic_error);
+}
+
 TEST_P(Gradients, LogitsEqualTorch) {
   const std::vector<float> logits = torch("logits");  // [walks, 16, vocab]
   const std::vector<float> ours = engine(2)->logits(views);
@@ -131,14 +137,17 @@ TEST_P(Gradients, EqualTorch) {
   expect_torch(1);
 }
 
-// Where there are several positions for each token, the first q, k, v are made once per token.
+// Where there are several positions for each token, the first q, k, v are made once per token. On AVX-512, libxsmm adds
+// up a product of few rows and columns in two parts, so the last bits depend on how many rows are taken together.
 TEST_P(Gradients, EqualTorchWithManyPositionsAToken) {
   const std::vector<WalkView> once = views;
   std::vector<double> losses_once(once.size());
   engine(2)->forward_backward(once, predicted, losses_once);
   const int copies = 1 + static_cast<int>(4 * static_cast<double>(config.vocab_size) / predicted);
   const std::vector<double> losses = expect_torch(copies);
-  for (std::size_t i = 0; i < losses.size(); ++i) EXPECT_EQ(losses[i], losses_once[i % once.size()]) << i;
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    EXPECT_NEAR(losses[i], losses_once[i % once.size()], 1e-6 * losses[i]) << i;
+  }
 }
 
 TEST_P(Gradients, SameBitsForAnyNumberOfThreads) {

@@ -1,4 +1,5 @@
 // PRECISION: runs in bfloat16 come to the same place, are as safe to stop, and are never mixed with others.
+#include "engine/groups.h"
 #include "engine/precision_trial.h"
 #include "train/runs.h"
 
@@ -62,7 +63,8 @@ TEST(PrecisionTrial, OnlyTriesWhatTheProcessorHas) {
   const LlamaConfig config = read_config(test::golden("gradients") / "config.json");
   const ParameterLayout layout(config);
   const std::vector<float> parameters(static_cast<std::size_t>(layout.total()), 0.01F);
-  const PrecisionTrial trial = try_precisions(config, {.threads = 1, .max_length = 16}, parameters);
+  const PrecisionTrial trial =
+      try_precisions(config, {.threads = 1, .max_length = 16, .groups = test::all_alike(layout)}, parameters);
   EXPECT_GE(trial.ratio, 1.0);
   if (!has_bfloat16_products()) {
     EXPECT_EQ(trial.faster, Precision::kFloat32);

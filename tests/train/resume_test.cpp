@@ -158,6 +158,7 @@ TEST_F(Resume, NoDigitOfWhatSaysThatTheRunIsFinishedCanChangeUnnoticed) {
   const std::string whole = test::read_text(file);
   std::vector<std::string> changes = with_one_digit_changed(whole);
   std::erase_if(changes, [&](const std::string& changed) {
+    if (!json::accept(changed)) return true;            // 9.5 became 0.5, but 12.5 became 02.5: broken JSON, not damage
     return json::parse(changed) == json::parse(whole);  // a digit past what a double holds
   });
   EXPECT_GT(changes.size(), 100U);

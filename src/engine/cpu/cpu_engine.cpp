@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "engine/cpu/cpu_token_states.h"
@@ -186,6 +187,7 @@ void CpuEngine::reduce() {
 
 bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
                                  const GiveUp& give_up) {
+  if (lanes_.empty()) throw std::logic_error("this engine was made without parameter groups and cannot train");
   plan_blocks(walks, 1, settings_, blocks_);
   for (GradientLane& lane : lanes_) lane.restart();
   const auto lanes = static_cast<std::int64_t>(lanes_.size());
