@@ -41,8 +41,10 @@ setting DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the training walks, for U
 setting PRECISION precision float32 "float32 or bfloat16; auto, which is for training, is float32 here"
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"
+variable REPORT true "also show the whole run in one page, report.html beside final_model; false: no page"
 start "Takes a vector for every token at every layer of a trained model." "$@"
 refuse_list_of_surfaces
+case $REPORT in true | false) ;; *) fail "REPORT is \"$REPORT\", it must be true or false" ;; esac
 
 heading "Token Representation Extraction"
 say
@@ -68,3 +70,17 @@ find_strider
 say "Extracting token representations..."
 collect_options
 "$STRIDER" extract "${options[@]}" --ask
+
+# A model from elsewhere has no run to show.
+run=$(dirname "$MODEL_DIR")
+if [ "$REPORT" = false ] || [ "$(basename "$MODEL_DIR")" != final_model ] || [ ! -f "$run/trainer_state.json" ]; then
+  exit 0
+fi
+say
+say "Writing a page that shows the run..."
+page=(--representations "$REPRESENTATION_DIR" --threads "$THREADS")
+if [ -n "${user_set[DATASET_DIR]:-}" ]; then page+=(--dataset_dir "$DATASET_DIR"); fi
+if [ -n "${user_set[GRAPH_DIR]:-}" ]; then page+=(--graph_dir "$GRAPH_DIR"); fi
+if [ -n "${LOG_DIR:-}" ]; then page+=(--logging_dir "$LOG_DIR"); fi
+# The representations are whole, whatever becomes of the page.
+"$STRIDER" report "$run" "${page[@]}" || say "The representations are there all the same; REPORT=false makes no page."

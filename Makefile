@@ -1,11 +1,13 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build test bench fuzz soak sanitize coverage format lint clean
+.PHONY: help run build test test-pages report-picture bench fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       set up, build, then a small default run: dataset, model, representations"
 	@echo "make build     set up and build the program build/strider"
 	@echo "make test      set up, build, run every test"
+	@echo "make test-pages      the page of strider report in a headless Chromium (Debian)"
+	@echo "make report-picture  draw docs/report.png anew, from a small run"
 	@echo "make bench     set up, build, run the benchmarks"
 	@echo "make fuzz      run every reader under damaged input for FUZZ_SECONDS=30 each (clang)"
 	@echo "make sanitize  the tests under the address, undefined-behaviour and thread sanitizers (clang)"
@@ -24,6 +26,12 @@ build:
 test:
 	@scripts/build.sh tests
 	@ctest --test-dir build --output-on-failure --parallel $$(nproc)
+
+test-pages:
+	@scripts/test_pages.sh tests/pages/page_test.py
+
+report-picture:
+	@scripts/test_pages.sh tests/pages/draw_picture.py
 
 bench:
 	@scripts/build.sh bench

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that are missing, through root or sudo; does nothing when none is.
-# Usage: system_packages.sh build|test|bench|lint|clang|coverage...
+# Usage: system_packages.sh build|test|bench|lint|clang|pages|coverage...
 set -euo pipefail
 
 packages=()
@@ -9,15 +9,16 @@ for use in "$@"; do
     build)
       packages+=(g++ cmake ninja-build ccache pkg-config python3 python3-venv libcli11-dev libfmt-dev
         nlohmann-json3-dev libeigen3-dev libzip-dev libhwy-dev libxsmm-dev libprotobuf-dev protobuf-compiler
-        zlib1g-dev)
+        zlib1g-dev libjs-three libjs-d3)
       ;;
     test) packages+=(libgtest-dev librapidcheck-dev) ;;
     bench) packages+=(libbenchmark-dev) ;;
     lint) packages+=(clang-format clang-tidy shellcheck) ;;
     clang) packages+=(clang libclang-rt-dev llvm) ;;  # with libFuzzer, the sanitizers and what names places in reports
+    pages) packages+=(chromium chromium-driver fonts-dejavu-core) ;;  # Debian alone: Ubuntu has the browser as a snap
     coverage) packages+=(gcovr) ;;
     *)
-      echo "usage: system_packages.sh build|test|bench|lint|clang|coverage..." >&2
+      echo "usage: system_packages.sh build|test|bench|lint|clang|pages|coverage..." >&2
       exit 2
       ;;
   esac

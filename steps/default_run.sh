@@ -31,10 +31,18 @@ if loss is not None:
 END
 )
 
+page=
+if [ -f "$WORK_DIR/report.html" ]; then
+  page="
+See what the model learned: open this page in a browser, it needs no network
+  xdg-open $(printf %q "$PWD/$WORK_DIR/report.html")
+"
+fi
+
 cat <<END
 ==========================================
 $losses
-
+$page
 All done. What is where, in $PWD:
   $DATA_DIR/graph/       the graph: edges, coordinates, distances
   $DATA_DIR/sequences/   the walks

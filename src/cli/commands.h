@@ -12,6 +12,7 @@ void add_dataset_command(CLI::App& program);
 void add_train_command(CLI::App& program);
 void add_extract_command(CLI::App& program);
 void add_measure_command(CLI::App& program);
+void add_report_command(CLI::App& program);
 void add_inspect_command(CLI::App& program);
 
 }  // namespace strider::cli

@@ -168,6 +168,9 @@ std::optional<ordered_json> describe_file(const fs::path& file) {
   }
   if (file.extension() == ".csv") return describe_csv(file);
   if (name == "metrics.jsonl") return describe_metrics(file);
+  if (file.extension() == ".html") {
+    return ordered_json{{"kind", "page (HTML); a browser opens it"}, {"bytes", fs::file_size(file)}};
+  }
   if (name.starts_with("events.out.tfevents.")) {
     return ordered_json{
         {"kind", "events (TensorBoard)"}, {"bytes", fs::file_size(file)}, {"records", read_records(file).size()}};

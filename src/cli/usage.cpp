@@ -50,7 +50,7 @@ class Leftovers {
   explicit Leftovers(const CLI::App& command) : command_(command) {
     for (const CLI::Option* option : command.get_options()) {
       for (const std::string& name : option->get_lnames()) names_.push_back("--" + name);
-      positionals_ += option->get_positional() ? 1 : 0;
+      if (option->get_positional()) positionals_ += std::max(0, option->get_items_expected_max());
     }
   }
 

@@ -53,7 +53,11 @@ Json run_line(const RunStarted& event) {
                {"parameters", event.parameters},
                {"vocab_size", event.vocab_size},
                {"precision", event.precision},
-               {"loss_denominator", event.loss_denominator}};
+               {"loss_denominator", event.loss_denominator},
+               {"processor", event.processor},
+               {"vectors", event.vectors},
+               {"threads", event.threads},
+               {"strider", STRIDER_VERSION}};
   add(line, "best_loss", event.best_loss);
   return line;
 }

@@ -2,7 +2,8 @@
 // metrics.jsonl: a line per event, each a JSON object, written as it happens, so that other programs can follow a run:
 //   {"event": "run", "step": 0, "output_dir", "config", "dataset_dir", "max_steps", "steps_per_epoch",
 //   "walks_per_step",
-//    "parameters", "vocab_size", "precision", "loss_denominator", "best_loss"}
+//    "parameters", "vocab_size", "precision", "loss_denominator", "processor", "vectors", "threads", "strider",
+//    "best_loss"}
 //   {"event": "log", "step", "epoch", "loss", "loss_per_prediction", "grad_norm", "learning_rate", "tokens",
 //    "tokens_per_second", "time"}
 //   {"event": "evaluation", "step", "epoch", "eval_loss", "eval_loss_per_prediction", "seconds", "time"}

@@ -9,7 +9,7 @@ import numpy
 
 from scene import ROOT, TINY, Scene
 
-RUN = TINY | dict(MAX_SEQS=200, EPOCHS=1, MAX_STEPS=3, EVAL_STEPS=3, SAVE_STEPS=3)
+RUN = TINY | dict(MAX_SEQS=200, EPOCHS=1, MAX_STEPS=3, EVAL_STEPS=3, SAVE_STEPS=3, REPORT="false")
 SCRIPT = "02b_representation_extraction.sh"
 NAME = "torus_4x5"
 

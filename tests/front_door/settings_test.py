@@ -11,7 +11,7 @@ SCRIPT = "02a_model_training.sh"
 COMMANDS = {"01a_graph_generation.sh": "graph", "01b_sequence_generation.sh": "walks",
             "01c_dataset_preparation.sh": "dataset", SCRIPT: "train", "02b_representation_extraction.sh": "extract"}
 GRID = {"H", "W", "TOPOLOGY"}
-SHARED = {"RUN_NAME", "STRIDER"}
+SHARED = {"RUN_NAME", "STRIDER", "REPORT"}  # of scripts alone
 # Their defaults follow from H, W, TOPOLOGY and RUN_NAME.
 PLACES = {"GRAPH_DIR", "OUT", "COUNTS_OUT", "INPUT_CSV", "DATASET_DIR", "CONFIG", "OUTPUT_DIR", "LOG_DIR", "MODEL_DIR",
           "REPRESENTATION_DIR"}

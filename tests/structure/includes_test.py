@@ -17,7 +17,7 @@ KNOWS = {
     "events": [],
     "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
     "extract": ["base", "io", "data", "model", "engine"],
-    "report": ["base", "io", "events"],
+    "report": ["base", "io", "graph", "geometry", "data", "model", "engine", "events", "extract"],
     "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
             "report"],
 }

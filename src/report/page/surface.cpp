@@ -1,0 +1,309 @@
+#include "report/page/surface.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/exists.h"
+#include "base/whole_number.h"
+#include "geometry/measure.h"
+#include "geometry/projection.h"
+#include "geometry/representations.h"
+#include "graph/graph_folder.h"
+#include "io/json.h"
+#include "io/npy.h"
+#include "report/page/base64.h"
+
+namespace strider {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostDrawnNodes = 65'535;    // whose indices are uint16
+constexpr std::size_t kMostNodesToMeasure = 4000;  // in seconds; more of them are left to strider measure
+constexpr std::size_t kFrameBytes = 8;             // of a node: three int16 in base64
+
+// "torus_4x5" of A_torus_4x5_labeled.csv; empty for a file of another name.
+std::string name_of_graph(const fs::path& file) {
+  constexpr std::string_view kBefore = "A_", kAfter = "_labeled.csv";
+  const std::string name = file.filename().string();
+  if (!name.starts_with(kBefore) || !name.ends_with(kAfter) || name.size() <= kBefore.size() + kAfter.size()) return {};
+  return name.substr(kBefore.size(), name.size() - kBefore.size() - kAfter.size());
+}
+
+template <typename T>
+Json array_json(const std::vector<T>& values) {
+  return base64_of<T>(values);
+}
+
+Json edges_json(const Graph& graph) {
+  std::vector<std::uint16_t> ends;
+  for (std::size_t node = 0; node < graph.size(); ++node) {
+    for (const std::int32_t to : graph.neighbours_of(node)) {
+      const auto other = static_cast<std::size_t>(to);
+      const auto back = graph.neighbours_of(other);
+      // Each edge once, and no edge from a node to itself.
+      const bool is_told = other < node && std::ranges::binary_search(back, static_cast<std::int32_t>(node));
+      if (other == node || is_told) continue;
+      ends.push_back(static_cast<std::uint16_t>(node));
+      ends.push_back(static_cast<std::uint16_t>(other));
+    }
+  }
+  return array_json(ends);
+}
+
+struct Cells {
+  std::vector<std::int16_t> rows, columns, sheets;
+};
+
+std::vector<std::string_view> fields_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (std::size_t begin = 0; begin <= line.size();) {
+    const std::size_t end = std::min(line.find(',', begin), line.size());
+    fields.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return fields;
+}
+
+// nodes_{name}.csv: rowcol_index,node_id,i,j,layer, where the layer is a name ("single", or which half of a sphere).
+// Nothing where it is not that for every node.
+std::optional<Cells> read_cells(const fs::path& file, const Graph& graph) {
+  std::unordered_map<std::int64_t, std::size_t> node_of;
+  for (std::size_t node = 0; node < graph.size(); ++node) node_of.emplace(graph.labels[node], node);
+  Cells cells{std::vector<std::int16_t>(graph.size()), std::vector<std::int16_t>(graph.size()),
+              std::vector<std::int16_t>(graph.size())};
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);
+  std::size_t found = 0;
+  std::vector<std::string> sheets;
+  while (std::getline(stream, line)) {
+    const std::vector<std::string_view> fields = fields_of(line);
+    if (fields.size() != 5) return std::nullopt;
+    const auto id = parse_whole_number(fields[1]), row = parse_whole_number(fields[2]),
+               column = parse_whole_number(fields[3]);
+    const auto fits = [](const auto& value) { return value && *value >= INT16_MIN && *value <= INT16_MAX; };
+    if (!id || !fits(row) || !fits(column)) return std::nullopt;
+    const auto node = node_of.find(*id);
+    if (node == node_of.end()) return std::nullopt;
+    auto sheet = std::ranges::find(sheets, fields[4]);
+    if (sheet == sheets.end()) sheet = sheets.insert(sheets.end(), std::string(fields[4]));
+    cells.rows[node->second] = static_cast<std::int16_t>(*row);
+    cells.columns[node->second] = static_cast<std::int16_t>(*column);
+    cells.sheets[node->second] = static_cast<std::int16_t>(sheet - sheets.begin());
+    node_of.erase(node);
+    ++found;
+  }
+  if (found != graph.size()) return std::nullopt;
+  return cells;
+}
+
+void add_cells(const fs::path& graph_file, const Graph& graph, Json& data, Missing& missing) {
+  const std::string name = name_of_graph(graph_file);
+  const fs::path file = graph_file.parent_path() / fmt::format("nodes_{}.csv", name);
+  std::optional<Cells> cells;
+  if (!name.empty() && path_exists(file)) {
+    cells = read_cells(file, graph);
+    if (!cells) missing.add(fmt::format("Rows and columns: {} does not give a cell for each node.", file.string()));
+  } else {
+    missing.add(
+        fmt::format("Rows and columns: there is no nodes_{{name}}.csv beside {}; the flat view has the nodes in "
+                    "the order of their ids.",
+                    graph_file.string()));
+  }
+  data["rows"] = cells ? array_json(cells->rows) : Json();
+  data["columns"] = cells ? array_json(cells->columns) : Json();
+  data["sheets"] = cells ? array_json(cells->sheets) : Json();
+}
+
+void add_angle(const fs::path& graph_file, const Graph& graph, Json& data, Missing& missing) {
+  data["angle"] = nullptr;
+  const fs::path file = graph_file.parent_path() / fmt::format("coords_{}.npy", name_of_graph(graph_file));
+  if (!path_exists(file)) return;
+  try {
+    const NpyArray<double> array = read_npy<double>(file);
+    if (array.shape.size() != 2 || array.shape[0] != static_cast<std::int64_t>(graph.size()) || array.shape[1] < 2) {
+      throw Error(fmt::format("Coordinates of shape [{}] for {} nodes", fmt::join(array.shape, ", "), graph.size()),
+                  {.file = file.string(), .place = {}, .advice = {}});
+    }
+    const auto width = static_cast<std::size_t>(array.shape[1]);
+    std::vector<float> angle(graph.size());
+    for (std::size_t i = 0; i < graph.size(); ++i) {
+      angle[i] = static_cast<float>(std::atan2(array.values[i * width + 1], array.values[i * width]));
+      if (!std::isfinite(angle[i])) angle[i] = 0.0F;
+    }
+    data["angle"] = array_json(angle);
+  } catch (const Error& error) {
+    missing.add("The angle of nodes", error);
+  }
+}
+
+// The arrays whose frames fit: all; else input, output and one type; else fewer layers of that type, evenly.
+std::vector<LayerArray> arrays_that_fit(const std::vector<LayerArray>& arrays, std::size_t nodes,
+                                        std::size_t most_bytes, Missing& missing) {
+  const std::size_t most = std::max<std::size_t>(1, most_bytes / (kFrameBytes * nodes));
+  if (arrays.size() <= most) return arrays;
+  const auto is_first_choice = [](const LayerArray& array) { return array.type == "after_block"; };
+  const auto first_with_layers =
+      std::ranges::find_if(arrays, [](const LayerArray& array) { return array.layer.has_value(); });
+  const std::string type = std::ranges::any_of(arrays, is_first_choice) ? "after_block"
+                           : first_with_layers == arrays.end()          ? std::string()
+                                                                        : first_with_layers->type;
+  std::vector<LayerArray> some;
+  for (const LayerArray& array : arrays) {
+    if (!array.layer || array.type == type) some.push_back(array);
+  }
+  std::vector<LayerArray> kept;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (some.size() <= most || kept.size() * some.size() <= i * most) kept.push_back(some[i]);
+  }
+  missing.add(fmt::format("{} of {} arrays of representations are not drawn, so that the page stays small.",
+                          arrays.size() - kept.size(), arrays.size()));
+  return kept;
+}
+
+Json frame_json(const LayerArray& array, const Projection& projection) {
+  double farthest = 0;
+  for (std::size_t i = 0; i < projection.points.size(); i += 3) {
+    const double x = projection.points[i], y = projection.points[i + 1], z = projection.points[i + 2];
+    farthest = std::max(farthest, std::sqrt(x * x + y * y + z * z));
+  }
+  std::vector<std::int16_t> points;
+  points.reserve(projection.points.size());
+  const double scale = farthest > 0 ? INT16_MAX / farthest : 0.0;
+  for (const float value : projection.points) points.push_back(static_cast<std::int16_t>(std::lround(value * scale)));
+  Json shares = Json::array();
+  for (const double share : projection.shares) shares.push_back(std::round(share * 1e4) / 1e4);
+  return {{"array", array.name},
+          {"type", array.type},
+          {"layer", array.layer ? Json(*array.layer) : Json()},
+          {"points", array_json(points)},
+          {"shares", shares}};
+}
+
+// Each turned onto the one before it of its type, the first ones onto the input's, the output onto the last of the
+// first type.
+Json frames_json(const Representations& representations, const std::vector<LayerArray>& arrays, std::size_t nodes,
+                 Missing& missing) {
+  Json frames = Json::array();
+  std::unordered_map<std::string, std::vector<float>> before;
+  std::vector<float> input, last_of_first_type;
+  std::string first_type;
+  for (const LayerArray& array : arrays) {
+    try {
+      const std::vector<float> values = read_layer(representations, array);
+      const bool is_known = before.contains(array.type);
+      const std::vector<float>& like = is_known                                      ? before[array.type]
+                                       : !array.layer && !last_of_first_type.empty() ? last_of_first_type
+                                                                                     : input;
+      Projection projection = project(values, nodes, like);
+      frames.push_back(frame_json(array, projection));
+      if (array.layer && first_type.empty()) first_type = array.type;
+      if (array.layer && array.type == first_type) last_of_first_type = projection.points;
+      if (input.empty()) input = projection.points;
+      before[array.type] = std::move(projection.points);
+    } catch (const Error& error) {
+      missing.add("Points of " + array.name, error);
+    }
+  }
+  return frames;
+}
+
+// Whether a geometry.json is of these arrays and this graph.
+bool is_of(const nlohmann::json& geometry, const Representations& representations, const Graph& graph) {
+  if (!geometry.is_object() || geometry.value("nodes", 0) != std::ssize(graph.labels)) return false;
+  const nlohmann::json layers = geometry.value("layers", nlohmann::json());
+  if (!layers.is_array() || layers.size() != representations.arrays.size()) return false;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerArray& array = representations.arrays[i];
+    if (!layers[i].is_object() || layers[i].value("array", "") != array.name ||
+        layers[i].value("crc32", "") != fmt::format("{:08x}", array.crc32)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Json geometry_of(const SurfaceSource& source, const Representations& representations, const Graph& graph,
+                 Missing& missing) {
+  const fs::path file = representations.file.parent_path() / "geometry.json";
+  if (path_exists(file)) {
+    try {
+      const nlohmann::json there = read_json(file);
+      if (is_of(there, representations, graph)) return Json::parse(there.dump());
+    } catch (const Error&) {                      // damaged, so it is stale: measured again below
+    } catch (const nlohmann::json::exception&) {  // not what strider measure writes: the same
+    }
+  }
+  if (graph.size() > kMostNodesToMeasure) {
+    missing.add(
+        fmt::format("Geometry by layer: {} nodes take a while to measure. strider measure {} does it, and the "
+                    "next report shows it.",
+                    graph.size(), representations.file.parent_path().string()));
+    return nullptr;
+  }
+  try {
+    MeasureSettings settings;
+    settings.representations = source.representations;
+    settings.graph = source.graph;
+    settings.threads = source.threads;
+    return Json::parse(geometry_json(measure_geometry(settings)));
+  } catch (const Error& error) {
+    missing.add("Geometry by layer", error);
+    return nullptr;
+  }
+}
+
+// Without the places of files, which are of no use in a page that goes elsewhere.
+Json shown_geometry(Json geometry) {
+  if (!geometry.is_object()) return nullptr;
+  for (const char* field : {"representations", "graph", "coordinates", "laplacian_eigenvalues"}) geometry.erase(field);
+  for (Json& layer : geometry["layers"]) {
+    layer.erase("crc32");
+    for (auto& [name, value] : layer.items()) {
+      if (value.is_number_float()) value = std::round(value.get<double>() * 1e6) / 1e6;
+    }
+  }
+  return geometry;
+}
+
+}  // namespace
+
+Json surface_json(const SurfaceSource& source, DrawnSurface& surface, Missing& missing) {
+  const fs::path arrays_file = representations_file(source.representations);
+  surface.graph_file = graph_file(source.graph, arrays_file);
+  surface.graph = read_labeled_adjacency(surface.graph_file);
+  const Graph& graph = surface.graph;
+  if (graph.size() > kMostDrawnNodes || graph.size() < 2) {
+    throw Error(fmt::format("A graph of {} nodes is not drawn", graph.size()),
+                {.file = surface.graph_file.string(), .place = {}, .advice = {}});
+  }
+  Notices notices;
+  const Representations representations = open_representations(source.representations, {}, graph, notices);
+  for (const std::string& text : notices.texts()) missing.add(text);
+
+  std::vector<std::uint16_t> degrees;
+  for (std::size_t node = 0; node < graph.size(); ++node) {
+    degrees.push_back(static_cast<std::uint16_t>(graph.neighbours_of(node).size()));
+  }
+  Json data = {{"nodes", graph.size()},
+               {"labels", array_json(graph.labels)},
+               {"degrees", array_json(degrees)},
+               {"edges", edges_json(graph)}};
+  add_cells(surface.graph_file, graph, data, missing);
+  add_angle(surface.graph_file, graph, data, missing);
+  const auto arrays = arrays_that_fit(representations.arrays, graph.size(), source.most_bytes, missing);
+  data["frames"] = frames_json(representations, arrays, graph.size(), missing);
+  data["geometry"] = shown_geometry(geometry_of(source, representations, graph, missing));
+  return data;
+}
+
+}  // namespace strider
