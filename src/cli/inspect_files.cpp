@@ -167,6 +167,7 @@ std::optional<ordered_json> describe_file(const fs::path& file) {
         {"kind", "array (npy)"}, {"bytes", fs::file_size(file)}, {"array", show_shape(header.dtype, header.shape)}};
   }
   if (file.extension() == ".csv") return describe_csv(file);
+  if (name == "README.md") return ordered_json{{"kind", "model card"}, {"lines", count_lines(file)}};
   if (name == "metrics.jsonl") return describe_metrics(file);
   if (file.extension() == ".html") {
     return ordered_json{{"kind", "page (HTML); a browser opens it"}, {"bytes", fs::file_size(file)}};

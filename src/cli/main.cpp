@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/usage.h"
 
@@ -25,7 +26,7 @@ int main(int argc, char** argv) {
   CLI::App program{
       "Trains small Llama models on walks over graphs and extracts their token representations.\n"
       "The steps, in order: graph, walks, dataset, train, extract. Each reads what the one before wrote."};
-  program.set_version_flag("--version", "strider " STRIDER_VERSION);
+  program.set_version_flag("--version", "strider " + strider::program_version());
   program.require_subcommand(1);
   program.get_formatter()->column_width(34);
   strider::cli::add_graph_command(program);

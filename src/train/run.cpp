@@ -79,7 +79,6 @@ FinishedRun TrainingRun::finish() {
   // A sitting that ended between the last checkpoint and this has left one too many.
   notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
   notice_(forget_finished_run(settings_.output_dir));
-  write_final_model();
   wall_.lap(&WallTime::checkpoints);
   if (finished.best) {
     finished.final_loss = {finished.best->loss, finished.best->loss_per_prediction};
@@ -88,6 +87,8 @@ FinishedRun TrainingRun::finish() {
     finished.final_loss = {last->loss, last->loss_per_prediction};
     wall_.lap(&WallTime::evaluation);
   }
+  write_final_model(finished);
+  wall_.lap(&WallTime::checkpoints);
   log_end(state_, steps_, settings_, finished.seconds);
   notice_(write_file_atomically(settings_.output_dir / "trainer_state.json",
                                 trainer_state_json(state_, settings_, steps_)));
@@ -309,7 +310,7 @@ void TrainingRun::on_checkpoint(std::int64_t step, const Notices& notices) {
   notice_(notices);
 }
 
-void TrainingRun::write_final_model() {
+void TrainingRun::write_final_model(const FinishedRun& finished) {
   std::vector<float> best = engine_->parameters();
   if (state_.best_checkpoint) {
     const fs::path folder = settings_.output_dir / state_.best_checkpoint->name;
@@ -319,6 +320,8 @@ void TrainingRun::write_final_model() {
   AtomicFolder folder(settings_.output_dir / "final_model");
   write_model(folder.path(), engine_->config(), engine_->layout(), best);
   write_companions(folder.path(), origin_.companions, engine_->config().vocab_size);
+  static_cast<void>(
+      write_file_atomically(folder.path() / "README.md", model_card(plan_, card_data_, finished, state_.tokens)));
   notice_(folder.commit());
 }
 

@@ -12,6 +12,7 @@
 #include "train/batches.h"
 #include "train/checkpoint_writer.h"
 #include "train/evaluation.h"
+#include "train/model_card.h"
 #include "train/run_plan.h"
 #include "train/signals.h"
 #include "train/wall_time.h"
@@ -65,12 +66,13 @@ class TrainingRun {
   void keep_if_best();
   void save();
   void on_checkpoint(std::int64_t step, const Notices& notices);
-  void write_final_model();
+  void write_final_model(const FinishedRun& finished);
   void refuse_broken_numbers(std::span<const double> losses);
 
   const RunPlan& plan_;
   const TrainingSettings& settings_ = plan_.settings;
   const StepPlan& steps_ = plan_.steps;
+  const CardData card_data_ = read_card_data(settings_.dataset_dir);
   RunListener& listener_;
   NoticeOnce& notice_;
   TrainingSignals& signals_;
