@@ -21,9 +21,11 @@ struct FreeCpuSet {
   void operator()(cpu_set_t* set) const { CPU_FREE(set); }
 };
 
+}  // namespace
+
 // The kernel refuses a mask that has fewer bits than it has processors (EINVAL), and a fixed cpu_set_t has 1,024: the
-// mask grows until it is large enough. Where it cannot be asked for, all processors that are online count.
-int processors_of_affinity_mask() {
+// mask grows until it is large enough.
+std::optional<int> processors_allowed() {
   constexpr int kFirstBits = 1024;
   constexpr int kMostBits = 1 << 20;
   for (int bits = kFirstBits; bits <= kMostBits; bits *= 2) {
@@ -34,10 +36,8 @@ int processors_of_affinity_mask() {
     if (sched_getaffinity(0, bytes, set.get()) == 0) return CPU_COUNT_S(bytes, set.get());
     if (errno != EINVAL) break;
   }
-  return static_cast<int>(std::thread::hardware_concurrency());
+  return std::nullopt;
 }
-
-}  // namespace
 
 std::string processor_name() {
   std::ifstream stream("/proc/cpuinfo");
@@ -61,7 +61,8 @@ std::uint64_t memory_limit_bytes() {
 }
 
 int available_processors() {
-  return threads_within_quota(processors_of_affinity_mask(), read_cgroup_limits().processors);
+  const int online = static_cast<int>(std::thread::hardware_concurrency());
+  return threads_within_quota(processors_allowed().value_or(online), read_cgroup_limits().processors);
 }
 
 int threads_within_quota(int processors, std::optional<double> quota) {

@@ -16,6 +16,9 @@ std::string vector_instructions();
 /// limit (ulimit -v) allows less.
 std::uint64_t memory_limit_bytes();
 
+/// Processors that this process's affinity mask allows; nothing where it cannot be asked for.
+std::optional<int> processors_allowed();
+
 /// How many threads this process should run at once: the processors that its affinity mask allows, or fewer where the
 /// quota of a cgroup (version 1 or 2) pays for fewer. Between 1 and kMostThreads.
 int available_processors();

@@ -14,5 +14,6 @@ void add_extract_command(CLI::App& program);
 void add_measure_command(CLI::App& program);
 void add_report_command(CLI::App& program);
 void add_inspect_command(CLI::App& program);
+void add_doctor_command(CLI::App& program);
 
 }  // namespace strider::cli

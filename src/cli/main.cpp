@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   strider::cli::add_measure_command(program);
   strider::cli::add_report_command(program);
   strider::cli::add_inspect_command(program);
+  strider::cli::add_doctor_command(program);
   if (const std::string wrong = strider::cli::wrong_usage(program, argc, argv); !wrong.empty()) {
     print_error(wrong.c_str());
     return kWrongUsage;

@@ -1,0 +1,11 @@
+#pragma once
+// What this room is built on, with versions (base/version.h).
+#include <vector>
+
+#include "base/version.h"
+
+namespace strider {
+
+std::vector<LibraryVersion> geometry_libraries();
+
+}  // namespace strider
