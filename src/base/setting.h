@@ -28,6 +28,9 @@ enum class SettingKind {
   kText,      // string: one of SettingFacts::form, or a path or a name, which its user checks
 };
 
+/// What a text that names a place is to be, for the shell that completes it.
+enum class PathKind { kNone, kFile, kFolder };
+
 /// What a number may be. The ends are limits up to 2^53, which double represents.
 struct SettingRange {
   double least = -std::numeric_limits<double>::infinity();
@@ -55,6 +58,7 @@ struct SettingFacts {
   SettingRange range = {};
   std::string form = {};                                  // of kText: what it must be; empty: anything
   std::function<bool(const std::string&)> has_form = {};  // whether a text is that
+  PathKind path = PathKind::kNone;
   OnResume on_resume = OnResume::kMustMatch;
   std::optional<SettingValue> before = {};  // what runs did that were made before the setting existed
   bool is_required = false;
@@ -87,6 +91,7 @@ struct SettingField {
   std::function<void(S&)> is_set = {};  // called when the user has given a value
   std::string form = {};                // as SettingFacts have them
   std::function<bool(const std::string&)> has_form = {};
+  PathKind path = PathKind::kNone;
 
   /// `word` is taken for `value`.
   SettingField or_word(std::string word, std::int64_t value) && {
@@ -182,11 +187,13 @@ SettingField<S> text(std::string S::*field) {
           .set = [field](S& s, const SettingValue& v) { s.*field = std::get<std::string>(v); }};
 }
 
+/// The place of a file.
 template <typename S>
 SettingField<S> path(std::filesystem::path S::*field) {
   return {.kind = SettingKind::kText,
           .get = [field](const S& s) { return SettingValue((s.*field).string()); },
-          .set = [field](S& s, const SettingValue& v) { s.*field = std::get<std::string>(v); }};
+          .set = [field](S& s, const SettingValue& v) { s.*field = std::get<std::string>(v); },
+          .path = PathKind::kFile};
 }
 
 /// Empty text: none.
@@ -198,7 +205,22 @@ SettingField<S> path(std::optional<std::filesystem::path> S::*field) {
               [field](S& s, const SettingValue& v) {
                 const auto& text = std::get<std::string>(v);
                 s.*field = text.empty() ? std::nullopt : std::optional<std::filesystem::path>(text);
-              }};
+              },
+          .path = PathKind::kFile};
+}
+
+/// The place of a folder: of what path() takes, or a text.
+template <typename S, typename T>
+SettingField<S> folder(T S::*field) {
+  SettingField<S> made = [&] {
+    if constexpr (std::is_same_v<T, std::string>) {
+      return text(field);
+    } else {
+      return path(field);
+    }
+  }();
+  made.path = PathKind::kFolder;
+  return made;
 }
 
 }  // namespace settings
@@ -216,6 +238,7 @@ class Setting {
                .range = range,
                .form = field.form,
                .has_form = field.has_form,
+               .path = field.path,
                .on_resume = on_resume},
         field_(std::move(field)) {
     facts_.range.least = std::max(range.least, field_.limits.least);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,36 +32,38 @@ struct DatasetSettings {
   std::filesystem::path rule;  // empty: the one beside the walks, where there is one
 };
 
-void print_walks(const WalksCsv& walks) {
-  say("Loaded {} walks\n\n", walks.size());
-  say("Vocabulary statistics:\n");
-  say("  Min ID: {}\n", walks.min_id());
-  say("  Max ID: {}\n", walks.max_id());
-  say("  Vocab size: {}\n", walks.max_id() + 1);
+void print_walks(std::FILE* out, const WalksCsv& walks) {
+  say(out, "Loaded {} walks\n\n", walks.size());
+  say(out, "Vocabulary statistics:\n");
+  say(out, "  Min ID: {}\n", walks.min_id());
+  say(out, "  Max ID: {}\n", walks.max_id());
+  say(out, "  Vocab size: {}\n", walks.max_id() + 1);
   const TokenCounts::Summary seen = walks.counts().summary();
-  say("  Occurring IDs: {}, each {} to {} times (median {})\n", seen.ids, seen.least, seen.most, seen.median);
+  say(out, "  Occurring IDs: {}, each {} to {} times (median {})\n", seen.ids, seen.least, seen.most, seen.median);
   const std::vector<IdRange> never = walks.counts().never(walks.max_id() + 1);
-  if (!never.empty()) say("  Never occurring: {} ({})\n", count_ids(never), ranges_text(never));
-  say("  Total tokens: {}\n\n", walks.tokens());
+  if (!never.empty()) say(out, "  Never occurring: {} ({})\n", count_ids(never), ranges_text(never));
+  say(out, "  Total tokens: {}\n\n", walks.tokens());
 }
 
 // What may cost a user the use of a model: ids that nothing trains, walks that train nothing.
-void print_warnings(const WalksCsv& walks, const std::filesystem::path& file) {
+void print_warnings(std::FILE* out, const WalksCsv& walks, const std::filesystem::path& file) {
   constexpr double kFewShare = 0.01;
   const std::int64_t never = count_ids(walks.counts().never(walks.max_id() + 1));
   const double share = static_cast<double>(never) / static_cast<double>(walks.max_id() + 1);
   if (share > kFewShare) {
-    say("Warning: {} of {} ids ({:.1f}%) never occur. The vocabulary goes up to the largest id, and the model has a\n"
+    say(out,
+        "Warning: {} of {} ids ({:.1f}%) never occur. The vocabulary goes up to the largest id, and the model has a\n"
         "  vector for each, which no walk trains. 02b marks them (never_seen in token_metadata.json).\n",
         never, walks.max_id() + 1, 100 * share);
     if (!std::filesystem::exists(walk_rule_file(file))) {
-      say("  To number the ids from 0 without gaps, and use OUT.csv as INPUT_CSV:\n  {}\n", numbering_command(file));
+      say(out, "  To number the ids from 0 without gaps, and use OUT.csv as INPUT_CSV:\n  {}\n",
+          numbering_command(file));
     }
-    say("\n");
+    say(out, "\n");
   }
   if (walks.single_token_walks() > 0) {
-    say("Warning: {} of {} walks have a single token, in which nothing is predicted.\n\n", walks.single_token_walks(),
-        walks.size());
+    say(out, "Warning: {} of {} walks have a single token, in which nothing is predicted.\n\n",
+        walks.single_token_walks(), walks.size());
   }
 }
 
@@ -73,10 +76,10 @@ void check_has_predictions(const WalksCsv& walks, const TrainSplit& split, const
                .advice = "Make longer walks: MAX_LENGTH is 2 or more in 01b_sequence_generation.sh."});
 }
 
-void print_split(const TrainSplit& split) {
-  say("Dataset {}:\n", split.validation.empty() ? "created" : "split");
-  say("  Train: {} samples\n", split.train.size());
-  if (!split.validation.empty()) say("  Validation: {} samples\n", split.validation.size());
+void print_split(std::FILE* out, const TrainSplit& split) {
+  say(out, "Dataset {}:\n", split.validation.empty() ? "created" : "split");
+  say(out, "  Train: {} samples\n", split.train.size());
+  if (!split.validation.empty()) say(out, "  Validation: {} samples\n", split.validation.size());
 }
 
 std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walks,
@@ -92,58 +95,85 @@ std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walk
 }
 
 // Says what it finds, also when that is nothing.
-WalkKnowledge know_walks(const DatasetSettings& settings, const WalksCsv& walks, const TrainSplit& split) {
+WalkKnowledge know_walks(std::FILE* out, const DatasetSettings& settings, const WalksCsv& walks,
+                         const TrainSplit& split) {
   const std::optional<RuledGraph> ruled =
       settings.rule.empty() ? find_walk_rule(settings.input_csv) : std::optional(read_walk_rule(settings.rule));
   if (!ruled) {
-    say("\nBest possible loss: not known (there is no {} beside the walks)\n",
+    say(out, "\nBest possible loss: not known (there is no {} beside the walks)\n",
         walk_rule_file(settings.input_csv).filename().string());
     return {};
   }
   WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
                           .walk_rule = walk_rule_json(ruled->rule)};
   if (knowledge.best_loss) {
-    say("\nBest possible loss on the validation walks: {:.4f} nats per token, by the rule that made them\n",
+    say(out, "\nBest possible loss on the validation walks: {:.4f} nats per token, by the rule that made them\n",
         *knowledge.best_loss);
   } else {
-    say("\nBest possible loss: not known ({})\n",
+    say(out, "\nBest possible loss: not known ({})\n",
         split.validation.empty() ? "there is no validation split" : "the rule does not decide it alone");
   }
   return knowledge;
 }
 
-void print_sample(const WalksCsv& walks, std::int64_t row) {
+void print_sample(std::FILE* out, const WalksCsv& walks, std::int64_t row) {
   constexpr std::size_t kShown = 20;
   std::vector<std::int32_t> ids(static_cast<std::size_t>(walks.length(row)));
   walks.read(row, ids);
   ids.resize(std::min(ids.size(), kShown));
-  say("\n{}\nSample from dataset:\n{}\n", kRule, kRule);
-  say("Walk ID: {}\n", walks.walk_id(row));
-  say("Length: {}\n", walks.length(row));
-  say("Input IDs (first {}): [{}]\n", kShown, fmt::join(ids, ", "));
+  say(out, "\n{}\nSample from dataset:\n{}\n", kRule, kRule);
+  say(out, "Walk ID: {}\n", walks.walk_id(row));
+  say(out, "Length: {}\n", walks.length(row));
+  say(out, "Input IDs (first {}): [{}]\n", kShown, fmt::join(ids, ", "));
 }
 
-void run_dataset(const DatasetSettings& settings) {
-  say("{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
+nlohmann::ordered_json dataset_json(const DatasetSettings& settings, const WalksCsv& walks, const TrainSplit& split,
+                                    const WalkKnowledge& knowledge, const Notices& notices) {
+  const TokenCounts::Summary seen = walks.counts().summary();
+  return {{"input", settings.input_csv.string()},
+          {"dataset", settings.output_dir.string()},
+          {"walks", walks.size()},
+          {"tokens", walks.tokens()},
+          {"vocab_size", walks.max_id() + 1},
+          {"min_id", walks.min_id()},
+          {"max_id", walks.max_id()},
+          {"ids_seen", seen.ids},
+          {"ids_never_seen", count_ids(walks.counts().never(walks.max_id() + 1))},
+          {"times_seen", {{"min", seen.least}, {"median", seen.median}, {"max", seen.most}}},
+          {"walks_of_one_token", walks.single_token_walks()},
+          {"train_walks", split.train.size()},
+          {"validation_walks", split.validation.size()},
+          {"best_possible_loss", knowledge.best_loss ? nlohmann::ordered_json(*knowledge.best_loss) : nullptr},
+          {"notices", notices.texts()}};
+}
+
+// `out` is null where JSON is printed.
+void run_dataset(const DatasetSettings& settings, bool as_json) {
+  std::FILE* const out = as_json ? nullptr : stdout;
+  say(out, "{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
   check_dataset_folder_replaceable(settings.output_dir);
-  say("Loading data from {}\n", settings.input_csv.string());
+  say(out, "Loading data from {}\n", settings.input_csv.string());
   const WalksCsv walks(settings.input_csv);
-  print_walks(walks);
-  print_warnings(walks, settings.input_csv);
+  print_walks(out, walks);
+  print_warnings(out, walks, settings.input_csv);
   const TrainSplit split = train_test_split(walks.size(), settings.train_split);
   check_has_predictions(walks, split, settings.input_csv);
-  print_split(split);
-  const WalkKnowledge knowledge = know_walks(settings, walks, split);
+  print_split(out, split);
+  const WalkKnowledge knowledge = know_walks(out, settings, walks, split);
 
-  say("\nSaving dataset to {}\n", settings.output_dir.string());
+  say(out, "\nSaving dataset to {}\n", settings.output_dir.string());
   std::vector<SplitToWrite> splits{{"train", split.train}};
   if (!split.validation.empty()) splits.push_back({"validation", split.validation});
   const Notices notices = write_dataset(settings.output_dir, walks, splits, knowledge);
-  say("Dataset saved successfully!\n\n");
-  say("Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
-  print_notices(notices);
-  print_sample(walks, split.train.front());
-  say("\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
+  if (as_json) {
+    say("{}\n", dataset_json(settings, walks, split, knowledge, notices).dump(2));
+    return;
+  }
+  say(out, "Dataset saved successfully!\n\n");
+  say(out, "Vocabulary info saved to {}\n", (settings.output_dir / "vocab_info.json").string());
+  print_notices(out, notices);
+  print_sample(out, walks, split.train.front());
+  say(out, "\n{}\nDataset preparation complete!\n{}\n", kRule, kRule);
 }
 
 std::vector<Setting<DatasetSettings>> dataset_table() {
@@ -154,7 +184,7 @@ std::vector<Setting<DatasetSettings>> dataset_table() {
       Row("input_csv", "INPUT_CSV", path(&S::input_csv), any_value(),
           "Walks: columns walk_id, length, sequence_labels (ids with spaces between)")
           .required(),
-      Row("output_dir", "DATASET_DIR", path(&S::output_dir), any_value(),
+      Row("output_dir", "DATASET_DIR", folder(&S::output_dir), any_value(),
           "Folder of the dataset; an old one is replaced"),
       Row("train_split", "TRAIN_SPLIT", number(&S::train_split), any_value(),
           "Share of the walks that train; 1: no validation split"),
@@ -167,15 +197,19 @@ void add_dataset_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("dataset", "Make a training dataset from walks in a CSV file");
   auto settings = std::make_shared<DatasetSettings>();
   add_settings(*command, dataset_table(), *settings);
-  command->add_option("--rule", settings->rule,
-                      "How the walks were made, for the best loss a model can reach (default: walk_rule_NAME.json\n"
-                      "beside them)");
+  auto as_json = std::make_shared<bool>(false);
+  command
+      ->add_option("--rule", settings->rule,
+                   "How the walks were made, for the best loss a model can reach (default: walk_rule_NAME.json\n"
+                   "beside them)")
+      ->type_name(kFileType);
   command->footer(
       "The folder opens with datasets.load_from_disk. Which walk goes where is what its\n"
       "train_test_split(seed=42) decides.\n\n"
       "Example: strider dataset --input_csv results/torus_30x40/sequences/walks_torus_30x40.csv \\\n"
       "           --output_dir results/torus_30x40/dataset");
-  command->callback([settings] { run_dataset(*settings); });
+  command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else");
+  command->callback([settings, as_json] { run_dataset(*settings, *as_json); });
 }
 
 }  // namespace strider::cli

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/machine.h"
 #include "base/thread_team.h"
@@ -20,61 +21,62 @@
 namespace strider::cli {
 namespace {
 
-void print_contexts(const ExtractPlan& plan) {
+void print_contexts(std::FILE* out, const ExtractPlan& plan) {
   const Contexts& contexts = *plan.contexts;
-  for (const std::string& notice : contexts.notices) say("{}\n", notice);
-  say("Representations, each token in context: the mean over {} of its places in the training walks (seed {})\n",
+  for (const std::string& notice : contexts.notices) say(out, "{}\n", notice);
+  say(out, "Representations, each token in context: the mean over {} of its places in the training walks (seed {})\n",
       contexts.per_token, plan.settings.upsample_seed);
-  say("  Dataset: {}\n", plan.settings.dataset_dir.string());
-  say("  Walks through the model: {}, each up to its last place, {} positions in all\n", contexts.walks,
+  say(out, "  Dataset: {}\n", plan.settings.dataset_dir.string());
+  say(out, "  Walks through the model: {}, each up to its last place, {} positions in all\n", contexts.walks,
       contexts.positions);
-  if (contexts.repeating > 0) say("  Tokens with fewer places, of which some are repeated: {}\n", contexts.repeating);
-  if (contexts.alone > 0) say("  Tokens without a place, taken alone: {}\n", contexts.alone);
+  if (contexts.repeating > 0)
+    say(out, "  Tokens with fewer places, of which some are repeated: {}\n", contexts.repeating);
+  if (contexts.alone > 0) say(out, "  Tokens without a place, taken alone: {}\n", contexts.alone);
 }
 
-void print_plan(const ExtractPlan& plan) {
+void print_plan(std::FILE* out, const ExtractPlan& plan) {
   const ExtractSettings& settings = plan.settings;
-  say("{}\nToken Representation Extraction\n{}\n\n", kRule, kRule);
-  say("Model: {}\n", settings.model_dir.string());
-  say("  Vocabulary size: {}\n", plan.token_ids.size());
-  say("  Token IDs: {} to {}\n", plan.token_ids.front(), plan.token_ids.back());
+  say(out, "{}\nToken Representation Extraction\n{}\n\n", kRule, kRule);
+  say(out, "Model: {}\n", settings.model_dir.string());
+  say(out, "  Vocabulary size: {}\n", plan.token_ids.size());
+  say(out, "  Token IDs: {} to {}\n", plan.token_ids.front(), plan.token_ids.back());
   std::vector<IdRange> rows;
   for (const std::int32_t id : plan.token_ids) rows.push_back({id, id});
   const std::vector<IdRange> never = intersect(plan.never_seen, rows);
   if (!never.empty()) {
-    say("  Never seen in training: {} of {} tokens ({}); token_metadata.json marks them (never_seen)\n", never.size(),
-        plan.token_ids.size(), ranges_text(plan.never_seen));
+    say(out, "  Never seen in training: {} of {} tokens ({}); token_metadata.json marks them (never_seen)\n",
+        never.size(), plan.token_ids.size(), ranges_text(plan.never_seen));
   }
-  say("  Num layers: {}\n", plan.config.num_hidden_layers);
-  say("  Hidden size: {}\n", plan.config.hidden_size);
-  say("  Intermediate size: {}\n", plan.config.intermediate_size);
-  say("  Parameters: {}\n\n", plan.parameters);
+  say(out, "  Num layers: {}\n", plan.config.num_hidden_layers);
+  say(out, "  Hidden size: {}\n", plan.config.hidden_size);
+  say(out, "  Intermediate size: {}\n", plan.config.intermediate_size);
+  say(out, "  Parameters: {}\n\n", plan.parameters);
   if (plan.contexts == nullptr) {
-    say("Representations, each token alone at position 0:\n");
+    say(out, "Representations, each token alone at position 0:\n");
   } else {
-    print_contexts(plan);
+    print_contexts(out, plan);
   }
   for (const Representation what : plan.asked) {
     const RepresentationType& type = representation_type(what);
-    say("  - {}: {}\n", type.name, type.where);
+    say(out, "  - {}: {}\n", type.name, type.where);
   }
-  if (settings.precision != Precision::kFloat32) say("Precision: {}\n", name_of(settings.precision));
-  say("\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
+  if (settings.precision != Precision::kFloat32) say(out, "Precision: {}\n", name_of(settings.precision));
+  say(out, "\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
       static_cast<double>(plan.array_bytes) * 1e-6, static_cast<double>(plan.memory_bytes) * 1e-6, settings.threads,
       settings.threads == 1 ? "" : "s");
   if (plan.keeps_raw) {
-    say("The single vectors: {:.1f} MB, and the same once more on the same disk while they are made\n\n",
+    say(out, "The single vectors: {:.1f} MB, and the same once more on the same disk while they are made\n\n",
         static_cast<double>(plan.raw_bytes) * 1e-6);
   }
 }
 
-void print_end(const ExtractPlan& plan, const ExtractSeconds& seconds) {
-  say("\n{}\nExtraction complete!\n{}\n\n", kRule, kRule);
-  say("Total tokens processed: {}\n", plan.token_ids.size());
-  say("Seconds: {:.3f}, of them {:.3f} arithmetic and {:.3f} reading the model\n", seconds.total, seconds.forward,
+void print_end(std::FILE* out, const ExtractPlan& plan, const ExtractSeconds& seconds) {
+  say(out, "\n{}\nExtraction complete!\n{}\n\n", kRule, kRule);
+  say(out, "Total tokens processed: {}\n", plan.token_ids.size());
+  say(out, "Seconds: {:.3f}, of them {:.3f} arithmetic and {:.3f} reading the model\n", seconds.total, seconds.forward,
       seconds.load);
-  say("Representations saved to: {}\n\n", plan.settings.output_dir.string());
-  say("LLM-Topo's stages 03 and 04 read these files; Strider's README says how to run them.\n");
+  say(out, "Representations saved to: {}\n\n", plan.settings.output_dir.string());
+  say(out, "LLM-Topo's stages 03 and 04 read these files; Strider's README says how to run them.\n");
 }
 
 /// Waits for one key on the terminal, with or without Enter; whether it is y.
@@ -92,62 +94,115 @@ bool confirms(const char* question) {
   return got && (key == 'y' || key == 'Y');
 }
 
-void print_earlier(const ExtractPlan& plan) {
+void print_earlier(std::FILE* out, const ExtractPlan& plan) {
   const std::string folder = plan.settings.output_dir.string();
   if (plan.earlier == EarlierOutput::kComplete) {
-    say("Token representations already exist in {}, already extracted from these weights.\n", folder);
+    say(out, "Token representations already exist in {}, already extracted from these weights.\n", folder);
   } else {
-    say("Token representations already exist in {}, and they are not those of this model:\n  {}\n", folder,
+    say(out, "Token representations already exist in {}, and they are not those of this model:\n  {}\n", folder,
         plan.mismatch);
   }
 }
 
 // Asks at a terminal before what is there is replaced, as LLM-Topo's script does. Returns whether there is work to do.
-bool settle_earlier_output(ExtractPlan& plan, bool ask) {
+bool settle_earlier_output(std::FILE* out, ExtractPlan& plan, bool ask) {
   const bool adds = plan.earlier == EarlierOutput::kNone || plan.earlier == EarlierOutput::kLacksTypes;
   if (adds) return true;
   if (ask && isatty(STDIN_FILENO) == 1) {
-    print_earlier(plan);
-    std::fflush(stdout);
+    print_earlier(out, plan);
+    show_now(out);
     if (!confirms("Delete and re-extract? (y/N): ")) {
-      say("Skipping extraction.\n");
+      say(out, "Skipping extraction.\n");
       return false;
     }
     ExtractSettings settings = plan.settings;
     settings.overwrite = true;
     plan = plan_extraction(settings);
   } else if (plan.earlier == EarlierOutput::kComplete) {
-    print_earlier(plan);
-    say("They stay as they are; OVERWRITE=true (--overwrite) replaces them.\n");
+    print_earlier(out, plan);
+    say(out, "They stay as they are; OVERWRITE=true (--overwrite) replaces them.\n");
     return false;
   }
   return true;
 }
 
-void run_extract(ExtractSettings settings, bool ask) {
+nlohmann::ordered_json extract_json(const ExtractPlan& plan, bool is_new, const ExtractSeconds& seconds) {
+  nlohmann::ordered_json arrays = nlohmann::ordered_json::array();
+  for (const TokenArray& array : plan.arrays) {
+    arrays.push_back({{"name", array.name}, {"tokens", plan.token_ids.size()}, {"width", array.width}});
+  }
+  nlohmann::ordered_json types = nlohmann::ordered_json::array();
+  for (const Representation what : plan.asked) types.push_back(representation_type(what).name);
+  nlohmann::ordered_json object = {{"model", plan.settings.model_dir.string()},
+                                   {"representations", plan.settings.output_dir.string()},
+                                   {"written", is_new},
+                                   {"tokens", plan.token_ids.size()},
+                                   {"layers", plan.config.num_hidden_layers},
+                                   {"hidden_size", plan.config.hidden_size},
+                                   {"intermediate_size", plan.config.intermediate_size},
+                                   {"parameters", plan.parameters},
+                                   {"types", types},
+                                   {"precision", name_of(plan.settings.precision)},
+                                   {"threads", plan.settings.threads},
+                                   {"array_bytes", plan.array_bytes},
+                                   {"memory_bytes", plan.memory_bytes},
+                                   {"arrays", arrays},
+                                   {"contexts", nullptr}};
+  if (plan.contexts != nullptr) {
+    object["contexts"] = {{"per_token", plan.contexts->per_token},
+                          {"seed", plan.settings.upsample_seed},
+                          {"walks", plan.contexts->walks},
+                          {"positions", plan.contexts->positions},
+                          {"tokens_with_repeated_places", plan.contexts->repeating},
+                          {"tokens_alone", plan.contexts->alone},
+                          {"raw", plan.keeps_raw}};
+  }
+  if (is_new) {
+    object["seconds"] = {{"total", seconds.total}, {"arithmetic", seconds.forward}, {"reading", seconds.load}};
+  }
+  object["notices"] = seconds.notices.texts();
+  return object;
+}
+
+// `out` is null where JSON is printed.
+void run_extract(ExtractSettings settings, bool ask, bool as_json) {
+  std::FILE* const out = as_json ? nullptr : stdout;
   if (settings.threads == 0) settings.threads = available_processors();
   ExtractPlan plan = plan_extraction(settings);
-  if (!settle_earlier_output(plan, ask)) return;
+  if (!settle_earlier_output(out, plan, ask && !as_json)) {
+    if (as_json) say("{}\n", extract_json(plan, false, {}).dump(2));
+    return;
+  }
   if (plan.earlier != EarlierOutput::kOther) {  // which extract() refuses
     check_extraction_memory(plan, memory_limit_bytes());
-    print_plan(plan);
-    std::fflush(stdout);
+    print_plan(out, plan);
+    show_now(out);
   }
   ExtractListener listener;
   listener.on_array = [&](const TokenArray& array) {
     const bool kept = std::ranges::find(plan.computed, array.name, &TokenArray::name) == plan.computed.end();
-    say("  {}: ({}, {}){}\n", array.name, plan.token_ids.size(), array.width, kept ? ", as it was" : "");
+    say(out, "  {}: ({}, {}){}\n", array.name, plan.token_ids.size(), array.width, kept ? ", as it was" : "");
   };
   std::int64_t tenths = 0;
   listener.on_walks = [&](std::int64_t done) {
     if (done * 10 / plan.contexts->walks == tenths) return;
     tenths = done * 10 / plan.contexts->walks;
-    say("  {}% of the walks\n", tenths * 10);
-    std::fflush(stdout);
+    say(out, "  {}% of the walks\n", tenths * 10);
+    show_now(out);
   };
   const ExtractSeconds seconds = extract(plan, listener);
-  print_notices(seconds.notices);
-  print_end(plan, seconds);
+  if (as_json) {
+    say("{}\n", extract_json(plan, true, seconds).dump(2));
+    return;
+  }
+  print_notices(out, seconds.notices);
+  print_end(out, plan, seconds);
+}
+
+std::vector<std::string> type_names() {
+  std::vector<std::string> names;
+  for (const RepresentationType& type : representation_types()) names.emplace_back(type.name);
+  return names;
 }
 
 std::string types_help() {
@@ -167,9 +222,9 @@ std::vector<Setting<ExtractSettings>> extract_table() {
   using Row = Setting<ExtractSettings>;
   using S = ExtractSettings;
   return {
-      Row("model_dir", "MODEL_DIR", path(&S::model_dir), any_value(), "Folder of the trained model (final_model)")
+      Row("model_dir", "MODEL_DIR", folder(&S::model_dir), any_value(), "Folder of the trained model (final_model)")
           .required(),
-      Row("output_dir", "REPRESENTATION_DIR", path(&S::output_dir), any_value(), "Folder for the representations"),
+      Row("output_dir", "REPRESENTATION_DIR", folder(&S::output_dir), any_value(), "Folder for the representations"),
       Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),
       Row("overwrite", "OVERWRITE", toggle(&S::overwrite), any_value(),
           "Replace representations that are there already"),
@@ -182,7 +237,7 @@ std::vector<Setting<ExtractSettings>> extract_table() {
           choice(&S::precision,
                  {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", Precision::kFloat32}}),
           any_value(), "Operands of matrix products: float32, or bfloat16; auto, which is for training, is float32"),
-      Row("dataset_dir", "DATASET_DIR", path(&S::dataset_dir), any_value(),
+      Row("dataset_dir", "DATASET_DIR", folder(&S::dataset_dir), any_value(),
           "The dataset that the model was trained on, for --upsample"),
   };
 }
@@ -199,10 +254,13 @@ void add_extract_command(CLI::App& program) {
   command
       ->add_option("--representations", settings->representations, "Types, with spaces or commas between (see below)")
       ->expected(1, CLI::detail::expected_max_vector_size)
-      ->option_text("REPRESENTATIONS [after_block] ...");
+      ->option_text("REPRESENTATIONS [after_block] ...")
+      ->type_name(words_type(type_names()));
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
+  auto as_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else; does not ask");
   command->footer(types_help());
-  command->callback([settings, ask] { run_extract(*settings, *ask); });
+  command->callback([settings, ask, as_json] { run_extract(*settings, *ask, *as_json); });
 }
 
 }  // namespace strider::cli

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -33,28 +34,41 @@ std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid)
   return folder;
 }
 
-Notices make_graph(const std::filesystem::path& folder, const Grid& grid) {
-  say("[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height, grid.width,
-      grid.neigh);
+// `out` is null where JSON is printed.
+nlohmann::ordered_json make_graph(std::FILE* out, const std::filesystem::path& folder, const Grid& grid,
+                                  Notices& notices) {
+  say(out, "[*] Generating graph: {} (H={}, W={}, neigh={})\n", surface_type(grid.surface).name, grid.height,
+      grid.width, grid.neigh);
   const std::string warning = grid_warning(grid);
-  if (!warning.empty()) say("    Warning: {}\n", warning);
-  std::fflush(stdout);
+  if (!warning.empty()) say(out, "    Warning: {}\n", warning);
+  show_now(out);
   const WrittenGraph written = write_graph_folder(folder, grid);
-  say("    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
-  for (const std::filesystem::path& file : written.files) say("    Saved: {}\n", file.string());
+  say(out, "    Nodes: {}, Edges: {}\n", written.nodes, written.edges);
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  for (const std::filesystem::path& file : written.files) {
+    say(out, "    Saved: {}\n", file.string());
+    files.push_back(file.string());
+  }
   if (written.gaps) {
-    say("    Token ids leave gaps: row r of every file is the token token_id[r] of graph_info_{}.json\n",
+    say(out, "    Token ids leave gaps: row r of every file is the token token_id[r] of graph_info_{}.json\n",
         grid_name(grid));
   }
   if (!written.distances) {
-    say("    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n", kMostNodesWithDistances,
-        8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
+    say(out, "    Not saved: the distance matrix, since there are more than {} nodes ({:.1f} GB)\n",
+        kMostNodesWithDistances, 8e-9 * static_cast<double>(written.nodes) * static_cast<double>(written.nodes));
   }
-  say("\n");
-  return written.notices;
+  say(out, "\n");
+  notices.add(written.notices);
+  nlohmann::ordered_json facts = {{"name", grid_name(grid)}, {"surface", surface_type(grid.surface).name},
+                                  {"rows", grid.height},     {"columns", grid.width},
+                                  {"neigh", grid.neigh},     {"nodes", written.nodes},
+                                  {"edges", written.edges},  {"ids_have_gaps", written.gaps},
+                                  {"files", files}};
+  if (!warning.empty()) facts["warning"] = warning;
+  return facts;
 }
 
-void run_graph(const GraphSettings& settings) {
+void run_graph(const GraphSettings& settings, bool as_json) {
   const std::vector<Surface> surfaces = parse_surfaces(settings.topology);
   Grid grid = settings.grid;
   std::string names;
@@ -63,12 +77,18 @@ void run_graph(const GraphSettings& settings) {
     check_grid(grid);
     names += fmt::format("{}{}", names.empty() ? "" : ", ", surface_type(surface).name);
   }
-  say("Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
-  say("Output directory: {}\n\n", settings.output_dir);
+  std::FILE* const out = as_json ? nullptr : stdout;
+  say(out, "Generating graphs for {} topolog{}: {}\n", surfaces.size(), surfaces.size() == 1 ? "y" : "ies", names);
+  say(out, "Output directory: {}\n\n", settings.output_dir);
   Notices notices;
+  nlohmann::ordered_json graphs = nlohmann::ordered_json::array();
   for (const Surface surface : surfaces) {
     grid.surface = surface;
-    notices.add(make_graph(folder_of(settings, grid), grid));
+    graphs.push_back(make_graph(out, folder_of(settings, grid), grid, notices));
+  }
+  if (as_json) {
+    say("{}\n", nlohmann::ordered_json{{"graphs", graphs}, {"notices", notices.texts()}}.dump(2));
+    return;
   }
   print_notices(notices);
   say("All graphs generated. See: {}\n", std::filesystem::absolute(settings.output_dir).lexically_normal().string());
@@ -101,7 +121,7 @@ std::vector<Setting<GraphSettings>> place_table() {
       Row("topology", "TOPOLOGY", text(&GraphSettings::topology), any_value(),
           "Surface: a name, names with commas between, or all (see below)")
           .required(),
-      Row("output_dir", "GRAPH_DIR", text(&GraphSettings::output_dir), any_value(),
+      Row("output_dir", "GRAPH_DIR", folder(&GraphSettings::output_dir), any_value(),
           "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
   };
 }
@@ -114,7 +134,9 @@ void add_graph_command(CLI::App& program) {
   add_settings(*command, grid_table(), settings->grid);
   add_settings(*command, place_table(), *settings);
   command->footer(surfaces_help());
-  command->callback([settings] { run_graph(*settings); });
+  auto as_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else");
+  command->callback([settings, as_json] { run_graph(*settings, *as_json); });
 }
 
 }  // namespace strider::cli

@@ -12,8 +12,10 @@
 
 namespace strider::cli {
 
+/// Nothing where `out` is null: what a command says to people while it prints JSON.
 template <typename... Values>
 void say(std::FILE* out, fmt::format_string<Values...> format, Values&&... values) {
+  if (out == nullptr) return;
   const std::string text = fmt::format(format, std::forward<Values>(values)...);
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), out));
 }
@@ -23,8 +25,17 @@ void say(fmt::format_string<Values...> format, Values&&... values) {
   say(stdout, format, std::forward<Values>(values)...);
 }
 
+inline void print_notices(std::FILE* out, const Notices& notices) {
+  for (const std::string& text : notices.texts()) say(out, "Note: {}\n", text);
+}
+
 inline void print_notices(const Notices& notices) {
-  for (const std::string& text : notices.texts()) say("Note: {}\n", text);
+  print_notices(stdout, notices);
+}
+
+/// What is printed so far is seen now; for a null `out` too.
+inline void show_now(std::FILE* out) {
+  if (out != nullptr) std::fflush(out);
 }
 
 }  // namespace strider::cli

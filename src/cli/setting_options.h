@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/setting.h"
+#include "cli/value_type.h"
 
 namespace strider::cli {
 
@@ -19,6 +20,7 @@ inline std::string option_names(const std::string& option) {
 
 /// An option for each setting of the table, into `place`, which outlives the command. Help shows them as
 ///   --batch_size,--batch-size BATCH_SIZE [50]   Walks per micro-batch
+/// and its type name (value_type.h), which help does not show, says what completion offers for the value.
 template <typename S>
 void add_settings(CLI::App& command, const std::vector<Setting<S>>& table, S& place) {
   for (const Setting<S>& setting : table) {
@@ -34,6 +36,7 @@ void add_settings(CLI::App& command, const std::vector<Setting<S>>& table, S& pl
     if (facts.is_required) option->required();
     const std::string usual = setting_text(facts, setting.value(place));
     option->option_text(facts.variable + (facts.is_required ? " REQUIRED" : usual.empty() ? "" : " [" + usual + "]"));
+    option->type_name(value_type(facts));
   }
 }
 

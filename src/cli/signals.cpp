@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "cli/terminal.h"
+
 namespace strider::cli {
 namespace {
 
@@ -18,6 +20,7 @@ constexpr std::int64_t kSameRequest = 2 * kSecond;
 
 // A handler can reach nothing but what is global.
 std::atomic<TrainingSignals*> g_signals{nullptr};
+std::atomic<int> g_output{STDOUT_FILENO};
 
 // A line that a handler may compose: no allocation, no locale.
 class Line {
@@ -39,7 +42,7 @@ class Line {
   /// A terminal's status line is overwritten. Whoever reads the output may be gone.
   void write() {
     put('\n');
-    static_cast<void>(!::write(STDOUT_FILENO, letters_.data(), size_));
+    static_cast<void>(!::write(g_output.load(), letters_.data(), size_));
   }
 
  private:
@@ -54,7 +57,7 @@ void acknowledge(const TrainingSignals& signals, std::int64_t now) {
   const Activity activity = signals.activity.load();
   const std::int64_t rest = signals.expected_rest(now);
   Line line;
-  if (isatty(STDOUT_FILENO) == 1) line.text("\r\x1b[K");
+  if (can_redraw(g_output.load())) line.text("\r\x1b[K");
   line.text("Stopping: ");
   if (activity == Activity::kPreparing) {
     line.text("before the next step");
@@ -101,7 +104,8 @@ bool is_ignored(int number) {
 
 }  // namespace
 
-SignalScope::SignalScope(TrainingSignals& signals) {
+SignalScope::SignalScope(TrainingSignals& signals, int output) {
+  g_output.store(output);
   g_signals.store(&signals);
   struct sigaction action {};
   action.sa_handler = on_signal;

@@ -12,7 +12,8 @@ namespace strider::cli {
 /// Handles them while it lives; one at a time.
 class SignalScope {
  public:
-  explicit SignalScope(TrainingSignals& signals);
+  /// `output`: the descriptor where people read.
+  SignalScope(TrainingSignals& signals, int output);
   ~SignalScope();
   SignalScope(const SignalScope&) = delete;
   SignalScope& operator=(const SignalScope&) = delete;

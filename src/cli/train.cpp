@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "cli/signals.h"
+#include "cli/terminal.h"
 #include "report/metrics_file.h"
 #include "report/screen.h"
 #include "report/tensorboard_events.h"
@@ -30,6 +32,7 @@ struct Options {
   TrainingSettings settings;
   bool no_cuda = false;
   ReportTo report_to = ReportTo::kAll;
+  bool json = false;                  // one object on stdout at the end; what a person reads then goes to stderr
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
 };
 
@@ -45,7 +48,7 @@ std::unique_ptr<RunListener> make_curves(const Options& options, const std::file
   return none ? std::make_unique<RunListener>() : make_tensorboard_events(folder);
 }
 
-void print_next_step(const std::string& program, const TrainingOutcome& outcome) {
+void print_next_step(std::FILE* out, const std::string& program, const TrainingOutcome& outcome) {
   // The script that called the program knows the variables that its user has set.
   const char* const script = std::getenv("STRIDER_NEXT_STEP");
   const std::string command =
@@ -54,7 +57,7 @@ void print_next_step(const std::string& program, const TrainingOutcome& outcome)
           : fmt::format("{} extract --model_dir {} --output_dir {}", shell_word(program),
                         shell_word(outcome.final_model.string()),
                         shell_word((outcome.final_model.parent_path() / "token_representations").string()));
-  say("\nNext step: Extract representations with\n  {}\n", command);
+  say(out, "\nNext step: Extract representations with\n  {}\n", command);
 }
 
 std::string stopped_text(const TrainingOutcome& outcome) {
@@ -70,28 +73,92 @@ std::string stopped_text(const TrainingOutcome& outcome) {
       outcome.steps, outcome.stopped_by);
 }
 
+// Keeps what --json prints at the end.
+class JsonReport : public RunListener {
+ public:
+  void on_start(const RunStarted& event) override {
+    run_ = {{"config", event.config},
+            {"dataset_dir", event.dataset_dir},
+            {"output_dir", event.output_dir},
+            {"vocab_size", event.vocab_size},
+            {"hidden_size", event.hidden_size},
+            {"layers", event.layers},
+            {"heads", event.heads},
+            {"key_value_heads", event.key_value_heads},
+            {"intermediate_size", event.intermediate_size},
+            {"parameters", event.parameters},
+            {"embedding_parameters", event.embedding_parameters},
+            {"train_walks", event.train_walks},
+            {"validation_walks", event.validation_walks},
+            {"tokens_per_epoch", event.tokens_per_epoch},
+            {"max_steps", event.max_steps},
+            {"first_step", event.first_step},
+            {"walks_per_step", event.walks_per_step},
+            {"schedule", event.schedule},
+            {"precision", event.precision},
+            {"loss_denominator", event.loss_denominator},
+            {"threads", event.threads},
+            {"memory_bytes", event.memory_bytes},
+            {"memory_limit", event.memory_limit},
+            {"processor", event.processor},
+            {"vectors", event.vectors},
+            {"peak_flops", event.peak_flops}};
+  }
+  void on_notice(const std::string& text) override { notices_.push_back(text); }
+  void on_end(const RunEnded& event) override { seconds_ = event.seconds; }
+
+  std::string text(const TrainingOutcome& outcome) const {
+    const auto or_null = [](const auto& value) { return value ? nlohmann::ordered_json(*value) : nullptr; };
+    const bool is_finished = outcome.stopped_by == 0;
+    const nlohmann::ordered_json object = {
+        {"plan", run_},  // null where an earlier sitting had finished the run
+        {"result",
+         {{"steps", outcome.steps},
+          {"finished", is_finished},
+          {"already_finished", outcome.already_finished},
+          {"stopped_by_signal", is_finished ? nlohmann::ordered_json() : nlohmann::ordered_json(outcome.stopped_by)},
+          {"final_model", is_finished ? nlohmann::ordered_json(outcome.final_model.string()) : nullptr},
+          {"best_checkpoint",
+           outcome.best_checkpoint.empty() ? nullptr : nlohmann::ordered_json(outcome.best_checkpoint)},
+          {"eval_loss", or_null(outcome.final_eval_loss)},
+          {"eval_loss_per_prediction", or_null(outcome.final_eval_per_prediction)},
+          {"best_possible_loss", or_null(outcome.best_loss)},
+          {"seconds", is_finished ? nlohmann::ordered_json(seconds_) : nullptr}}},
+        {"notices", notices_}};
+    return object.dump(2);
+  }
+
+ private:
+  nlohmann::ordered_json run_;
+  std::vector<std::string> notices_;
+  double seconds_ = 0.0;  // trained, over all sittings
+};
+
 void run_train(const std::string& program, const Options& options) {
-  say("{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
-  std::fflush(stdout);
-  Screen screen(stdout, isatty(STDOUT_FILENO) == 1);
+  std::FILE* const out = options.json ? stderr : stdout;
+  say(out, "{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
+  std::fflush(out);
+  Screen screen(out, can_redraw(fileno(out)));
   TrainingReport report(screen);
   const TrainingSettings& settings = options.settings;
   const std::filesystem::path& log_folder = options.logging_dir.empty() ? settings.output_dir : options.logging_dir;
   MetricsFile metrics(log_folder);
   const std::unique_ptr<RunListener> curves = make_curves(options, log_folder);
-  RunListeners listeners({&report, &metrics, curves.get()});
+  JsonReport json;
+  RunListeners listeners({&report, &metrics, curves.get(), &json});
   if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;
   TrainingOutcome outcome;
   {
-    const SignalScope scope(signals);
+    const SignalScope scope(signals, fileno(out));
     outcome = train(settings, listeners, signals);
   }
   screen.clear_status();
+  if (options.json) say("{}\n", json.text(outcome));
   if (outcome.already_finished) {
-    say("This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
+    say(out, "This run is finished: {} steps, its model is in {}\nOVERWRITE=true (--overwrite) trains it anew.\n",
         outcome.steps, outcome.final_model.string());
-    print_next_step(program, outcome);
+    print_next_step(out, program, outcome);
     return;
   }
   if (outcome.stopped_by != 0) {
@@ -99,7 +166,7 @@ void run_train(const std::string& program, const Options& options) {
     constexpr int kSignalled = 128;
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
-  print_next_step(program, outcome);
+  print_next_step(out, program, outcome);
 }
 
 // What only the command itself uses.
@@ -110,7 +177,7 @@ std::vector<Setting<Options>> command_settings() {
               choice(&Options::report_to,
                      {{"all", ReportTo::kAll}, {"tensorboard", ReportTo::kTensorBoard}, {"none", ReportTo::kNone}}),
               any_value(), "tensorboard: event files in LOG_DIR; none; or all: what this build can write"),
-      Setting("logging_dir", "LOG_DIR", path(&Options::logging_dir), any_value(),
+      Setting("logging_dir", "LOG_DIR", folder(&Options::logging_dir), any_value(),
               "Folder of metrics.jsonl and event files, written while the run goes [the output folder]"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(),
               "For a GPU to come; this version trains on the CPU either way"),
@@ -137,6 +204,8 @@ void add_train_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
   add_settings(*command, training_settings_table(), options->settings);
   add_settings(*command, command_settings(), *options);
+  command->add_flag("--json", options->json,
+                    "Print one JSON object at the end: plan, result and notices; the log goes to stderr");
   command->footer(fmt::format(
       "Words in capitals are the variables of 02a_model_training.sh, and brackets have the defaults. An option whose\n"
       "default is false may be given without a value, which means true.\n\n"

@@ -8,12 +8,14 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "cli/terminal.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
 #include "report/screen.h"
@@ -31,76 +33,107 @@ struct WalksCommand {
   bool overwrite = false;
 };
 
-void print_plan(const WalksCommand& command) {
-  say("{}\nRandom Walk Generation\n{}\n", kRule, kRule);
-  say("Graph directory: {}\n", command.graph_dir.string());
-  say("Topology: {}\n", command.topology);
-  say("Grid size: {}x{}\n", command.height, command.width);
-  say("Output: {}\n", command.files.walks.string());
-  say("Counts output: {}\n\n", command.files.counts.string());
+void print_plan(std::FILE* out, const WalksCommand& command) {
+  say(out, "{}\nRandom Walk Generation\n{}\n", kRule, kRule);
+  say(out, "Graph directory: {}\n", command.graph_dir.string());
+  say(out, "Topology: {}\n", command.topology);
+  say(out, "Grid size: {}x{}\n", command.height, command.width);
+  say(out, "Output: {}\n", command.files.walks.string());
+  say(out, "Counts output: {}\n\n", command.files.counts.string());
 }
 
-void print_graph(const Graph& graph) {
-  const GraphFacts facts = graph_facts(graph);
-  say("Graph loaded: {}\n", graph_size_text(graph, facts));
-  for (const std::string& notice : graph_notices(facts)) say("  {}\n", notice);
-  say("\n");
+void print_graph(std::FILE* out, const Graph& graph, const GraphFacts& facts) {
+  say(out, "Graph loaded: {}\n", graph_size_text(graph, facts));
+  for (const std::string& notice : graph_notices(facts)) say(out, "  {}\n", notice);
+  say(out, "\n");
 }
 
-void print_jumps(const WalkSummary& summary) {
+void print_jumps(std::FILE* out, const WalkSummary& summary) {
   const std::int64_t jumps = summary.dead_end_jumps + summary.restart_jumps;
-  say("Jumps: {} of {} steps from node to node follow no edge", jumps, summary.transitions);
+  say(out, "Jumps: {} of {} steps from node to node follow no edge", jumps, summary.transitions);
   if (jumps > 0) {
-    say(" ({} from nodes without an edge out, {} restarts)", summary.dead_end_jumps, summary.restart_jumps);
+    say(out, " ({} from nodes without an edge out, {} restarts)", summary.dead_end_jumps, summary.restart_jumps);
   }
-  say("\n");
+  say(out, "\n");
 }
 
-void print_end(const WalksCommand& command, const WalkSummary& summary, double seconds) {
+void print_end(std::FILE* out, const WalksCommand& command, const WalkSummary& summary, double seconds) {
   if (summary.visited_enough) {
-    say("Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
+    say(out, "Stopping: all nodes have at least {} visits\n", command.settings.min_visits_per_node);
   }
-  say("\n{}\nGeneration complete!\n{}\n", kRule, kRule);
-  say("Sequences generated: {}\n", summary.walks);
-  say("Total steps: {}\n", summary.steps);
-  print_jumps(summary);
-  say("Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
+  say(out, "\n{}\nGeneration complete!\n{}\n", kRule, kRule);
+  say(out, "Sequences generated: {}\n", summary.walks);
+  say(out, "Total steps: {}\n", summary.steps);
+  print_jumps(out, summary);
+  say(out, "Visit statistics:\n  Min: {}, Mean: {:.1f}, Max: {}\n", summary.least_visits, summary.mean_visits,
       summary.most_visits);
-  say("Seconds: {:.2f}\n", seconds);
-  print_notices(summary.notices);
-  say("Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
+  say(out, "Seconds: {:.2f}\n", seconds);
+  print_notices(out, summary.notices);
+  say(out, "Output files:\n  Walks: {}\n  Visit counts: {}\n  Walk rule: {}\n", command.files.walks.string(),
       command.files.counts.string(), walk_rule_file(command.files.walks).string());
 }
 
-void run_walks(WalksCommand command) {
+nlohmann::ordered_json walks_json(const WalksCommand& command, const std::string& name, const Graph& graph,
+                                  const GraphFacts& facts, const WalkSummary& summary) {
+  return {{"graph",
+           {{"name", name},
+            {"nodes", graph.size()},
+            {"edges", facts.edges},
+            {"symmetric", facts.is_symmetric},
+            {"one_way_edges", facts.one_way},
+            {"self_loops", facts.self_loops},
+            {"isolated_nodes", facts.isolated.size()},
+            {"sinks", facts.sinks.size()},
+            {"sources", facts.sources.size()}}},
+          {"walks", summary.walks},
+          {"nodes", summary.steps},
+          {"transitions", summary.transitions},
+          {"dead_end_jumps", summary.dead_end_jumps},
+          {"restart_jumps", summary.restart_jumps},
+          {"visits", {{"least", summary.least_visits}, {"mean", summary.mean_visits}, {"most", summary.most_visits}}},
+          {"visited_enough", summary.visited_enough},
+          {"files",
+           {{"walks", command.files.walks.string()},
+            {"visit_counts", command.files.counts.string()},
+            {"walk_rule", walk_rule_file(command.files.walks).string()}}},
+          {"notices", summary.notices.texts()}};
+}
+
+void run_walks(WalksCommand command, bool as_json) {
   const std::string name = fmt::format("{}_{}x{}", command.topology, command.height, command.width);
   if (command.files.walks.empty()) command.files.walks = fmt::format("sequences/walks_{}.csv", name);
   if (command.files.counts.empty()) {
     command.files.counts = command.files.walks.parent_path() / fmt::format("visit_counts_{}.csv", name);
   }
   check_walk_settings(command.settings);
-  print_plan(command);
-  say("Loading graph representation...\n");
-  std::fflush(stdout);
+  std::FILE* const out = as_json ? nullptr : stdout;
+  print_plan(out, command);
+  say(out, "Loading graph representation...\n");
+  show_now(out);
   const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
-  print_graph(graph);
+  const GraphFacts facts = graph_facts(graph);
+  print_graph(out, graph, facts);
   if (!command.overwrite) check_walks_replaceable(command.files.walks, graph, command.settings);
-  std::fflush(stdout);
+  show_now(out);
 
   const auto begin = Clock::now();
-  const bool shown = isatty(STDERR_FILENO) != 0;
+  const bool shown = can_redraw(STDERR_FILENO);
   const WalkSummary summary = write_walks(graph, name, command.settings, command.files, [&](std::int64_t walks) {
     if (shown) say(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
   });
   if (shown) say(stderr, "\r\033[K");
-  print_end(command, summary, seconds_since(begin));
+  if (as_json) {
+    say("{}\n", walks_json(command, name, graph, facts, summary).dump(2));
+  } else {
+    print_end(out, command, summary, seconds_since(begin));
+  }
 }
 
 std::vector<Setting<WalksCommand>> graph_table() {
   using namespace settings;
   using Row = Setting<WalksCommand>;
   return {
-      Row("graph_dir", "GRAPH_DIR", path(&WalksCommand::graph_dir), any_value(),
+      Row("graph_dir", "GRAPH_DIR", folder(&WalksCommand::graph_dir), any_value(),
           "Folder with A_{topology}_{H}x{W}_labeled.csv"),
       Row("topology", "TOPOLOGY", text(&WalksCommand::topology), any_value(), "First part of the graph's name")
           .required(),
@@ -154,7 +187,9 @@ void add_walks_command(CLI::App& program) {
       "Beside the walks goes walk_rule_{topology}_{H}x{W}.json, from which the best possible loss is computed.\n\n"
       "Example: strider walks --graph_dir results/torus_30x40/graph --topology torus --H 30 --W 40 \\\n"
       "           --out results/torus_30x40/sequences/walks_torus_30x40.csv");
-  command->callback([walks] { run_walks(*walks); });
+  auto as_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else");
+  command->callback([walks, as_json] { run_walks(*walks, *as_json); });
 }
 
 }  // namespace strider::cli

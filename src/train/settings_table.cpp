@@ -32,15 +32,15 @@ TrainingSettingsTable make_table() {
       {"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", std::nullopt}};
   // option, variable, field, range, on resume, help
   return {
-      Row("dataset_dir", "DATASET_DIR", path(&S::dataset_dir), any_value(), kMayDiffer,
+      Row("dataset_dir", "DATASET_DIR", folder(&S::dataset_dir), any_value(), kMayDiffer,
           "Dataset folder, as strider dataset writes it")
           .required(),
       Row("config", "CONFIG", path(&S::config), any_value(), kMayDiffer,
           "Model configuration (a Llama config.json); the dataset gives the vocabulary")
           .required(),
-      Row("output_dir", "OUTPUT_DIR", path(&S::output_dir), any_value(), kMayDiffer,
+      Row("output_dir", "OUTPUT_DIR", folder(&S::output_dir), any_value(), kMayDiffer,
           "Folder for checkpoints and final_model"),
-      Row("init_from", "INIT_FROM", path(&S::init_from), any_value(), kMayDiffer,
+      Row("init_from", "INIT_FROM", folder(&S::init_from), any_value(), kMayDiffer,
           "Model folder whose weights to start from; without it they are drawn from the seed"),
       Row("epochs", "EPOCHS", whole_or_fraction(&S::epochs), above(0, kMost), kMayBeContinued,
           "Passes over the training walks; may be a fraction"),

@@ -28,7 +28,7 @@ def program_settings(command):
                                              program_help(command), re.M):
         default = re.match(r" \[([^\]]*)\]", rest)
         found[variable] = (option, default[1] if default else "")
-    found.pop("TEXT", None)  # a path that no script sets
+    found.pop("FILE", None)  # a path that no script sets
     return found
 
 
