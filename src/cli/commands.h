@@ -15,5 +15,7 @@ void add_measure_command(CLI::App& program);
 void add_report_command(CLI::App& program);
 void add_inspect_command(CLI::App& program);
 void add_doctor_command(CLI::App& program);
+void add_completion_command(CLI::App& program);
+void add_man_command(CLI::App& program);
 
 }  // namespace strider::cli

@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
   strider::cli::add_report_command(program);
   strider::cli::add_inspect_command(program);
   strider::cli::add_doctor_command(program);
+  strider::cli::add_completion_command(program);
+  strider::cli::add_man_command(program);
   if (const std::string wrong = strider::cli::wrong_usage(program, argc, argv); !wrong.empty()) {
     print_error(wrong.c_str());
     return kWrongUsage;
