@@ -1,10 +1,11 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build test test-pages report-picture bench fuzz soak sanitize coverage format lint clean
+.PHONY: help run build install test test-pages report-picture bench fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       set up, build, then a small default run: dataset, model, representations"
 	@echo "make build     set up and build the program build/strider"
+	@echo "make install   build, then program, scripts, presets, manual pages and completion to PREFIX=/usr/local (and DESTDIR)"
 	@echo "make test      set up, build, run every test"
 	@echo "make test-pages      the page of strider report in a headless Chromium (Debian)"
 	@echo "make report-picture  draw docs/report.png anew, from a small run"
@@ -22,6 +23,10 @@ run: build
 
 build:
 	@scripts/build.sh program
+
+PREFIX ?= /usr/local
+install: build
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
 test:
 	@scripts/build.sh tests

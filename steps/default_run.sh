@@ -21,6 +21,9 @@ fi
 "$root/02a_model_training.sh"
 "$root/02b_representation_extraction.sh" </dev/null
 
+program=$root/build/strider
+if [ -f "$root/steps/program" ]; then program=$(readlink -m "$root/$(cat "$root/steps/program")"); fi
+
 losses=$(python3 - "$WORK_DIR/strider_run.json" "$DATA_DIR/dataset/vocab_info.json" <<'END'
 import json, sys
 result, vocab = (json.load(open(file)) for file in sys.argv[1:])
@@ -57,5 +60,5 @@ What to do next:
       for step in 01a_graph_generation 01b_sequence_generation 01c_dataset_preparation 02a_model_training \\
         02b_representation_extraction; do $(printf %q "$root")/\$step.sh || break; done
   - another surface: export TOPOLOGY=klein_x H=20 W=20 before that
-  - the README has the rest; $(printf %q "$root")/build/strider --help lists the commands behind the scripts
+  - the README has the rest; $(printf %q "$program") --help lists the commands behind the scripts
 END

@@ -106,6 +106,9 @@ find_strider() {
     command -v "$STRIDER" >/dev/null || fail "STRIDER is \"$STRIDER\", and there is no such program"
   elif [ -x "$SCRIPT_DIR/build/strider" ]; then
     STRIDER=$SCRIPT_DIR/build/strider
+  elif [ -f "$SCRIPT_DIR/steps/program" ]; then # installed: the program's place is said there
+    STRIDER=$(readlink -m "$SCRIPT_DIR/$(cat "$SCRIPT_DIR/steps/program")")
+    [ -x "$STRIDER" ] || fail "the program is not where it was installed: $STRIDER" "Please install Strider again"
   elif command -v strider >/dev/null; then
     STRIDER=$(command -v strider)
   else

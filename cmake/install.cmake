@@ -1,0 +1,47 @@
+# What `cmake --install build` puts under its prefix:
+#   bin/strider, lib/strider/ (Arrow's library, where it is that of the pyarrow wheel)
+#   share/strider/ (the numbered scripts, steps/, configs/), share/man/man1/, completion for bash, zsh and fish
+include(GNUInstallDirs)
+set(share ${CMAKE_INSTALL_DATADIR}/strider)
+
+install(TARGETS strider RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET strider_pyarrow)
+  # It needs nothing but the system's C and C++ libraries, and its name in the program is its file's.
+  get_target_property(library strider_pyarrow IMPORTED_LOCATION)
+  install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/strider)
+  file(RELATIVE_PATH from_program ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/strider)
+  set_target_properties(strider PROPERTIES INSTALL_RPATH "$ORIGIN/${from_program}")
+endif()
+
+file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/0*.sh)
+install(PROGRAMS ${scripts} DESTINATION ${share})
+install(PROGRAMS steps/default_run.sh DESTINATION ${share}/steps)
+install(FILES steps/front_door.sh DESTINATION ${share}/steps)
+install(DIRECTORY configs DESTINATION ${share} FILES_MATCHING PATTERN "*.json")
+
+# The program writes its pages and completions itself. Where the scripts find it is said in a file beside them.
+file(RELATIVE_PATH program_from_share ${CMAKE_INSTALL_FULL_DATADIR}/strider ${CMAKE_INSTALL_FULL_BINDIR}/strider)
+install(CODE "
+  set(root \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+  set(program \"${CMAKE_BINARY_DIR}/strider\")
+  set(man \"\${root}/${CMAKE_INSTALL_MANDIR}/man1\")
+  function(strider_write file)
+    message(STATUS \"Installing: \${file}\")
+    get_filename_component(folder \"\${file}\" DIRECTORY)
+    file(MAKE_DIRECTORY \"\${folder}\")
+    execute_process(COMMAND \${ARGN} OUTPUT_FILE \"\${file}\" RESULT_VARIABLE failed)
+    if(failed)
+      message(FATAL_ERROR \"\${ARGN} failed: \${failed}\")
+    endif()
+  endfunction()
+  message(STATUS \"Installing: \${man}/strider*.1\")
+  execute_process(COMMAND \"\${program}\" man \"\${man}\" OUTPUT_QUIET RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR \"strider man failed: \${failed}\")
+  endif()
+  set(share \"\${root}/${CMAKE_INSTALL_DATADIR}\")
+  strider_write(\"\${share}/bash-completion/completions/strider\" \"\${program}\" completion bash)
+  strider_write(\"\${share}/zsh/site-functions/_strider\" \"\${program}\" completion zsh)
+  strider_write(\"\${share}/fish/vendor_completions.d/strider.fish\" \"\${program}\" completion fish)
+  file(WRITE \"\${share}/strider/steps/program\" \"${program_from_share}\\n\")
+")
