@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/machine.h"
 #include "base/thread_team.h"
@@ -14,9 +15,17 @@
 namespace strider::cli {
 namespace {
 
-void run_report(PageSettings settings) {
+void run_report(PageSettings settings, bool as_json) {
   if (settings.threads == 0) settings.threads = available_processors();
   const WrittenPage page = write_page(settings);
+  if (as_json) {
+    const nlohmann::ordered_json written = {{"report", page.file.string()},
+                                            {"bytes", page.bytes},
+                                            {"not_shown", page.missing},
+                                            {"notices", page.notices.texts()}};
+    say("{}\n", written.dump(2));
+    return;
+  }
   for (const std::string& text : page.missing) say("Not shown: {}\n", text);
   print_notices(page.notices);
   say("Report: {} ({:.1f} MB). Any browser opens it, without a network.\n", page.file.string(),
@@ -46,15 +55,17 @@ std::vector<Setting<PageSettings>> report_table() {
 void add_report_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("report", "Write one page that shows runs: curves, surface, settings");
   auto settings = std::make_shared<PageSettings>();
+  auto as_json = std::make_shared<bool>(false);
   settings->threads = 0;  // all
   command->add_option("runs", settings->runs, "Folders of runs (OUTPUT_DIR); several are drawn over each other")
       ->required()
       ->option_text("RUN ...");
   add_settings(*command, report_table(), *settings);
+  command->add_flag("--json", *as_json, "Print what was written as JSON, and nothing else");
   command->footer(
       "What a run lacks is left out and named. Nothing but the page is written.\n\n"
       "Example: strider report results/torus_30x40/2M_llama\n");
-  command->callback([settings] { run_report(*settings); });
+  command->callback([settings, as_json] { run_report(*settings, *as_json); });
 }
 
 }  // namespace strider::cli

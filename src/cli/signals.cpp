@@ -21,6 +21,7 @@ constexpr std::int64_t kSameRequest = 2 * kSecond;
 // A handler can reach nothing but what is global.
 std::atomic<TrainingSignals*> g_signals{nullptr};
 std::atomic<int> g_output{STDOUT_FILENO};
+std::atomic<bool> g_redraws{false};
 
 // A line that a handler may compose: no allocation, no locale.
 class Line {
@@ -57,7 +58,7 @@ void acknowledge(const TrainingSignals& signals, std::int64_t now) {
   const Activity activity = signals.activity.load();
   const std::int64_t rest = signals.expected_rest(now);
   Line line;
-  if (can_redraw(g_output.load())) line.text("\r\x1b[K");
+  if (g_redraws.load()) line.text("\r\x1b[K");
   line.text("Stopping: ");
   if (activity == Activity::kPreparing) {
     line.text("before the next step");
@@ -106,6 +107,7 @@ bool is_ignored(int number) {
 
 SignalScope::SignalScope(TrainingSignals& signals, int output) {
   g_output.store(output);
+  g_redraws.store(can_redraw(output));
   g_signals.store(&signals);
   struct sigaction action {};
   action.sa_handler = on_signal;

@@ -136,6 +136,8 @@ class JsonTest(unittest.TestCase):
         self.assertEqual(one_object("inspect", f"{DATA}/tiny")[0]["kind"], "training run")
         scene.must("02b_representation_extraction.sh", **TINY)
         self.assertIn("layers", one_object("measure", f"{DATA}/tiny")[0])
+        found, errors = one_object("report", f"{DATA}/tiny", "--output", "made/report.html")
+        self.assertEqual((errors, found["bytes"]), ("", (scene.folder / "made/report.html").stat().st_size))
 
     def test_an_error_leaves_standard_output_empty(self):
         for arguments in (["graph", "--H", "0", "--W", "4", "--topology", "torus"], ["dataset", "--input_csv", "no such"],
