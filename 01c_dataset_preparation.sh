@@ -16,6 +16,8 @@ SCRIPT_DIR=$place
 source "$SCRIPT_DIR/steps/front_door.sh"
 
 setting INPUT_CSV input_csv "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
+setting FROM from "" "walks in another kind of file instead: plain text, CSV, JSON lines, Parquet; also .gz, .zst"
+setting COLUMN column "" "the column or field of FROM that has the walks"
 setting DATASET_DIR output_dir "./$DATA_DIR/dataset" "the dataset"
 setting TRAIN_SPLIT train_split 0.95 "share of the walks that train; 1: no validation"
 start "Makes a dataset, with a training and a validation split, from walks in a CSV file." "$@"
@@ -24,12 +26,19 @@ refuse_list_of_surfaces
 heading "Dataset Preparation"
 say
 say "Configuration:"
-say "  Input CSV: $INPUT_CSV"
+if [ -n "$FROM" ]; then
+  if [ -n "${user_set[INPUT_CSV]:-}" ]; then fail "INPUT_CSV and FROM both name walks" "Please set one of them"; fi
+  INPUT_CSV=
+  say "  Walks: $FROM"
+else
+  say "  Input CSV: $INPUT_CSV"
+fi
 say "  Output dir: $DATASET_DIR"
 say "  Train split: $TRAIN_SPLIT"
 say
 
-if [ ! -e "$INPUT_CSV" ]; then
+if [ -n "$FROM" ] && [ ! -e "$FROM" ]; then fail "FROM is not found: $FROM"; fi
+if [ -z "$FROM" ] && [ ! -e "$INPUT_CSV" ]; then
   if [ -n "${user_set[INPUT_CSV]:-}" ]; then
     fail "Input CSV file not found: $INPUT_CSV" \
       "Please name a file of walks with INPUT_CSV, or leave it out for those of 01b_sequence_generation.sh"

@@ -1,13 +1,17 @@
 # What `cmake --install build` puts under its prefix:
-#   bin/strider, lib/strider/ (Arrow's library, where it is that of the pyarrow wheel)
+#   bin/strider, lib/strider/ (Arrow's libraries, where they are those of the pyarrow wheel)
 #   share/strider/ (the numbered scripts, steps/, configs/), share/man/man1/, completion for bash, zsh and fish
 include(GNUInstallDirs)
 set(share ${CMAKE_INSTALL_DATADIR}/strider)
 
 install(TARGETS strider RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET strider_pyarrow)
-  # It needs nothing but the system's C and C++ libraries, and its name in the program is its file's.
+  # They need nothing but each other and the system's C and C++ libraries.
   get_target_property(library strider_pyarrow IMPORTED_LOCATION)
+  if(TARGET strider_pyarrow_parquet)
+    get_target_property(parquet strider_pyarrow_parquet IMPORTED_LOCATION)
+    list(APPEND library ${parquet})
+  endif()
   install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/strider)
   file(RELATIVE_PATH from_program ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/strider)
   set_target_properties(strider PROPERTIES INSTALL_RPATH "$ORIGIN/${from_program}")

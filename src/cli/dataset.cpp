@@ -1,5 +1,6 @@
 // strider dataset: walks in a CSV file become a dataset folder with a train and a validation split.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "data/dataset_writer.h"
 #include "data/other_kinds.h"
 #include "data/train_split.h"
+#include "data/walk_import.h"
 #include "data/walks_csv.h"
 #include "graph/best_loss.h"
 #include "graph/walk_rule.h"
@@ -27,6 +29,8 @@ namespace {
 
 struct DatasetSettings {
   std::filesystem::path input_csv;
+  std::filesystem::path from;  // walks in another kind of file
+  std::string column;          // of those
   std::filesystem::path output_dir = "dataset";
   double train_split = 0.95;
   std::filesystem::path rule;  // empty: the one beside the walks, where there is one
@@ -97,11 +101,14 @@ std::optional<double> best_loss_of(const RuledGraph& ruled, const WalksCsv& walk
 // Says what it finds, also when that is nothing.
 WalkKnowledge know_walks(std::FILE* out, const DatasetSettings& settings, const WalksCsv& walks,
                          const TrainSplit& split) {
-  const std::optional<RuledGraph> ruled =
-      settings.rule.empty() ? find_walk_rule(settings.input_csv) : std::optional(read_walk_rule(settings.rule));
+  const std::optional<RuledGraph> ruled = !settings.rule.empty()  ? std::optional(read_walk_rule(settings.rule))
+                                          : settings.from.empty() ? find_walk_rule(settings.input_csv)
+                                                                  : std::nullopt;
   if (!ruled) {
-    say(out, "\nBest possible loss: not known (there is no {} beside the walks)\n",
-        walk_rule_file(settings.input_csv).filename().string());
+    const std::string why = settings.from.empty() ? fmt::format("there is no {} beside the walks",
+                                                                walk_rule_file(settings.input_csv).filename().string())
+                                                  : "--rule names how walks of other programs were made";
+    say(out, "\nBest possible loss: not known ({})\n", why);
     return {};
   }
   WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
@@ -130,7 +137,7 @@ void print_sample(std::FILE* out, const WalksCsv& walks, std::int64_t row) {
 nlohmann::ordered_json dataset_json(const DatasetSettings& settings, const WalksCsv& walks, const TrainSplit& split,
                                     const WalkKnowledge& knowledge, const Notices& notices) {
   const TokenCounts::Summary seen = walks.counts().summary();
-  return {{"input", settings.input_csv.string()},
+  return {{"input", (settings.from.empty() ? settings.input_csv : settings.from).string()},
           {"dataset", settings.output_dir.string()},
           {"walks", walks.size()},
           {"tokens", walks.tokens()},
@@ -147,25 +154,78 @@ nlohmann::ordered_json dataset_json(const DatasetSettings& settings, const Walks
           {"notices", notices.texts()}};
 }
 
+// The walks of --from as a CSV file, which lasts as long as this does.
+class ConvertedWalks {
+ public:
+  ConvertedWalks(const DatasetSettings& settings)  // NOLINT(google-explicit-constructor): has one use
+      : csv_(settings.output_dir / ".." / fmt::format(".walks-{}.csv", getpid())),
+        walks_(import_walks(settings.from, settings.column, csv_ = plain(csv_))) {}
+  ~ConvertedWalks() {
+    std::error_code status;  // what cannot be removed is a hidden file beside the dataset
+    std::filesystem::remove(csv_, status);
+  }
+  ConvertedWalks(const ConvertedWalks&) = delete;
+  ConvertedWalks& operator=(const ConvertedWalks&) = delete;
+
+  const std::filesystem::path& csv() const { return csv_; }
+  const ImportedWalks& walks() const { return walks_; }
+
+ private:
+  static std::filesystem::path plain(const std::filesystem::path& file) {
+    return std::filesystem::absolute(file).lexically_normal();
+  }
+
+  std::filesystem::path csv_;
+  ImportedWalks walks_;
+};
+
+void print_conversion(std::FILE* out, const ImportedWalks& walks) {
+  say(out, "  Kind: {}{}\n", name_of(walks.kind), walks.column.empty() ? "" : ", walks in " + walks.column);
+  if (!walks.names.empty()) {
+    say(out, "  Tokens: {} names, from \"{}\" to \"{}\"; vocab.json says which id each has\n", walks.names.size(),
+        walks.names.front(), walks.names.back());
+  }
+  print_notices(out, walks.notices);
+}
+
+void check_one_input(const DatasetSettings& settings) {
+  if (settings.from.empty() != settings.input_csv.empty()) return;
+  if (settings.from.empty()) throw CLI::RequiredError("--input_csv or --from");
+  throw Error("--input_csv (INPUT_CSV) and --from (FROM) both name walks",
+              {.file = {}, .place = {}, .advice = "Give one of them."});
+}
+
 // `out` is null where JSON is printed.
-void run_dataset(const DatasetSettings& settings, bool as_json) {
+void run_dataset(DatasetSettings settings, bool as_json) {
+  check_one_input(settings);
   std::FILE* const out = as_json ? nullptr : stdout;
   say(out, "{}\nGraph Walk Dataset Preparation\n{}\n", kRule, kRule);
   check_dataset_folder_replaceable(settings.output_dir);
-  say(out, "Loading data from {}\n", settings.input_csv.string());
+  say(out, "Loading data from {}\n", (settings.from.empty() ? settings.input_csv : settings.from).string());
+  show_now(out);
+  std::optional<ConvertedWalks> converted;
+  if (!settings.from.empty()) {
+    converted.emplace(settings);
+    settings.input_csv = converted->csv();
+    print_conversion(out, converted->walks());
+  }
   const WalksCsv walks(settings.input_csv);
   print_walks(out, walks);
   print_warnings(out, walks, settings.input_csv);
   const TrainSplit split = train_test_split(walks.size(), settings.train_split);
   check_has_predictions(walks, split, settings.input_csv);
   print_split(out, split);
-  const WalkKnowledge knowledge = know_walks(out, settings, walks, split);
+  WalkKnowledge knowledge = know_walks(out, settings, walks, split);
+  if (converted && !converted->walks().names.empty()) {
+    knowledge.vocabulary = vocabulary_json(converted->walks().names);
+  }
 
   say(out, "\nSaving dataset to {}\n", settings.output_dir.string());
   std::vector<SplitToWrite> splits{{"train", split.train}};
   if (!split.validation.empty()) splits.push_back({"validation", split.validation});
-  const Notices notices = write_dataset(settings.output_dir, walks, splits, knowledge);
+  Notices notices = write_dataset(settings.output_dir, walks, splits, knowledge);
   if (as_json) {
+    if (converted) notices.add(converted->walks().notices);
     say("{}\n", dataset_json(settings, walks, split, knowledge, notices).dump(2));
     return;
   }
@@ -182,8 +242,11 @@ std::vector<Setting<DatasetSettings>> dataset_table() {
   using S = DatasetSettings;
   return {
       Row("input_csv", "INPUT_CSV", path(&S::input_csv), any_value(),
-          "Walks: columns walk_id, length, sequence_labels (ids with spaces between)")
-          .required(),
+          "Walks: columns walk_id, length, sequence_labels (ids with spaces between)"),
+      Row("from", "FROM", path(&S::from), any_value(),
+          "Walks in another kind of file instead: plain text with a walk per line, CSV, JSON lines or Parquet, also "
+          "compressed with gzip or zstd; nodes may have names"),
+      Row("column", "COLUMN", text(&S::column), any_value(), "The column or field of FROM that has the walks"),
       Row("output_dir", "DATASET_DIR", folder(&S::output_dir), any_value(),
           "Folder of the dataset; an old one is replaced"),
       Row("train_split", "TRAIN_SPLIT", number(&S::train_split), any_value(),
@@ -194,7 +257,7 @@ std::vector<Setting<DatasetSettings>> dataset_table() {
 }  // namespace
 
 void add_dataset_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("dataset", "Make a training dataset from walks in a CSV file");
+  CLI::App* command = program.add_subcommand("dataset", "Make a training dataset from walks");
   auto settings = std::make_shared<DatasetSettings>();
   add_settings(*command, dataset_table(), *settings);
   auto as_json = std::make_shared<bool>(false);
@@ -206,8 +269,12 @@ void add_dataset_command(CLI::App& program) {
   command->footer(
       "The folder opens with datasets.load_from_disk. Which walk goes where is what its\n"
       "train_test_split(seed=42) decides.\n\n"
+      "With --from, tokens that are not the whole numbers 0 to n-1 are numbered: whole numbers by size, names in the\n"
+      "order of their bytes. vocab.json in the folder says which id each has, and models and representations keep "
+      "it.\n\n"
       "Example: strider dataset --input_csv results/torus_30x40/sequences/walks_torus_30x40.csv \\\n"
-      "           --output_dir results/torus_30x40/dataset");
+      "           --output_dir results/torus_30x40/dataset\n"
+      "         strider dataset --from corpus.txt.gz --output_dir results/corpus/dataset");
   command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else");
   command->callback([settings, as_json] { run_dataset(*settings, *as_json); });
 }

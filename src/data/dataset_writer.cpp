@@ -193,7 +193,8 @@ void check_replaceable(const fs::path& folder) {
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path name = entry.path().filename();
-    if (is_split_file(entry) || name == "dataset_dict.json" || name == "vocab_info.json") continue;
+    if (is_split_file(entry) || name == "dataset_dict.json" || name == "vocab_info.json" || name == "vocab.json")
+      continue;
     const bool is_split = entry.is_directory() && !entry.is_symlink() && fs::exists(entry.path() / "state.json") &&
                           std::all_of(fs::directory_iterator(entry), fs::directory_iterator(), is_split_file);
     if (!is_split) refuse_to_replace(folder, fmt::format("\"{}\" is no part of a dataset", name.string()));
@@ -217,6 +218,7 @@ Notices write_dataset(const fs::path& folder, const WalksCsv& walks, std::span<c
   }
   write_file_atomically(whole.path() / "dataset_dict.json", fmt::format(R"({{"splits": [{}]}})", names));
   write_file_atomically(whole.path() / "vocab_info.json", vocab_info_text(walks, knowledge));
+  if (!knowledge.vocabulary.empty()) write_file_atomically(whole.path() / "vocab.json", knowledge.vocabulary);
   return whole.commit();
 }
 

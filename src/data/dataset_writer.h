@@ -23,6 +23,7 @@ struct SplitToWrite {
 struct WalkKnowledge {
   std::optional<double> best_loss;  // VocabInfo::best_loss
   std::string walk_rule;            // a JSON value's text; empty: not known
+  std::string vocabulary = {};      // vocab.json, {name: id}; empty: the ids are the tokens, and there is no such file
 };
 
 inline constexpr std::int64_t kMaxShardBytes = 500'000'000;  // `datasets` begins another file past this
@@ -32,8 +33,9 @@ inline constexpr std::int64_t kMaxShardBytes = 500'000'000;  // `datasets` begin
 void check_dataset_folder_replaceable(const std::filesystem::path& folder);
 
 /// Writes the splits and vocab_info.json (how many ids there are, how often they occur in the walks, and the ranges
-/// [first, last] of those that never do) as a whole folder, which appears complete or not at all and replaces a dataset
-/// that stood there. Throws Error as above, or when it cannot be written. Returns what the filesystem could not do.
+/// [first, last] of those that never do), and vocab.json, as a whole folder, which appears complete or not at all and
+/// replaces a dataset that stood there. Throws Error as above, or when it cannot be written. Returns what the
+/// filesystem could not do.
 Notices write_dataset(const std::filesystem::path& folder, const WalksCsv& walks, std::span<const SplitToWrite> splits,
                       const WalkKnowledge& knowledge, std::int64_t max_shard_bytes = kMaxShardBytes);
 
