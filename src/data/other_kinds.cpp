@@ -43,6 +43,14 @@ std::string convert(const std::string& command) {
   return fmt::format("Convert it and name the result with INPUT_CSV: {}", command);
 }
 
+// Of the kinds that walk_sources.h reads.
+std::string read_or_convert(const fs::path& file, const std::string& command) {
+  return fmt::format(
+      "FROM={} in the place of INPUT_CSV reads it as it is (strider dataset --from). Or convert it and name the result "
+      "with INPUT_CSV: {}",
+      quoted(file), command);
+}
+
 std::string python(const fs::path& file, const std::string& modules, const std::string& walks,
                    const std::string& more = {}) {
   return fmt::format("python3 -c 'import {}; {}; {}' {} OUT.csv{}", modules, walks, kWriteWalks, quoted(file), more);
@@ -52,6 +60,7 @@ struct Magic {
   std::string_view bytes;
   const char* kind;
   const char* command;  // {} is replaced by the file; empty: there is no one way
+  bool is_read_by_from = false;
 };
 
 constexpr const char* kTable =
@@ -60,19 +69,20 @@ constexpr const char* kTable =
 void refuse_compressed(std::string_view text, const fs::path& file) {
   // Python, which has to be there for building, reads what a bare system has no program for. It has no Zstandard.
   constexpr Magic kMagics[] = {
-      {"\x1f\x8b", "gzip", "gzip -dc {} > OUT.csv"},
+      {"\x1f\x8b", "gzip", "gzip -dc {} > OUT.csv", true},
       {"BZh", "bzip2",
        R"py(python3 -c 'import bz2, sys; open(sys.argv[2], "wb").write(bz2.open(sys.argv[1]).read())' {} OUT.csv)py"},
       {"\xfd"
        "7zXZ",
        "xz",
        R"py(python3 -c 'import lzma, sys; open(sys.argv[2], "wb").write(lzma.open(sys.argv[1]).read())' {} OUT.csv)py"},
-      {"\x28\xb5\x2f\xfd", "Zstandard", "zstd -dc {} > OUT.csv"},
+      {"\x28\xb5\x2f\xfd", "Zstandard", "zstd -dc {} > OUT.csv", true},
   };
   for (const Magic& magic : kMagics) {
     if (!text.starts_with(magic.bytes)) continue;
+    const std::string command = fmt::format(fmt::runtime(magic.command), quoted(file));
     refuse(file, fmt::format("this file is compressed with {}, and is read as plain text only", magic.kind),
-           convert(fmt::format(fmt::runtime(magic.command), quoted(file))));
+           magic.is_read_by_from ? read_or_convert(file, command) : convert(command));
   }
 }
 
@@ -80,10 +90,11 @@ void refuse_tables(std::string_view text, const fs::path& file) {
   // By pyarrow itself, one thread and the file's name: pandas hands pyarrow a Python file, whose threads now and then
   // abort the interpreter as it exits, after all work is done (Arrow's issues 34314 and 50482).
   const auto by_pyarrow = [&](const char* kind, const char* module, const char* reader) {
+    const std::string command =
+        python(file, fmt::format("csv, {}, sys", module), fmt::format("table = {}; {}", reader, kTable), " COLUMN") +
+        ", where COLUMN is the one that holds the walks";
     refuse(file, fmt::format("this is {}, not a CSV file of walks", kind),
-           convert(python(file, fmt::format("csv, {}, sys", module), fmt::format("table = {}; {}", reader, kTable),
-                          " COLUMN") +
-                   ", where COLUMN is the one that holds the walks"));
+           text.starts_with("PAR1") ? read_or_convert(file, command) : convert(command));
   };
   if (text.starts_with("PAR1")) {
     by_pyarrow("a Parquet file", "pyarrow.parquet", "pyarrow.parquet.ParquetFile(sys.argv[1]).read(use_threads=False)");
@@ -126,12 +137,13 @@ void refuse_json(std::string_view text, const fs::path& file) {
       text[start] == '[' && next != std::string_view::npos && (text[next] == '[' || text[next] == '{');
   const char* const rows = is_one_array ? "rows = json.load(open(sys.argv[1]))"
                                         : "rows = [json.loads(line) for line in open(sys.argv[1]) if line.strip()]";
-  refuse(
-      file, is_one_array ? "this is JSON, not a CSV file of walks" : "this is JSON lines, not a CSV file of walks",
-      convert(python(file, "csv, json, sys",
-                     std::string(rows) +
-                         "; walks = [r if isinstance(r, list) else next(v for v in r.values() if isinstance(v, list)) "
-                         "for r in rows]")));
+  const std::string command =
+      python(file, "csv, json, sys",
+             std::string(rows) +
+                 "; walks = [r if isinstance(r, list) else next(v for v in r.values() if isinstance(v, list)) "
+                 "for r in rows]");
+  if (is_one_array) refuse(file, "this is JSON, not a CSV file of walks", convert(command));
+  refuse(file, "this is JSON lines, not a CSV file of walks", read_or_convert(file, command));
 }
 
 std::vector<std::string_view> words_of(std::string_view line, std::string_view separators) {
@@ -186,13 +198,16 @@ void refuse_plain_text(const std::vector<std::string_view>& lines, const fs::pat
     if (is_edge_header) refuse_edges(file, true);
     const bool is_one_column = lines.front().find_first_of(",;") == std::string_view::npos;
     if (!is_one_column || first.size() < 2 || lines.front().find('\t') != std::string_view::npos) return;
-    refuse(file, "this is plain text without a header, and its tokens are words",
-           convert(python(
-               file, "csv, json, sys",
-               R"py(rows = [line.split() for line in open(sys.argv[1]) if line.strip()]; ids = {w: i for i, w in )py"
-               R"py(enumerate(sorted({w for r in rows for w in r}))}; walks = [[ids[w] for w in r] for r in rows]; )py"
-               R"py(json.dump(ids, open(sys.argv[2] + ".ids.json", "w")))py")) +
-               " (OUT.csv.ids.json then says which number is which word)");
+    refuse(
+        file, "this is plain text without a header, and its tokens are words",
+        read_or_convert(
+            file,
+            python(
+                file, "csv, json, sys",
+                R"py(rows = [line.split() for line in open(sys.argv[1]) if line.strip()]; ids = {w: i for i, w in )py"
+                R"py(enumerate(sorted({w for r in rows for w in r}))}; walks = [[ids[w] for w in r] for r in rows]; )py"
+                R"py(json.dump(ids, open(sys.argv[2] + ".ids.json", "w")))py")) +
+            " (OUT.csv.ids.json then says which number is which word)");
   }
   const auto is_edge = [&](std::string_view line) {
     const auto words = words_of(line, separators);
@@ -209,9 +224,10 @@ void refuse_plain_text(const std::vector<std::string_view>& lines, const fs::pat
            convert(fmt::format("(echo {}; cat {}) > OUT.csv", kHeader, quoted(file))), "line 1");
   }
   refuse(file, "this is plain text without a header, one walk per line",
-         convert(fmt::format("awk 'BEGIN {{print \"{}\"}} /^[#%]/ {{next}} {{gsub(/[\\r,;]/, \" \"); $1 = $1}} NF "
-                             "{{print n++ \",\" NF \",\" $0}}' {} > OUT.csv",
-                             kHeader, quoted(file))));
+         read_or_convert(
+             file, fmt::format("awk 'BEGIN {{print \"{}\"}} /^[#%]/ {{next}} {{gsub(/[\\r,;]/, \" \"); $1 = $1}} NF "
+                               "{{print n++ \",\" NF \",\" $0}}' {} > OUT.csv",
+                               kHeader, quoted(file))));
 }
 
 void refuse_other_separators(std::string_view header, const fs::path& file) {

@@ -1,6 +1,6 @@
 #pragma once
 // Walks in other kinds of files than the CSV that is read: each is known by its first bytes or lines and refused by its
-// name, with a command that converts it.
+// name, with a command that converts it, and with FROM (walk_sources.h) where that reads it.
 #include <filesystem>
 #include <string>
 #include <string_view>

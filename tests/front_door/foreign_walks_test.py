@@ -105,12 +105,14 @@ class KindTest(ForeignWalksTest):
     def test_compressed(self):
         for word, compress in (("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)):
             self.converted(compress(self.CSV.encode()), f"compressed with {word}")
+        for data, is_read in ((gzip.compress(self.CSV.encode()), True), (bz2.compress(self.CSV.encode()), False)):
+            self.assertEqual("FROM=" in self.refused(data, "compressed with"), is_read)
 
     def test_plain_text(self):
         for line in (" {}".format, "{}\r".format, lambda text: text.replace(" ", "\t"), lambda text: text.replace(" ", ", ")):
             self.converted("# mine\n" + "\n".join(line(" ".join(map(str, walk))) for walk in WALKS), "plain text without a header")
         words = "\n".join(" ".join("ABCD"[node] for node in walk) for walk in WALKS)
-        self.converted(words, "plain text", "its tokens are words")
+        self.converted(words, "plain text", "its tokens are words", "FROM='my walks.csv' in the place of INPUT_CSV")
         self.assertEqual(json.loads((scene.folder / "OUT.csv.ids.json").read_text()), {"A": 0, "B": 1, "C": 2, "D": 3})
 
     def test_words_in_a_csv(self):
