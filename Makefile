@@ -4,7 +4,7 @@
 
 help:
 	@echo "make run       set up, build, then a small default run: dataset, model, representations"
-	@echo "make build     set up and build the program build/strider"
+	@echo "make build     set up and build the program build/strider; with GPU=1 also its engine for NVIDIA GPUs"
 	@echo "make install   build, then program, scripts, presets, manual pages and completion to PREFIX=/usr/local (and DESTDIR)"
 	@echo "make test      set up, build, run every test"
 	@echo "make test-pages      the page of strider report in a headless Chromium (Debian)"

@@ -3,6 +3,8 @@
 # Usage: build.sh program     build/strider alone
 #        build.sh tests       the program and every test
 #        build.sh bench       the program and the benchmarks
+# GPU=1 adds the engine for NVIDIA GPUs, with the CUDA toolkit of the system or of pinned wheels; GPU=0 takes it out again;
+# without either a tree stays as it is.
 # STRIDER_WARNINGS_AS_ERRORS=ON (off by default, since a newer compiler has other warnings) is for whoever changes it.
 set -euo pipefail
 
@@ -31,6 +33,23 @@ case ${1:-} in
     ;;
   *)
     echo "usage: build.sh program|tests|bench" >&2
+    exit 2
+    ;;
+esac
+
+case ${GPU:-} in
+  "") ;;
+  0) options+=(-DSTRIDER_GPU=OFF) ;;
+  1)
+    options+=(-DSTRIDER_GPU=ON)
+    if ! command -v nvcc >/dev/null && [ ! -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; then
+      scripts/python_env.sh build/cuda_toolkit scripts/requirements-gpu.txt
+      wheels=$(build/cuda_toolkit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+      options+=(-DSTRIDER_CUDA_ROOT="$wheels/nvidia/cu13")
+    fi
+    ;;
+  *)
+    echo "Error: GPU=$GPU; 1 builds the engine for NVIDIA GPUs, 0 leaves it out" >&2
     exit 2
     ;;
 esac

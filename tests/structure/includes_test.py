@@ -34,7 +34,7 @@ class IncludesTest(unittest.TestCase):
 
     def test_no_room_includes_a_later_one(self):
         checked = 0
-        for file in sorted(path for kind in ("*.h", "*.cpp") for path in SOURCE.rglob(kind)):
+        for file in sorted(path for kind in ("*.h", "*.cpp", "*.cu") for path in SOURCE.rglob(kind)):
             room = file.relative_to(SOURCE).parts[0]
             for name in includes(file):
                 checked += 1
@@ -42,7 +42,7 @@ class IncludesTest(unittest.TestCase):
                 self.assertTrue((SOURCE / name).is_file(), place)
                 self.assertIn(name.split("/")[0], [room, *KNOWS[room]], place)
                 if room != "engine":
-                    self.assertFalse(name.startswith("engine/cpu/"), place)
+                    self.assertFalse(name.startswith(("engine/cpu/", "engine/cuda/")), place)
         self.assertGreater(checked, 300)
 
     def test_commands_print_through_one_place(self):

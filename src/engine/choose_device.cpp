@@ -1,0 +1,77 @@
+#include "engine/choose_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/error.h"
+
+namespace strider {
+namespace {
+
+struct Figures {
+  double loss = 0.0;  // per predicted token
+  double gradient_norm = 0.0;
+};
+
+Figures figures_of(Device device, const LlamaConfig& config, const EngineSettings& settings,
+                   std::span<const float> parameters, std::span<const WalkView> walks) {
+  const std::unique_ptr<Engine> engine = make_engine_on(device, config, settings);
+  engine->set_parameters(parameters);
+  double predicted = 0.0;
+  for (const WalkView walk : walks) predicted += static_cast<double>(walk.size()) - 1.0;
+  std::vector<double> losses(walks.size());
+  engine->forward_backward(walks, predicted, losses);
+  Figures figures{.gradient_norm = engine->gradient_norm()};
+  for (const double loss : losses) figures.loss += loss / predicted;
+  return figures;
+}
+
+bool agree(double a, double b) {
+  return std::abs(a - b) <= kDeviceTolerance * std::abs(b);  // false where either is not a number
+}
+
+}  // namespace
+
+DeviceChoice choose_device(Device asked, const LlamaConfig& config, const EngineSettings& settings) {
+  if (asked == Device::kCpu) return {Device::kCpu, "DEVICE=cpu: the run is on the CPU"};
+  const std::optional<std::string> obstacle = cuda_obstacle(config, settings);
+  if (!obstacle) {
+    return {Device::kCuda, fmt::format("DEVICE={}: the run is on the GPU, {}", name_of(asked), cuda_device_name())};
+  }
+  if (asked == Device::kCuda) {
+    throw Error(fmt::format("DEVICE=cuda asks for the GPU, and {}", *obstacle),
+                {.file = {}, .place = {}, .advice = "DEVICE=auto or cpu trains on the CPU."});
+  }
+  return {Device::kCpu, fmt::format("DEVICE=auto: the run is on the CPU, since {}", *obstacle)};
+}
+
+std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings) {
+  return device == Device::kCuda ? make_cuda_engine(config, settings) : make_engine(config, settings);
+}
+
+void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters) {
+  constexpr std::int64_t kWalks = 3;
+  EngineSettings few = settings;
+  few.walks_per_step = std::min(kWalks, settings.walks_per_step);
+  // Of different lengths, through all tokens of a small vocabulary.
+  std::vector<std::vector<std::int32_t>> walks(static_cast<std::size_t>(few.walks_per_step));
+  std::int64_t token = 0;
+  for (std::size_t i = 0; i < walks.size(); ++i) {
+    const std::int64_t length = std::max<std::int64_t>(2, settings.max_length - static_cast<std::int64_t>(i));
+    for (std::int64_t t = 0; t < length; ++t)
+      walks[i].push_back(static_cast<std::int32_t>(token++ % config.vocab_size));
+  }
+  const std::vector<WalkView> views(walks.begin(), walks.end());
+  const Figures gpu = figures_of(Device::kCuda, config, few, parameters, views);
+  const Figures cpu = figures_of(Device::kCpu, config, few, parameters, views);
+  if (agree(gpu.loss, cpu.loss) && agree(gpu.gradient_norm, cpu.gradient_norm)) return;
+  throw Error(fmt::format("the GPU does not compute what the CPU does: loss {:.7g} instead of {:.7g}, gradient norm "
+                          "{:.7g} instead of {:.7g}",
+                          gpu.loss, cpu.loss, gpu.gradient_norm, cpu.gradient_norm),
+              {.file = {}, .place = {}, .advice = "USE_CPU=true trains on the CPU; please report these figures."});
+}
+
+}  // namespace strider

@@ -1,0 +1,37 @@
+#pragma once
+// Which machine a run is on, and why.
+#include <optional>
+#include <span>
+#include <string>
+
+#include "engine/device.h"
+#include "engine/engine.h"
+
+namespace strider {
+
+struct DeviceChoice {
+  Device device = Device::kCpu;  // kCpu or kCuda
+  std::string why;               // a line for the user
+};
+
+/// Throws Error with the reason where the GPU is asked for and cannot do the run.
+DeviceChoice choose_device(Device asked, const LlamaConfig& config, const EngineSettings& settings);
+
+/// make_engine() for one of kCpu and kCuda.
+std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings);
+
+/// Before a run on the GPU: takes a few walks through both machines with these parameters. Throws Error with the
+/// figures unless loss and gradient norm agree to kDeviceTolerance. settings.groups must not be empty.
+void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters);
+inline constexpr double kDeviceTolerance = 1e-4;  // of either figure
+
+// What the build has of CUDA: engine/no_cuda/ or engine/cuda/on_gpu/.
+
+/// Why no GPU can do this run; none where one can.
+std::optional<std::string> cuda_obstacle(const LlamaConfig& config, const EngineSettings& settings);
+/// The GPU that would do it, as its driver names it.
+std::string cuda_device_name();
+/// Throws Error where it cannot.
+std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& config, const EngineSettings& settings);
+
+}  // namespace strider

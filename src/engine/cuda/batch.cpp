@@ -1,0 +1,144 @@
+#include "engine/cuda/batch.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "engine/cuda/ops/attention.h"
+#include "engine/cuda/ops/cross_entropy.h"
+
+namespace strider::cuda {
+namespace {
+
+std::int64_t round_up(std::int64_t count, std::int64_t step) {
+  return (count + step - 1) / step * step;
+}
+
+std::int64_t tiles_of(std::int64_t positions, std::int64_t tile) {
+  return (positions + tile - 1) / tile;
+}
+
+// Rows and tiles, appended walk by walk.
+class BatchWriter {
+ public:
+  BatchWriter(const BatchLimits& limits, std::span<std::int32_t> numbers)
+      : limits_(limits), out_(limits, [numbers](std::int64_t first, std::int64_t count) {
+          return numbers.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+        }) {}
+
+  void add_walk(WalkView tokens, std::int64_t rows, bool has_targets) {
+    add_tiles(rows);
+    for (std::int64_t t = 0; t < rows; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      add_row(tokens[at], has_targets ? tokens[at + 1] : kNoTarget, t);
+    }
+  }
+
+  // Up to whole steps.
+  BatchShape fill() {
+    const std::int64_t rows = std::max(kRowStep, round_up(rows_, kRowStep));
+    while (rows_ < rows) {
+      const std::int64_t length = std::min({rows - rows_, limits_.tile, limits_.positions});
+      add_tiles(length);
+      for (std::int64_t t = 0; t < length; ++t) add_row(0, kNoTarget, t);
+    }
+    const std::int64_t tiles = round_up(tiles_, kTileStep);
+    while (tiles_ < tiles) add_tile(0, 0, 0);
+    return {rows_, tiles_};
+  }
+
+  void sort_by_token() const {
+    const auto vocab = static_cast<std::size_t>(limits_.vocab);
+    std::ranges::fill(out_.first_of_token, 0);
+    for (std::size_t r = 0; r < static_cast<std::size_t>(rows_); ++r) {
+      out_.first_of_token[static_cast<std::size_t>(out_.ids[r]) + 1] += 1;
+    }
+    for (std::size_t token = 0; token < vocab; ++token) out_.first_of_token[token + 1] += out_.first_of_token[token];
+    std::vector<std::int32_t> next(out_.first_of_token.begin(), out_.first_of_token.end());
+    for (std::size_t r = 0; r < static_cast<std::size_t>(rows_); ++r) {
+      std::int32_t& place = next[static_cast<std::size_t>(out_.ids[r])];
+      out_.rows_by_token[static_cast<std::size_t>(place)] = static_cast<std::int32_t>(r);
+      place += 1;
+    }
+  }
+
+ private:
+  void add_row(std::int32_t id, std::int32_t target, std::int64_t position) {
+    const auto row = static_cast<std::size_t>(rows_);
+    out_.ids[row] = id;
+    out_.targets[row] = target;
+    out_.positions[row] = static_cast<std::int32_t>(position);
+    rows_ += 1;
+  }
+
+  // Of a walk that begins at the next row.
+  void add_tiles(std::int64_t length) {
+    if (rows_ + length > limits_.rows || tiles_ + tiles_of(length, limits_.tile) > limits_.tiles) {
+      throw std::logic_error("a batch is larger than its engine");
+    }
+    for (std::int64_t first = 0; first < length; first += limits_.tile) add_tile(rows_, length, first);
+  }
+
+  void add_tile(std::int64_t start, std::int64_t length, std::int64_t first) {
+    const auto at = static_cast<std::size_t>(tiles_ * kTileNumbers);
+    out_.tiles[at] = static_cast<std::int32_t>(start);
+    out_.tiles[at + 1] = static_cast<std::int32_t>(length);
+    out_.tiles[at + 2] = static_cast<std::int32_t>(first);
+    tiles_ += 1;
+  }
+
+  const BatchLimits& limits_;
+  BatchNumbers<std::span<std::int32_t>> out_;
+  std::int64_t rows_ = 0, tiles_ = 0;
+};
+
+std::int64_t rows_of(WalkView walk, std::int64_t dropped) {
+  return static_cast<std::int64_t>(walk.size()) - dropped;
+}
+
+}  // namespace
+
+BatchLimits batch_limits(const LlamaConfig& config, const EngineSettings& settings, std::int64_t most_rows) {
+  BatchLimits limits;
+  limits.positions = settings.max_length;
+  limits.vocab = config.vocab_size;
+  limits.tile = attention_tile(static_cast<int>(config.head_dim));
+  const std::int64_t all = settings.walks_per_step * settings.max_length;
+  limits.rows = round_up(std::max(settings.max_length, std::min(all, most_rows)), kRowStep);
+  // Every walk, and every piece of what fills a step up, may end with a tile that is not full.
+  const std::int64_t walks = std::min(settings.walks_per_step, limits.rows);
+  const std::int64_t pieces = kRowStep / std::min(limits.tile, limits.positions) + 1;
+  limits.tiles = round_up(limits.rows / limits.tile + walks + pieces, kTileStep);
+  return limits;
+}
+
+std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::int64_t dropped,
+                                        const BatchLimits& limits) {
+  std::vector<WalkRange> batches(1);
+  std::int64_t rows = 0;
+  std::int64_t tiles = 0;
+  const std::int64_t most_tiles = limits.tiles - kRowStep / std::min(limits.tile, limits.positions) - 1;
+  for (std::size_t i = 0; i < walks.size(); ++i) {
+    const std::int64_t own = rows_of(walks[i], dropped);
+    const std::int64_t own_tiles = tiles_of(own, limits.tile);
+    if (rows > 0 && (rows + own > limits.rows || tiles + own_tiles > most_tiles)) {
+      batches.push_back({i, i});
+      rows = 0;
+      tiles = 0;
+    }
+    batches.back().last = i + 1;
+    rows += own;
+    tiles += own_tiles;
+  }
+  return batches;
+}
+
+BatchShape write_batch(std::span<const WalkView> walks, std::int64_t dropped, const BatchLimits& limits,
+                       std::span<std::int32_t> numbers) {
+  BatchWriter writer(limits, numbers);
+  for (const WalkView walk : walks) writer.add_walk(walk, rows_of(walk, dropped), dropped == 1);
+  const BatchShape shape = writer.fill();
+  writer.sort_by_token();
+  return shape;
+}
+
+}  // namespace strider::cuda

@@ -1,0 +1,24 @@
+// A build without GPU code.
+#include "base/error.h"
+#include "engine/choose_device.h"
+
+namespace strider {
+namespace {
+
+constexpr const char* kWhy = "this program was built without GPU code (make build GPU=1)";
+
+}  // namespace
+
+std::optional<std::string> cuda_obstacle(const LlamaConfig& /*config*/, const EngineSettings& /*settings*/) {
+  return kWhy;
+}
+
+std::string cuda_device_name() {
+  return "no GPU";
+}
+
+std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& /*config*/, const EngineSettings& /*settings*/) {
+  throw Error(kWhy);
+}
+
+}  // namespace strider
