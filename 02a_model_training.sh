@@ -27,7 +27,7 @@ setting SAVE_STEPS save_steps "" "steps between checkpoints; set alone, EVAL_STE
 setting EVAL_STEPS eval_steps "" "steps between evaluations; set alone, SAVE_STEPS follows" 200
 setting LOGGING_STEPS logging_steps 10 "steps between log entries"
 setting LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl and event files go"
-setting USE_CPU no_cuda false "for a GPU to come; this version trains on the CPU either way"
+setting USE_CPU no_cuda false "true: the CPU, as DEVICE=cpu"
 
 # What the reference fixes or does not have.
 setting SEED seed 42 "starting weights and order of walks"
@@ -57,6 +57,7 @@ setting MAX_GRAD_NORM max_grad_norm 1.0 "gradients are clipped to this norm; 0: 
 setting SAVE_TOTAL_LIMIT save_total_limit 2 "checkpoints to keep, the newest and the best among them; or all"
 setting LOSS_DENOMINATOR loss_denominator predictions "predictions: the mean over predicted tokens; labels: as transformers 4.57.1 shows it"
 setting THREADS threads all "threads; results do not depend on it"
+setting DEVICE device auto "cpu; cuda, one NVIDIA GPU or an error; or auto: the GPU where it can do the run"
 setting PRECISION precision float32 "operands of matrix products: float32, bfloat16, or auto"
 setting FINAL_EVALUATION final_evaluation false "true: evaluate the last step too"
 setting HISTOGRAM_STEPS histogram_steps 0 "steps between histograms of weights and gradients in the event files; 0: none"
@@ -105,6 +106,7 @@ say "  Max gradient norm: $MAX_GRAD_NORM"
 say "  Checkpoints kept: $SAVE_TOTAL_LIMIT"
 say "  Loss denominator: $LOSS_DENOMINATOR"
 say "  Threads: $THREADS"
+say "  Device: $DEVICE"
 say "  Precision: $PRECISION"
 say
 

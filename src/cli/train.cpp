@@ -30,7 +30,7 @@ enum class ReportTo { kAll, kTensorBoard, kNone };
 
 struct Options {
   TrainingSettings settings;
-  bool no_cuda = false;
+  bool no_cuda = false;  // DEVICE=cpu
   ReportTo report_to = ReportTo::kAll;
   bool json = false;                  // one object on stdout at the end; what a person reads then goes to stderr
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
@@ -58,6 +58,17 @@ void print_next_step(std::FILE* out, const std::string& program, const TrainingO
                         shell_word(outcome.final_model.string()),
                         shell_word((outcome.final_model.parent_path() / "token_representations").string()));
   say(out, "\nNext step: Extract representations with\n  {}\n", command);
+}
+
+TrainingSettings settings_of(const Options& options) {
+  TrainingSettings settings = options.settings;
+  if (!options.no_cuda) return settings;
+  if (settings.device == Device::kCuda) {
+    throw Error("USE_CPU=true and DEVICE=cuda (--no_cuda, --device) ask for two machines",
+                {.file = {}, .place = {}, .advice = "Leave one of them out."});
+  }
+  settings.device = Device::kCpu;
+  return settings;
 }
 
 std::string stopped_text(const TrainingOutcome& outcome) {
@@ -140,13 +151,12 @@ void run_train(const std::string& program, const Options& options) {
   std::fflush(out);
   Screen screen(out, can_redraw(fileno(out)));
   TrainingReport report(screen);
-  const TrainingSettings& settings = options.settings;
+  const TrainingSettings settings = settings_of(options);
   const std::filesystem::path& log_folder = options.logging_dir.empty() ? settings.output_dir : options.logging_dir;
   MetricsFile metrics(log_folder);
   const std::unique_ptr<RunListener> curves = make_curves(options, log_folder);
   JsonReport json;
   RunListeners listeners({&report, &metrics, curves.get(), &json});
-  if (!options.no_cuda) report.on_notice("USE_CPU=false: this version has no GPU code, so it trains on the CPU");
   TrainingSignals signals;
   TrainingOutcome outcome;
   {
@@ -179,8 +189,7 @@ std::vector<Setting<Options>> command_settings() {
               any_value(), "tensorboard: event files in LOG_DIR; none; or all: what this build can write"),
       Setting("logging_dir", "LOG_DIR", folder(&Options::logging_dir), any_value(),
               "Folder of metrics.jsonl and event files, written while the run goes [the output folder]"),
-      Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(),
-              "For a GPU to come; this version trains on the CPU either way"),
+      Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),
   };
 }
 

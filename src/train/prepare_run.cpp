@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "engine/choose_device.h"
 #include "engine/precision_trial.h"
 #include "model/folder.h"
 #include "train/companions.h"
@@ -63,6 +64,7 @@ Precision choose_precision(const RunPlan& plan, std::span<const float> weights, 
   if (!plan.replaces_earlier_run) {
     if (const auto earlier = precision_of_earlier_run(plan.settings.output_dir)) return *earlier;
   }
+  if (plan.settings.device == Device::kCuda) return Precision::kFloat32;  // the GPU engine has no other
   const PrecisionTrial trial =
       try_precisions(plan.config, engine_settings(plan.settings, plan.config, plan.dataset), weights);
   const char* const name = name_of(trial.faster);
@@ -70,6 +72,15 @@ Precision choose_precision(const RunPlan& plan, std::span<const float> weights, 
                          ? fmt::format("PRECISION=auto: {}, {:.2f} times as fast in a trial", name, trial.ratio)
                          : fmt::format("PRECISION=auto: {}, since this processor has no bfloat16 products", name));
   return trial.faster;
+}
+
+// Which machine the run is on. A GPU has to show first that it computes what the CPU does.
+Device choose_machine(const RunPlan& plan, std::span<const float> weights, RunListener& listener) {
+  const EngineSettings engine = engine_settings(plan.settings, plan.config, plan.dataset);
+  const DeviceChoice choice = choose_device(plan.settings.device, plan.config, engine);
+  if (choice.device == Device::kCuda) check_device(plan.config, engine, weights);
+  if (plan.settings.device != Device::kCpu) listener.on_notice(choice.why);
+  return choice.device;
 }
 
 EarlierRun look_for_earlier_run(const RunPlan& plan, Precision precision) {
@@ -166,6 +177,7 @@ PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, No
   plan.settings.precision = precision;
   plan.fingerprint["precision"] = name_of(precision);
   if (!earlier.finished) {
+    plan.settings.device = choose_machine(plan, weights, listener);
     for (const std::string& warning : plan_warnings(plan.settings, plan.dataset, plan.steps)) {
       listener.on_notice(warning);
     }

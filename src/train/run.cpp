@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "engine/choose_device.h"
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/early_end.h"
@@ -23,7 +24,7 @@ TrainingRun::TrainingRun(const RunContext& context)
       listener_(context.listener),
       notice_(context.notice),
       signals_(context.signals),
-      engine_(make_engine(plan_.config, engine_settings(settings_, plan_.config, plan_.dataset))),
+      engine_(make_engine_on(settings_.device, plan_.config, engine_settings(settings_, plan_.config, plan_.dataset))),
       origin_{settings_, engine_->config(), engine_->layout(), steps_, plan_.fingerprint, plan_.companions},
       writer_(std::in_place, origin_, *engine_,
               [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),

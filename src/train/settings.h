@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/machine.h"
+#include "engine/device.h"
 #include "engine/optimizer.h"
 #include "engine/precision.h"
 #include "train/group_values.h"
@@ -64,6 +65,7 @@ struct TrainingSettings {
   std::int64_t save_total_limit = 2;  // 0: keep all
   LossDenominator loss_denominator = LossDenominator::kPredictions;
   int threads = available_processors();
+  Device device = Device::kAuto;                             // in a RunPlan kCpu or kCuda
   std::optional<Precision> precision = Precision::kFloat32;  // none: the faster one on this machine
   bool resume = true;                                        // go on with an interrupted run of the same settings
   bool overwrite = false;     // replace a finished run, or one of other settings; without resume any

@@ -144,6 +144,8 @@ TrainingSettingsTable make_table() {
       Row("threads", "THREADS", number(&S::threads).or_word("all", available_processors()), between(1, kMostThreads),
           kMayDiffer, "Threads; or all")
           .saves_memory(MemorySaving::kByOne),
+      Row("device", "DEVICE", choice(&S::device, named({Device::kAuto, Device::kCpu, Device::kCuda})), any_value(),
+          kMayDiffer, "cpu, cuda (one NVIDIA GPU, or an error), or auto (the GPU where it can do the run)"),
       Row("precision", "PRECISION", choice(&S::precision, precisions), any_value(), kMustMatch,
           "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one "
           "here)")

@@ -81,7 +81,7 @@ class SettingTest(BadInputTest):
     def test_training(self):
         for variable in ("EPOCHS", "BATCH_SIZE", "GRAD_ACCUM", "LEARNING_RATE", "MAX_LENGTH", "SAVE_STEPS", "EVAL_STEPS",
                          "LOGGING_STEPS", "SEED", "MAX_STEPS", "WARMUP_STEPS", "OPTIMIZER", "MOMENTUM", "WEIGHT_DECAY", "MAX_GRAD_NORM",
-                         "LR_SCHEDULER", "SAVE_TOTAL_LIMIT", "LOSS_DENOMINATOR", "THREADS", "PRECISION",
+                         "LR_SCHEDULER", "SAVE_TOTAL_LIMIT", "LOSS_DENOMINATOR", "THREADS", "DEVICE", "PRECISION",
                          "OVERWRITE", "RESUME", "CONTINUE", "USE_CPU"):
             for value in ("-3", "a few"):
                 with self.subTest(variable=variable, value=value):

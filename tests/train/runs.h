@@ -75,6 +75,7 @@ inline TrainingSettings golden_settings(const std::string& name, const std::file
   settings.logging_steps = 1;
   settings.loss_denominator = LossDenominator::kLabels;
   settings.threads = 2;
+  settings.device = Device::kCpu;
   return settings;
 }
 

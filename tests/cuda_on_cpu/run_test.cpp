@@ -1,0 +1,93 @@
+// Training runs with DEVICE=cuda, the GPU emulated: against HF Trainer's weights, over a stop and a resume, and refused
+// where the GPU computes something else.
+#include "cuda_on_cpu/cuda_maker.h"
+#include "cuda_on_cpu/cuda_runtime.h"
+#include "io/safetensors.h"
+#include "train/runs.h"
+
+namespace strider {
+namespace {
+
+class CudaRun : public testing::TestWithParam<const char*> {
+ protected:
+  CudaRun() { settings.device = Device::kCuda; }
+  void TearDown() override { test::products_are_wrong = false; }
+
+  // Of a run that was stopped after so many steps.
+  std::vector<float> weights_after(std::int64_t steps) const {
+    return test::weights_of(settings.output_dir / checkpoint_name(steps));
+  }
+
+  const test::ScratchFolder scratch;
+  TrainingSettings settings = test::golden_settings(GetParam(), scratch / "out");
+};
+INSTANTIATE_TEST_SUITE_P(Golden, CudaRun, testing::Values("run", "run_accumulate"));
+
+TEST_P(CudaRun, WeightsAndLossesOfTheFirstSteps) {
+  test::Recorder recorder;
+  recorder.stop_after = 1;
+  test::run(settings, recorder);
+  EXPECT_EQ(recorder.notices.at(0), "DEVICE=cuda: the run is on the GPU, an emulated GPU");
+  const std::vector<float> first = weights_after(1);
+  test::Recorder resumed;
+  resumed.stop_after = 2;
+  EXPECT_EQ(test::run(settings, resumed).steps, 2);
+  const std::vector<float> second = weights_after(2);
+  const auto losses =
+      test::golden_json(std::string(GetParam()) + "/micro_batch_losses.json").get<std::vector<double>>();
+  std::vector<float> ours = recorder.micro_batch_losses.at(0);
+  ours.insert(ours.end(), resumed.micro_batch_losses.at(0).begin(), resumed.micro_batch_losses.at(0).end());
+  for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], losses[i], 1e-4) << i;
+
+  const ParameterLayout layout(read_config(settings.config, 0));
+  for (const std::int64_t steps : {1, 2}) {
+    const std::vector<float>& weights = steps == 1 ? first : second;
+    const SafetensorsFile theirs(test::golden(GetParam()) / ("weights_step_" + std::to_string(steps) + ".safetensors"));
+    for (const ParameterInfo& tensor : layout.tensors()) {
+      std::vector<float> expected(static_cast<std::size_t>(tensor.size));
+      theirs.read(*theirs.find(tensor.name), expected);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_NEAR(weights[static_cast<std::size_t>(tensor.offset) + i], expected[i], 1e-5) << tensor.name << steps;
+      }
+    }
+  }
+
+  // The same in one sitting: the same bits.
+  settings.output_dir = scratch / "whole";
+  test::run(settings, 2);
+  EXPECT_EQ(weights_after(2), second);
+}
+
+TEST_P(CudaRun, IsRefusedWhereTheGpuComputesSomethingElse) {
+  test::products_are_wrong = true;
+  const std::string refusal = test::refusal(settings);
+  EXPECT_NE(refusal.find("instead of"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("USE_CPU=true"), std::string::npos) << refusal;
+}
+
+TEST_P(CudaRun, TakesTheGpuWhereItCan) {
+  test::Recorder recorder;
+  recorder.stop_after = 1;
+  settings.device = Device::kAuto;
+  const std::int64_t before = cuda_on_cpu::launches();
+  test::run(settings, recorder);
+  EXPECT_GT(cuda_on_cpu::launches(), before);
+  EXPECT_EQ(recorder.notices.at(0), "DEVICE=auto: the run is on the GPU, an emulated GPU");
+}
+
+// What the kernels cannot do goes to the CPU with DEVICE=auto and is refused with DEVICE=cuda.
+TEST_P(CudaRun, LeavesToTheCpuWhatTheGpuCannotDo) {
+  settings.optimizer = "muon";
+  const std::string refusal = test::refusal(settings);
+  EXPECT_NE(refusal.find("the GPU engine has no optimizer muon"), std::string::npos) << refusal;
+  settings.device = Device::kAuto;
+  test::Recorder recorder;
+  recorder.stop_after = 1;
+  const std::int64_t before = cuda_on_cpu::launches();
+  test::run(settings, recorder);
+  EXPECT_EQ(cuda_on_cpu::launches(), before);
+  EXPECT_EQ(recorder.notices.front(), "DEVICE=auto: the run is on the CPU, since the GPU engine has no optimizer muon");
+}
+
+}  // namespace
+}  // namespace strider
