@@ -172,6 +172,24 @@ class PageTest(ReportTest):
             self.must(folder)
             self.assertAlmostEqual(shown(), true, places=5)
 
+    def test_what_the_model_believes(self):
+        run = data_of(f"{RUN}/report.html")["runs"][0]
+        beliefs = run["surface"]["beliefs"]
+        self.assertEqual((beliefs["split"], beliefs["walks"], beliefs["window"]), ("validation", 100, 4))
+        # All walks have 24 tokens and all of them are in the sample, so this is the run's own evaluation.
+        losses = numbers(beliefs["losses"], "<f4")
+        self.assertEqual(len(losses), 23)
+        result = json.loads((scene.folder / RUN / "strider_run.json").read_text())["result"]
+        self.assertAlmostEqual(losses.mean(), result["eval_loss_per_prediction"], places=4)
+        neighbours, allowed = (numbers(beliefs[name], "<f4") for name in ("neighbours", "allowed"))
+        self.assertTrue(((0 < allowed) & (allowed <= neighbours + 1e-6) & (neighbours < 1)).all())
+        self.assertAlmostEqual(neighbours[0], allowed[0] , places=6)  # nothing is behind the first node
+        self.assertTrue(np.isfinite(numbers(beliefs["node_losses"], "<f4")).all())
+        adjacency = np.load(scene.folder / "results/torus_4x5/graph/A_torus_4x5.npy")
+        for walk in beliefs["played"]:
+            nodes = numbers(walk["nodes"], "<u2")
+            self.assertTrue(adjacency[nodes[:-1], nodes[1:]].all())
+
     def test_facts_document_the_run(self):
         groups = {group["title"]: dict(group["rows"]) for group in data_of(f"{RUN}/report.html")["runs"][0]["facts"]}
         self.assertEqual(groups["Run"]["State"], "finished")
@@ -238,6 +256,7 @@ class BadInputTest(ReportTest):
         for file, damage, words in (
                 (folder / "strider_run.json", b"{", "Settings and results"),
                 (folder / "final_model/config.json", b"[]", "The model's shape"),
+                (folder / "final_model/model.safetensors", b"x" * 100, "What the model believes"),
                 (folder / "metrics.jsonl", b"", "empty"),
                 (folder / "metrics.jsonl", b"\xff\n" + whole[folder / "metrics.jsonl"], "line 1 of"),
                 (npz, b"PK", "The surface"),

@@ -82,6 +82,20 @@ class PageTest(unittest.TestCase):
             self.assertTrue(self.changes("#surface", lambda: browser.set("#colour", colour)), colour)
         self.assertTrue(self.changes("#grid", lambda: browser.set("#colour", "column")))
 
+    def test_a_walk_step_by_step(self):
+        self.assertTrue(self.changes("#surface", lambda: browser.set("#colour", "loss")))
+        for step in (0, 1, 22):
+            self.assertTrue(self.changes("#walk-grid", lambda: browser.set("#walk-step", step)), step)
+            self.assertEqual(browser.element("#walk-grid").get_attribute("data-step"), str(step))
+        self.assertTrue(self.changes("#walk-grid", lambda: browser.set("#walk", 1)))
+        self.assertTrue(self.changes("#walk-grid", lambda: self.keys("#walk-step", Keys.ARROW_LEFT)))
+        self.assertIn("on its 8 neighbours", browser.element("#walk-text").text)
+        browser.set("#walk-step", 20)
+        browser.element("#walk-play").click()
+        browser.wait(lambda: browser.element("#walk-play").text == "Play")
+        self.assertEqual(browser.element("#walk-grid").get_attribute("data-step"), "22")
+        self.assertIsNotNone(browser.element("#belief-chart svg"))
+
     def test_edges(self):
         self.assertTrue(self.changes("#surface", lambda: browser.element("#edges").click()))
 

@@ -12,6 +12,7 @@
 #include "base/shell_word.h"
 #include "geometry/representations.h"
 #include "io/atomic_file.h"
+#include "report/page/beliefs_json.h"
 #include "report/page/missing.h"
 #include "report/page/page_files.h"
 #include "report/page/run_facts.h"
@@ -72,6 +73,32 @@ std::optional<double> loss_of_neighbours(const Graph& graph) {
   return ends > 0 ? std::optional(sum / ends) : std::nullopt;
 }
 
+// What the model of a run believes; null where it or its data is not there, which is named already, or cannot be used.
+Json run_beliefs(const PageSettings& settings, const RunFacts& facts, const Graph& graph, Missing& missing) {
+  if (!facts.model || !facts.dataset) return nullptr;
+  try {
+    return beliefs_json({.model = *facts.model, .dataset = *facts.dataset, .threads = settings.threads}, graph,
+                        missing);
+  } catch (const Error& error) {
+    missing.add("What the model believes", error);
+    return nullptr;
+  }
+}
+
+// Throws Error where representations are known to be of another model.
+void refuse_other_weights(const fs::path& model, const fs::path& representations, Missing& missing) {
+  const fs::path arrays = representations_file(representations);
+  std::string mismatch;
+  try {
+    mismatch = weights_mismatch(model, arrays);
+  } catch (const Error& error) {
+    missing.add("Whether the representations are those of this model", error);
+  }
+  if (mismatch.empty()) return;
+  throw Error("The representations are not those of this model: " + mismatch,
+              {.file = {}, .place = {}, .advice = "02b_representation_extraction.sh makes them anew."});
+}
+
 Json run_json(const PageSettings& settings, const fs::path& run, Missing& missing) {
   const RunLog log = read_run_log(run, settings.log_folder.value_or(run), missing);
   const RunFacts facts = read_run_facts(run, settings.dataset, log, missing);
@@ -88,19 +115,14 @@ Json run_json(const PageSettings& settings, const fs::path& run, Missing& missin
   try {
     DrawnSurface surface;
     const fs::path representations = settings.representations.value_or(run);
-    if (facts.model) {
-      const std::string mismatch = weights_mismatch(*facts.model, representations_file(representations));
-      if (!mismatch.empty()) {
-        throw Error("The representations are not those of this model: " + mismatch,
-                    {.file = {}, .place = {}, .advice = "02b_representation_extraction.sh makes them anew."});
-      }
-    }
+    if (facts.model) refuse_other_weights(*facts.model, representations, missing);
     const SurfaceSource source{.representations = representations,
                                .graph = settings.graph,
                                .most_bytes = kSurfaceBytes / settings.runs.size(),
                                .threads = settings.threads};
     json["surface"] = surface_json(source, surface, missing);
     if (const auto loss = loss_of_neighbours(surface.graph)) lines["neighbours"] = *loss;
+    json["surface"]["beliefs"] = run_beliefs(settings, facts, surface.graph, missing);
   } catch (const Error& error) {
     missing.add("The surface", error);
   }

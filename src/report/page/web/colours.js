@@ -25,6 +25,7 @@
     return {key, name, values, isCyclic, low: words ? words[0] : strider.figure(least, 3),
             high: words ? words[1] : strider.figure(most, 3),
             colours: Array.from(values, (value) => {
+              if (!isFinite(value)) return '#808080';
               const share = length > 0 ? (value - least) / length : 0;
               return isCyclic ? wheel(share) : ramp(share);
             })};
@@ -42,6 +43,9 @@
       all.push(colouring('angle', 'angle about the axis', surface.angle, true, range, ['-180°', '180°']));
     }
     all.push(colouring('degree', 'neighbours', surface.degrees, false));
+    if (surface.beliefs) {
+      all.push(colouring('loss', 'loss of the step from a node', surface.beliefs.node_losses, false));
+    }
     if (!surface.rows) all.push(colouring('id', 'token id', surface.labels, false));
     surface.colourings = all;
     return all;

@@ -16,6 +16,18 @@ var strider = {};
     return read;
   }
 
+  // beliefs_json.h says what it is.
+  function readBeliefs(beliefs) {
+    if (!beliefs) return;
+    for (const name of ['neighbours', 'allowed', 'losses', 'node_losses']) {
+      beliefs[name] = numbers(beliefs[name], Float32Array);
+    }
+    for (const walk of beliefs.played) {
+      for (const name of ['nodes', 'likely', 'probabilities']) walk[name] = numbers(walk[name], Uint16Array);
+      walk.losses = numbers(walk.losses, Float32Array);
+    }
+  }
+
   function readSurface(surface) {
     if (!surface) return null;
     for (const name of ['rows', 'columns', 'sheets']) surface[name] = numbers(surface[name], Int16Array);
@@ -23,6 +35,7 @@ var strider = {};
     surface.degrees = numbers(surface.degrees, Uint16Array);
     surface.edges = numbers(surface.edges, Uint16Array) || new Uint16Array(0);
     surface.angle = numbers(surface.angle, Float32Array);
+    readBeliefs(surface.beliefs);
     surface.neighbours = Array.from({length: surface.nodes}, () => []);
     for (let i = 0; i < surface.edges.length; i += 2) {
       surface.neighbours[surface.edges[i]].push(surface.edges[i + 1]);

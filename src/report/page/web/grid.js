@@ -42,6 +42,12 @@
       this.draw();
     }
 
+    // Frames around cells, beside those of the marked node: [{node, colour, share of the usual thickness}].
+    setFrames(frames) {
+      this.frames = frames;
+      this.draw();
+    }
+
     mark(node) {
       this.node = node;
       this.draw();
@@ -64,7 +70,6 @@
         context.fillStyle = this.colours[node];
         context.fillRect(x * this.size, y * this.size, this.size - gap, this.size - gap);
       });
-      if (this.node < 0) return;
       const frame = (node, colour, thick) => {
         const [x, y] = this.cells[node];
         context.lineWidth = thick;
@@ -73,6 +78,8 @@
             this.size - thick, this.size - thick);
       };
       const thick = Math.max(1.5, this.size / 7);
+      for (const {node, colour, share} of this.frames || []) frame(node, colour, (share || 1) * thick);
+      if (this.node < 0) return;
       for (const node of this.surface.neighbours[this.node]) frame(node, strider.cssColour('--text'), thick);
       frame(this.node, strider.cssColour('--mark'), 1.6 * thick);
     }

@@ -99,6 +99,7 @@
     surface = run.surface;
     node = -1;
     strider.drawGeometry(byId('geometry'), surface);
+    strider.showBeliefs(surface);
     byId('surface-body').hidden = !surface || surface.frames.length === 0;
     const missing = byId('surface-missing');
     missing.hidden = !byId('surface-body').hidden;
@@ -151,6 +152,7 @@
     byId('reset').addEventListener('click', () => spaceView && spaceView.reset());
     byId('play').addEventListener('click', play);
     strider.onTheme(() => {
+      strider.redrawWalk();
       if (surface && gridView) {
         gridView.draw();
         if (spaceView) spaceView.mark(node);

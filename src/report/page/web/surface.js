@@ -109,6 +109,10 @@
       this.edges = linesOf(surface.edges.length / 2, 0.4);
       this.marks = pointsOf(1 + most, 1.6 * size, disc('#000000'));
       this.spokes = linesOf(most, 1);
+      // In front of all else, or they would be lost in a crowd.
+      for (const object of [this.marks, this.spokes]) object.material.depthTest = false;
+      this.spokes.renderOrder = 1;
+      this.marks.renderOrder = 2;
       this.scene.add(this.edges, this.points, this.spokes, this.marks);
       this.mark(-1);
     }
