@@ -21,7 +21,7 @@ if is_list_of_surfaces; then
   DATA_DIR="results/{name}"
 fi
 setting NEIGH neigh 8 "neighbours of a cell: 4, or 8 with the diagonal ones"
-setting GRAPH_DIR output_dir "./$DATA_DIR/graph" "folder of the graph's files"
+place GRAPH_DIR output_dir "./$DATA_DIR/graph" "folder of the graph's files"
 start "Makes the graph of a surface: edges, coordinates, distances. TOPOLOGY may be a list with commas, or all." "$@"
 
 heading "Graph Generation"

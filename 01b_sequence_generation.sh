@@ -15,7 +15,7 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/steps/front_door.sh"
 
-setting GRAPH_DIR graph_dir "./$DATA_DIR/graph" "folder of the graph's files"
+place GRAPH_DIR graph_dir "./$DATA_DIR/graph" "folder of the graph's files"
 setting MAX_LENGTH max_length 128 "nodes of a walk"
 setting MAX_SEQS max_seqs 120000 "walks"
 setting MIN_VISITS_PER_NODE min_visits_per_node 10000000000 "stop once every node has so many visits"
@@ -23,8 +23,8 @@ setting NO_REPEAT_WINDOW no_repeat_window 32 "a walk steps to none of its last s
 setting RESTART_PROB restart_prob 0 "probability of starting anew before a step"
 setting TEMPERATURE temperature 1 "how strongly starts prefer nodes with few visits; lower is stronger"
 setting SEED seed 42 "seed of the walks"
-setting OUT out "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
-setting COUNTS_OUT counts_out "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
+place OUT out "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
+place COUNTS_OUT counts_out "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
 setting OVERWRITE overwrite false "true: replace walks of other settings"
 start "Makes random walks on the graph of 01a_graph_generation.sh, or on a graph of your own." "$@"
 refuse_list_of_surfaces

@@ -15,10 +15,10 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/steps/front_door.sh"
 
-setting INPUT_CSV input_csv "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
+place INPUT_CSV input_csv "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks, columns walk_id, length, sequence_labels"
 setting FROM from "" "walks in another kind of file instead: plain text, CSV, JSON lines, Parquet; also .gz, .zst"
 setting COLUMN column "" "the column or field of FROM that has the walks"
-setting DATASET_DIR output_dir "./$DATA_DIR/dataset" "the dataset"
+place DATASET_DIR output_dir "./$DATA_DIR/dataset" "the dataset"
 setting TRAIN_SPLIT train_split 0.95 "share of the walks that train; 1: no validation"
 start "Makes a dataset, with a training and a validation split, from walks in a CSV file." "$@"
 refuse_list_of_surfaces

@@ -31,13 +31,13 @@ case ${REPRESENTATION_UPSEAMPLE:-${REPRESENTATION_UPSEAMPLE_N:+true}} in
 esac
 reference_name UPSAMPLE_SEED REPRESENTATION_UPSEAMPLE_SEED "${REPRESENTATION_UPSEAMPLE_SEED:-}"
 
-setting MODEL_DIR model_dir "./$WORK_DIR/final_model" "the model"
-setting REPRESENTATION_DIR output_dir "./$WORK_DIR/token_representations" "where they go"
+place MODEL_DIR model_dir "./$WORK_DIR/final_model" "the model"
+place REPRESENTATION_DIR output_dir "./$WORK_DIR/token_representations" "where they go"
 setting REPRESENTATIONS representations after_block "residual_before after_attention after_block ffn_gate ffn_up, any of them, spaces between"
 setting UPSAMPLE upsample 0 "take each token at so many places in the training walks, and the mean; 0: alone"
 setting UPSAMPLE_SEED upsample_seed 42 "draws the places"
 setting UPSAMPLE_RAW upsample_raw true "false: only the means, not the single vectors"
-setting DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the training walks, for UPSAMPLE"
+place DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the training walks, for UPSAMPLE"
 setting PRECISION precision float32 "float32 or bfloat16; auto, which is for training, is float32 here"
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"

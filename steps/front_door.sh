@@ -40,19 +40,28 @@ help_names=() help_defaults=() help_meanings=()
 
 # variable NAME DEFAULT MEANING [SHOWN]: gives a variable its default, unless the user has set it, and a line in --help,
 # which shows SHOWN as the default where that is another.
+declare -A is_given=()
 variable() {
   help_names+=("$1") help_defaults+=("${4:-$2}") help_meanings+=("$3")
-  if [ -z "${!1:-}" ]; then printf -v "$1" '%s' "$2"; fi
+  if [ -n "${!1:-}" ]; then is_given[$1]=1; else printf -v "$1" '%s' "$2"; fi
 }
 
-# setting NAME OPTION DEFAULT MEANING [SHOWN]: a variable that the program takes as --OPTION.
+# setting NAME OPTION DEFAULT MEANING [SHOWN]: a variable that the program takes as --OPTION. The program has the same
+# default, so only what the user has set is passed on.
 settings=()
 setting() {
-  settings+=("$1=$2")
   variable "$1" "${@:3}"
+  if [ -n "${is_given[$1]:-}" ]; then settings+=("$1=$2"); fi
 }
 
-# Sets `options` to those of all settings that are not empty.
+# place NAME OPTION DEFAULT MEANING: the same for a file or folder whose default follows from the names of surface and
+# run, so that it is always passed on.
+place() {
+  variable "$1" "${@:3}"
+  settings+=("$1=$2")
+}
+
+# Sets `options` to those of all settings to pass on.
 collect_options() {
   options=()
   local pair name
