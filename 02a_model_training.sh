@@ -15,9 +15,10 @@ fi
 SCRIPT_DIR=$place
 source "$SCRIPT_DIR/steps/front_door.sh"
 
-setting CONFIG config "configs/config_$RUN_NAME.json" "a Llama config.json; looked up where you are, then beside the script"
-setting DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the dataset"
-setting OUTPUT_DIR output_dir "./$WORK_DIR" "checkpoints, final_model, log"
+place CONFIG config "configs/config_$RUN_NAME.json" "a Llama config.json; looked up where you are, then beside the script"
+place DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the dataset"
+place OUTPUT_DIR output_dir "./$WORK_DIR" "checkpoints, final_model, log"
+setting RECIPE recipe reference "values for what is not set below: reference (the defaults), lowest-loss, or fast"
 setting EPOCHS epochs 1 "passes over the training walks; 0.5 is half of one"
 setting BATCH_SIZE batch_size 50 "walks in a micro-batch"
 setting GRAD_ACCUM gradient_accumulation_steps 1 "micro-batches in an optimizer step"
@@ -26,7 +27,7 @@ setting MAX_LENGTH max_length 128 "longer walks are cut"
 setting SAVE_STEPS save_steps "" "steps between checkpoints; set alone, EVAL_STEPS follows" 200
 setting EVAL_STEPS eval_steps "" "steps between evaluations; set alone, SAVE_STEPS follows" 200
 setting LOGGING_STEPS logging_steps 10 "steps between log entries"
-setting LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl and event files go"
+place LOG_DIR logging_dir "$OUTPUT_DIR" "where metrics.jsonl and event files go"
 setting USE_CPU no_cuda false "true: the CPU, as DEVICE=cpu"
 
 # What the reference fixes or does not have.
@@ -75,39 +76,45 @@ fi
 
 heading "Model Training"
 say
+# A line of the configuration, unless the recipe decides what the setting is: then the program says it.
+show() {
+  if [ "$RECIPE" = reference ] || [ -n "${is_given[$2]:-}" ]; then say "  $1: ${3:-${!2}}"; fi
+}
+
 say "Configuration:"
 say "  Model config: $CONFIG"
 say "  Dataset dir: $DATASET_DIR"
 say "  Output dir: $OUTPUT_DIR"
-say "  Epochs: $EPOCHS"
-say "  Batch size: $BATCH_SIZE"
-say "  Gradient accumulation: $GRAD_ACCUM"
-say "  Learning rate: $LEARNING_RATE"
+if [ "$RECIPE" != reference ]; then say "  Recipe: $RECIPE"; fi
+show "Epochs" EPOCHS
+show "Batch size" BATCH_SIZE
+show "Gradient accumulation" GRAD_ACCUM
+show "Learning rate" LEARNING_RATE
 say "  Max length: $MAX_LENGTH"
-say "  Save steps: ${SAVE_STEPS:-200}"
-say "  Eval steps: ${EVAL_STEPS:-200}"
+show "Save steps" SAVE_STEPS "${SAVE_STEPS:-200}"
+show "Eval steps" EVAL_STEPS "${EVAL_STEPS:-200}"
 say "  Logging steps: $LOGGING_STEPS"
 say "  Logging dir: $LOG_DIR"
-say "  Device: CPU"
 say "  Seed: $SEED"
 if [ -n "$INIT_FROM" ]; then say "  Start from: $INIT_FROM"; fi
 if [ "$MAX_STEPS" != 0 ]; then say "  Max steps: $MAX_STEPS"; fi
-say "  Schedule: $LR_SCHEDULER, $WARMUP_STEPS steps of warmup"
+show "Schedule" LR_SCHEDULER
+show "Warmup steps" WARMUP_STEPS
 case $OPTIMIZER in
   sgd) say "  Optimizer: sgd, momentum $MOMENTUM" ;;
   muon) say "  Optimizer: muon, momentum $MOMENTUM, $ORTHOGONALIZE with $ORTHOGONALIZE_STEPS steps" ;;
-  *) say "  Optimizer: $OPTIMIZER" ;;
+  *) show "Optimizer" OPTIMIZER ;;
 esac
 if [ -n "$GROUP_LEARNING_RATES" ]; then say "  Learning rates of groups: $GROUP_LEARNING_RATES"; fi
 if [ -n "$GROUP_WARMUP_STEPS" ]; then say "  Warmup steps of groups: $GROUP_WARMUP_STEPS"; fi
 if [ -n "$GROUP_WEIGHT_DECAYS" ]; then say "  Weight decays of groups: $GROUP_WEIGHT_DECAYS"; fi
-say "  Weight decay: $WEIGHT_DECAY"
-say "  Max gradient norm: $MAX_GRAD_NORM"
+show "Weight decay" WEIGHT_DECAY
+show "Max gradient norm" MAX_GRAD_NORM
 say "  Checkpoints kept: $SAVE_TOTAL_LIMIT"
 say "  Loss denominator: $LOSS_DENOMINATOR"
 say "  Threads: $THREADS"
 say "  Device: $DEVICE"
-say "  Precision: $PRECISION"
+show "Precision" PRECISION
 say
 
 if [ ! -d "$DATASET_DIR" ]; then

@@ -5,9 +5,8 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export H="${H:-12}" W="${W:-16}" RUN_NAME="${RUN_NAME:-400K_llama}"
-# Chosen so that in two minutes or so the loss gets near the best there is; 198 evaluates the last of the 1,188 steps.
-export MAX_SEQS="${MAX_SEQS:-20000}" EPOCHS="${EPOCHS:-2}" BATCH_SIZE="${BATCH_SIZE:-32}"
-export LEARNING_RATE="${LEARNING_RATE:-3e-3}" EVAL_STEPS="${EVAL_STEPS:-198}" SAVE_STEPS="${SAVE_STEPS:-198}"
+# So that the loss gets near the best there is in a minute or so.
+export MAX_SEQS="${MAX_SEQS:-20000}" RECIPE="${RECIPE:-lowest-loss}"
 export REPRESENTATIONS="${REPRESENTATIONS:-residual_before after_attention after_block ffn_gate ffn_up}"
 source "$root/00_config_env.sh"
 

@@ -21,6 +21,7 @@ inline std::string option_names(const std::string& option) {
 /// An option for each setting of the table, into `place`, which outlives the command. Help shows them as
 ///   --batch_size,--batch-size BATCH_SIZE [50]   Walks per micro-batch
 /// and its type name (value_type.h), which help does not show, says what completion offers for the value.
+/// A `place` that has a set `given` finds there the options that were given.
 template <typename S>
 void add_settings(CLI::App& command, const std::vector<Setting<S>>& table, S& place) {
   for (const Setting<S>& setting : table) {
@@ -30,6 +31,7 @@ void add_settings(CLI::App& command, const std::vector<Setting<S>>& table, S& pl
         option_names(facts.option),
         [setting, is_switch, &place](const std::string& text) {
           setting.read(place, is_switch && text.empty() ? "true" : text);
+          if constexpr (requires { place.given; }) place.given.insert(setting.facts().option);
         },
         facts.help);
     if (is_switch) option->expected(0, 1);

@@ -11,6 +11,7 @@
 #include "train/early_end.h"
 #include "train/fingerprint.h"
 #include "train/memory.h"
+#include "train/recipe.h"
 #include "train/run_plan.h"
 #include "train/start.h"
 
@@ -32,11 +33,13 @@ RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener) {
   const auto notice = [&](const std::string& text) {
     if (!text.empty()) listener.on_notice(text);
   };
-  TrainingSettings settings = with_resolved_steps(asked, notice);
-  WalkDataset dataset = open_dataset(settings.dataset_dir);
+  WalkDataset dataset = open_dataset(asked.dataset_dir);
   for (const std::string& text : dataset.notices) notice(text);
+  const LlamaConfig config = read_start_config(asked, dataset.vocab.vocab_size);
+  RecipeResult recipe = with_recipe(asked, ParameterLayout(config).non_embedding());
+  if (!recipe.text.empty()) notice(fmt::format("RECIPE={}: {}", name_of(asked.recipe), recipe.text));
+  TrainingSettings settings = with_resolved_steps(recipe.settings, notice);
   dataset = without_empty_validation(std::move(dataset), notice);
-  const LlamaConfig config = read_start_config(settings, dataset.vocab.vocab_size);
   RunCompanions companions = companions_of_run(settings, dataset, config);
   for (const std::string& text : companions.notices) notice(text);
   if (config.vocab_size > dataset.vocab.vocab_size) {

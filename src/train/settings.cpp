@@ -33,6 +33,18 @@ const char* name_of(OutputProjections start) {
   return start == OutputProjections::kZero ? "zero" : "torch";
 }
 
+const char* name_of(Recipe recipe) {
+  switch (recipe) {
+    case Recipe::kReference:
+      return "reference";
+    case Recipe::kFast:
+      return "fast";
+    case Recipe::kLowestLoss:
+      return "lowest-loss";
+  }
+  return "";
+}
+
 void check_settings(const TrainingSettings& s) {
   check_ranges(s);
   if (s.init_from && s.output_projections == OutputProjections::kZero) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/machine.h"
@@ -21,12 +22,17 @@ enum class LossDenominator { kPredictions, kLabels };
 /// How o_proj and down_proj start: drawn as torch draws them, or zero.
 enum class OutputProjections { kTorch, kZero };
 
+/// Values for many settings at once: see train/recipe.h. kReference: the defaults.
+enum class Recipe { kReference, kFast, kLowestLoss };
+
 struct TrainingSettings {
   std::filesystem::path dataset_dir;
   std::filesystem::path config;
   std::filesystem::path output_dir = "output";
-  double epochs = 1;             // passes over the training split; a fraction ends within one
-  std::int64_t batch_size = 50;  // walks per micro-batch
+  Recipe recipe = Recipe::kReference;
+  std::set<std::string> given = {};  // options that the user has set, which a recipe leaves alone
+  double epochs = 1;                 // passes over the training split; a fraction ends within one
+  std::int64_t batch_size = 50;      // walks per micro-batch
   std::int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-4;            // at the schedule's peak, of all tensors
   GroupValues group_learning_rates = {};  // of some kinds instead
@@ -76,6 +82,7 @@ const char* name_of(LrScheduler scheduler);
 const char* name_of(LossDenominator denominator);
 const char* name_of(Orthogonalization method);
 const char* name_of(OutputProjections start);
+const char* name_of(Recipe recipe);
 
 /// Throws Error that names the setting (as the option and as the script's variable), its value and what is allowed.
 void check_settings(const TrainingSettings& settings);

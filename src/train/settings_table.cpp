@@ -40,6 +40,10 @@ TrainingSettingsTable make_table() {
           .required(),
       Row("output_dir", "OUTPUT_DIR", folder(&S::output_dir), any_value(), kMayDiffer,
           "Folder for checkpoints and final_model"),
+      Row("recipe", "RECIPE", choice(&S::recipe, named({Recipe::kReference, Recipe::kFast, Recipe::kLowestLoss})),
+          any_value(), kMayDiffer,
+          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the reference's loss "
+          "in a sixth of its tokens), or fast (until the graph is known, with the surface kept in the model)"),
       Row("init_from", "INIT_FROM", folder(&S::init_from), any_value(), kMayDiffer,
           "Model folder whose weights to start from; without it they are drawn from the seed"),
       Row("epochs", "EPOCHS", whole_or_fraction(&S::epochs), above(0, kMost), kMayBeContinued,

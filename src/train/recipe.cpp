@@ -1,0 +1,118 @@
+#include "train/recipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+
+#include "train/settings_table.h"
+
+namespace strider {
+namespace {
+
+struct Preset {
+  std::int64_t non_embedding;
+  std::vector<RecipeValue> fast, lowest_loss;
+};
+
+std::vector<RecipeValue> joined(std::vector<RecipeValue> values, std::initializer_list<RecipeValue> more) {
+  values.insert(values.end(), more);
+  return values;
+}
+
+// What all presets share. Few evaluations: one over the reference's 6,000 validation walks costs as much as 120 steps
+// of 16 walks. A checkpoint is written where there is one, and when the run is stopped.
+std::vector<RecipeValue> shared_values() {
+  return {{"optimizer", "muon"},        {"orthogonalize", "polar-express"},
+          {"orthogonalize_steps", "3"}, {"weight_decay", "0"},
+          {"max_grad_norm", "0"},       {"warmup_steps", "20"},
+          {"precision", "auto"},        {"eval_steps", "1000"},
+          {"save_steps", "1000"},       {"final_evaluation", "true"}};
+}
+
+// The rates of embeddings, lm_head and norms decide how much of the surface stays in the model's first principal
+// components, and how soon the loss falls (docs/recipes.md).
+std::vector<RecipeValue> fast(const char* steps, const char* matrices) {
+  return joined(shared_values(), {{"max_steps", steps},
+                                  {"batch_size", "16"},
+                                  {"learning_rate", "5e-4"},
+                                  {"group_learning_rates", std::string("matrices=") + matrices},
+                                  {"adam_beta2", "0.99"}});
+}
+
+std::vector<RecipeValue> lowest_loss(const char* steps, const char* matrices) {
+  return joined(shared_values(), {{"max_steps", steps},
+                                  {"batch_size", "16"},
+                                  {"learning_rate", "0.01"},
+                                  {"group_learning_rates", std::string("embeddings=0.3 matrices=") + matrices},
+                                  {"adam_beta2", "0.95"},
+                                  {"output_projections", "zero"}});
+}
+
+// configs/config_{400K,2M,6M,12M}_llama.json, by their parameters outside embeddings and lm_head. Those of 6M and 12M
+// are 2M's until they are measured.
+std::vector<Preset> make_presets() {
+  return {{.non_embedding = 394'000, .fast = fast("2000", "0.02"), .lowest_loss = lowest_loss("2000", "0.014")},
+          {.non_embedding = 2'100'000, .fast = fast("1125", "0.02"), .lowest_loss = lowest_loss("1125", "0.014")}};
+}
+
+const Preset& nearest(std::int64_t non_embedding) {
+  static const std::vector<Preset> presets = make_presets();
+  return *std::ranges::min_element(presets, {}, [&](const Preset& preset) {
+    return std::abs(std::log(static_cast<double>(preset.non_embedding) / static_cast<double>(non_embedding)));
+  });
+}
+
+const TrainingSetting& row_of(const RecipeValue& value) {
+  return *std::ranges::find_if(training_settings_table(),
+                               [&](const TrainingSetting& row) { return row.facts().option == value.option; });
+}
+
+// Whether the user has given a setting in whose place, or beside which, the recipe's has no meaning.
+bool is_replaced(const TrainingSettings& asked, const std::string& option) {
+  const auto is_given = [&](const char* name) { return asked.given.contains(name); };
+  if (option == "max_steps") return is_given("epochs") || is_given("max_minutes");
+  if (option == "output_projections") return asked.init_from.has_value();
+  if (option == "eval_steps") return is_given("save_steps");  // set alone, the other one follows
+  if (option == "save_steps") return is_given("eval_steps");
+  return false;
+}
+
+}  // namespace
+
+std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding) {
+  switch (recipe) {
+    case Recipe::kReference:
+      break;
+    case Recipe::kFast:
+      return nearest(non_embedding).fast;
+    case Recipe::kLowestLoss:
+      return nearest(non_embedding).lowest_loss;
+  }
+  return {};
+}
+
+void set_values(TrainingSettings& settings, std::span<const RecipeValue> values) {
+  for (const RecipeValue& value : values) row_of(value).read(settings, value.value);
+}
+
+std::string variables_text(std::span<const RecipeValue> values) {
+  std::string text;
+  for (const RecipeValue& value : values) {
+    const bool has_spaces = value.value.find(' ') != std::string::npos;
+    text += (text.empty() ? "" : " ") + row_of(value).facts().variable + "=" +
+            (has_spaces ? "\"" + value.value + "\"" : value.value);
+  }
+  return text;
+}
+
+RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding) {
+  std::vector<RecipeValue> values = recipe_values(asked.recipe, non_embedding);
+  std::erase_if(values, [&](const RecipeValue& value) {
+    return asked.given.contains(value.option) || is_replaced(asked, value.option);
+  });
+  RecipeResult result{.settings = asked, .text = variables_text(values)};
+  set_values(result.settings, values);
+  return result;
+}
+
+}  // namespace strider
