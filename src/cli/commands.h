@@ -11,6 +11,7 @@ void add_walks_command(CLI::App& program);
 void add_dataset_command(CLI::App& program);
 void add_train_command(CLI::App& program);
 void add_extract_command(CLI::App& program);
+void add_tune_command(CLI::App& program);
 void add_measure_command(CLI::App& program);
 void add_report_command(CLI::App& program);
 void add_inspect_command(CLI::App& program);

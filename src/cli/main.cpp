@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   strider::cli::add_extract_command(program);
   strider::cli::add_measure_command(program);
   strider::cli::add_report_command(program);
+  strider::cli::add_tune_command(program);
   strider::cli::add_inspect_command(program);
   strider::cli::add_doctor_command(program);
   strider::cli::add_completion_command(program);

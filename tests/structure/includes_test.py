@@ -17,9 +17,10 @@ KNOWS = {
     "events": [],
     "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
     "extract": ["base", "io", "data", "model", "engine"],
+    "tune": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract"],
     "report": ["base", "io", "graph", "geometry", "data", "model", "engine", "events", "extract"],
     "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
-            "report"],
+            "tune", "report"],
 }
 
 

@@ -50,7 +50,7 @@
     byId('walk-step-name').textContent = `${step + 1} of ${walk.nodes.length - 1}`;
     byId('walk-text').textContent =
       `At node ${surface.labels[walk.nodes[step]]}: ${percent(onNear)} on its ${near.length} neighbours` +
-      (blocked.size ? `, ${percent(onNear - onBlocked)} on the ${near.length - blocked.size} that the rule allows` : '') +
+      (blocked.size ? `, ${percent(onBlocked)} of that on ${blocked.size} that the rule forbids` : '') +
       `. The walk went to ${surface.labels[next]}, which had ${percent(probability[next])} ` +
       `(loss ${walk.losses[step].toFixed(3)}). Blue: probability; thin frames: where it was; thick: where it is and goes.`;
     byId('walk-grid').dataset.step = step;
