@@ -145,7 +145,8 @@ class TokenizerTest(TokensTest):
                 self.assertIn("The ids themselves are the tokens.", said)
                 self.assertEqual(self.kept()("3 0 5")["input_ids"], [3, 0, 5])
                 self.assertEqual({path.name for path in (scene.folder / "out/final_model").iterdir()},
-                                 OURS | {"config.json", "generation_config.json", "model.safetensors", "strider_tokens.json"})
+                                 OURS | {"README.md", "config.json", "generation_config.json", "model.safetensors",
+                                         "strider_tokens.json"})
 
     def test_a_larger_tokenizer_and_a_damaged_one_are_named(self):
         self.write()
