@@ -28,10 +28,10 @@ TEST(Recipe, EveryValueIsOneOfTheTable) {
       asked.recipe = recipe;
       const RecipeResult result = with_recipe(asked, size);
       EXPECT_NO_THROW(check_ranges(result.settings)) << result.text;
-      for (const auto& [option, value] : recipe_values(recipe, size)) {
-        const auto same_option = [&](const auto& row) { return row.facts().option == option; };
+      for (const RecipeValue& value : recipe_values(recipe, size)) {
+        const auto same_option = [&](const TrainingSetting& row) { return row.facts().option == value.option; };
         const auto row = std::ranges::find_if(training_settings_table(), same_option);
-        ASSERT_NE(row, training_settings_table().end()) << option;
+        ASSERT_NE(row, training_settings_table().end()) << value.option;
         EXPECT_NE(result.text.find(row->facts().variable + "="), std::string::npos) << result.text;
       }
     }
@@ -85,12 +85,9 @@ TEST(Recipe, IsTheSameRunAsItsValuesGivenOneByOne) {
   TrainingSettings by_hand = asked;
   by_hand.output_dir = scratch / "by_hand";
   by_hand.given.clear();
-  for (const auto& [option, value] : recipe_values(Recipe::kFast, 1)) {
-    if (asked.given.contains(option)) continue;
-    const auto row = std::ranges::find_if(training_settings_table(),
-                                          [&](const auto& setting) { return setting.facts().option == option; });
-    row->read(by_hand, value);
-  }
+  std::vector<RecipeValue> values = recipe_values(Recipe::kFast, 1);
+  std::erase_if(values, [&](const RecipeValue& value) { return asked.given.contains(value.option); });
+  set_values(by_hand, values);
   asked.recipe = Recipe::kFast;
   test::Recorder recorder;
   const TrainingOutcome outcome = test::run(asked, recorder);
