@@ -77,8 +77,11 @@ class Browser:
 
     def picture(self, selector):
         """What of an element is on the screen, as a PNG."""
+        element = self.element(selector)
+        # Taking the picture would scroll there too, after settle().
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});", element)
         self.settle()
-        return self.element(selector).screenshot_as_png
+        return element.screenshot_as_png
 
     def page_picture(self):
         """The whole page, also what one has to scroll to."""

@@ -74,6 +74,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(browser.element("#layer-name").text, "layer 1")
 
     def test_the_kind_of_representation(self):
+        browser.set("#layer", 2)  # layer 1; before and after the layers all kinds are the same
         self.assertTrue(self.changes("#surface", lambda: browser.set("#type", "ffn_up")))
         self.assertEqual(browser.element("#surface").get_attribute("data-array"), "layer_1_ffn_up")
 

@@ -16,6 +16,18 @@
   const layerName = (frame) => frame.layer !== null ? `layer ${frame.layer}`
     : {input_embeds: 'embeddings', final_hidden: 'after the final norm'}[frame.array] || frame.array;
 
+  // Which of the frames is shown first: the one in whose three components the graph's distances are best to be seen, as
+  // the measures say; without them the last layer, what the model has made of the graph.
+  function firstShown(frames) {
+    const measured = new Map((surface.geometry ? surface.geometry.layers : []).map(
+        (l) => [l.array, l.component_correlation]));
+    let best = Math.max(0, frames.length - 2);
+    frames.forEach((frame, i) => {
+      if ((measured.get(frame.array) ?? -1) > (measured.get(frames[best].array) ?? -1)) best = i;
+    });
+    return best;
+  }
+
   // The frames along the layers of one type: what is before the layers, they, and what is after them.
   function framesOf(type) {
     const before = surface.frames.filter((f) => f.layer === null && f.array === 'input_embeds');
@@ -116,8 +128,7 @@
     fillSelect(byId('colour'), strider.colouringsOf(surface).map((c) => [c.key, c.name]), byId('colour').value);
     frames = framesOf(byId('type').value);
     byId('layer').max = frames.length - 1;
-    // The last layer: what the model has made of the graph.
-    byId('layer').value = Math.max(0, frames.length - 2);
+    byId('layer').value = firstShown(frames);
     chooseType();
     showColours();
     byId('grid').setAttribute('aria-label', `The ${surface.nodes} nodes on a flat grid`);
