@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/exists.h"
+#include "base/version.h"
 #include "io/atomic_file.h"
 #include "io/file_steps.h"
 
@@ -57,7 +58,7 @@ Json run_line(const RunStarted& event) {
                {"processor", event.processor},
                {"vectors", event.vectors},
                {"threads", event.threads},
-               {"strider", STRIDER_VERSION}};
+               {"strider", program_version()}};
   add(line, "best_loss", event.best_loss);
   return line;
 }

@@ -19,6 +19,11 @@ std::vector<Rung> plan_rungs(std::int64_t candidates, std::int64_t tokens) {
   return rungs;
 }
 
+std::int64_t runs_of(std::span<const Rung> rungs) {
+  return std::accumulate(rungs.begin(), rungs.end(), std::int64_t{0},
+                         [](std::int64_t sum, const Rung& rung) { return sum + rung.candidates; });
+}
+
 std::int64_t tokens_of(std::span<const Rung> rungs) {
   return std::accumulate(rungs.begin(), rungs.end(), std::int64_t{0},
                          [](std::int64_t sum, const Rung& rung) { return sum + rung.candidates * rung.tokens; });

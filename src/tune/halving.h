@@ -21,7 +21,8 @@ struct Rung {
 /// round that has more than one candidate, or one round of a single one.
 std::vector<Rung> plan_rungs(std::int64_t candidates, std::int64_t tokens);
 
-/// Tokens of all runs of the rungs.
+/// All runs of the rungs, and the tokens of all of them.
+std::int64_t runs_of(std::span<const Rung> rungs);
 std::int64_t tokens_of(std::span<const Rung> rungs);
 
 /// Indices of the `keep` lowest scores, best first; of equal scores the earlier index.

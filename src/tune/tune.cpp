@@ -48,7 +48,7 @@ class Search {
     if (signals_.stop.load() != 0) return stopped();
     candidates_ = draw_candidates(candidate_count_, non_embedding_, !settings_.keep_surface, settings_.seed);
     rungs_ = plan_rungs(candidate_count_, settings_.tokens);
-    for (const Rung& rung : rungs_) all_ += static_cast<std::size_t>(rung.candidates);
+    all_ = static_cast<std::size_t>(runs_of(rungs_));
     listener_.on_plan(rungs_, trials_.size(), all_);
     save();
     std::vector<std::size_t> left(candidates_.size());
@@ -182,12 +182,8 @@ class Search {
   // Hears of a run only what the user has to know.
   class Quiet : public RunListener {
    public:
-    void on_step(const StepDone& step) override {
-      steps += 1;
-      seconds += step.seconds;
-    }
+    void on_step(const StepDone& step) override { seconds += step.seconds; }
     void on_end(const RunEnded& end) override { all_seconds = end.seconds; }
-    std::int64_t steps = 0;
     double seconds = 0.0;      // of steps, in this sitting
     double all_seconds = 0.0;  // of the run, over all sittings
   };
@@ -212,11 +208,8 @@ class Search {
     const double per_token = quiet.seconds / tokens;
     const double per_run = whole - quiet.seconds;
     const auto seconds = [&](std::int64_t candidates) {
-      double sum = 0.0;
-      for (const Rung& rung : plan_rungs(candidates, settings_.tokens)) {
-        sum += static_cast<double>(rung.candidates) * (per_run + per_token * static_cast<double>(rung.tokens));
-      }
-      return sum;
+      const std::vector<Rung> rungs = plan_rungs(candidates, settings_.tokens);
+      return per_run * static_cast<double>(runs_of(rungs)) + per_token * static_cast<double>(tokens_of(rungs));
     };
     std::int64_t fitting = settings_.candidates;
     while (fitting > 1 && seconds(fitting) > 60.0 * settings_.max_minutes) --fitting;
@@ -228,10 +221,14 @@ class Search {
     return fitting;
   }
 
+  std::vector<Trial>::const_iterator find_trial(std::size_t candidate, std::size_t rung) const {
+    return std::ranges::find_if(trials_,
+                                [&](const Trial& trial) { return trial.candidate == candidate && trial.rung == rung; });
+  }
+
   // Made before, or made now; nothing where a signal asks to stop.
   std::optional<Trial> trial_of(std::size_t candidate, std::size_t rung) {
-    const auto found = std::ranges::find_if(
-        trials_, [&](const Trial& trial) { return trial.candidate == candidate && trial.rung == rung; });
+    const auto found = find_trial(candidate, rung);
     if (found != trials_.end()) return *found;
     const fs::path folder = trial_folder(candidate, rung);
     Quiet quiet;
@@ -278,8 +275,7 @@ class Search {
   }
 
   TuneOutcome finished(std::size_t candidate) const {
-    const auto found = std::ranges::find_if(
-        trials_, [&](const Trial& trial) { return trial.candidate == candidate && trial.rung + 1 == rungs_.size(); });
+    const auto found = find_trial(candidate, rungs_.size() - 1);
     const auto best = static_cast<std::size_t>(found - trials_.begin());
     save(best);
     const fs::path chart = settings_.output_dir / "tune.svg";

@@ -45,7 +45,7 @@ class TuneListener {
  public:
   virtual ~TuneListener() = default;
   virtual void on_notice(const std::string& text) = 0;
-  /// Before the first run of this sitting; seconds: of all that are still to be made, as far as is known, else 0.
+  /// Before the first run of this sitting: `done` of `all` runs were made by earlier ones.
   virtual void on_plan(const std::vector<Rung>& rungs, std::size_t done, std::size_t all) = 0;
   virtual void on_trial(const Trial& trial, const Candidate& candidate, std::size_t done, std::size_t all) = 0;
 };

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/exists.h"
 #include "base/shell_word.h"
+#include "base/version.h"
 #include "geometry/representations.h"
 #include "io/atomic_file.h"
 #include "report/page/beliefs_json.h"
@@ -200,7 +201,7 @@ WrittenPage write_page(const PageSettings& settings) {
                 {.file = page.file.string(), .place = {}, .advice = "Name a file with --output."});
   }
   for (const fs::path& run : settings.runs) check_run(run);
-  Json data = {{"version", 1}, {"strider", STRIDER_VERSION}, {"runs", Json::array()}};
+  Json data = {{"version", 1}, {"strider", program_version()}, {"runs", Json::array()}};
   for (const fs::path& run : settings.runs) {
     Missing missing;
     data["runs"].push_back(run_json(settings, run, missing));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/exists.h"
+#include "base/version.h"
 #include "io/json.h"
 #include "model/config.h"
 #include "model/parameters.h"
@@ -157,7 +158,7 @@ FactGroup machine_facts(const json& run_line) {
   add_field(group, run_line, "vectors", "Vector instructions");
   add_field(group, run_line, "threads", "Threads");
   add_field(group, run_line, "strider", "Strider that trained");
-  group.rows.emplace_back("Strider that wrote this page", STRIDER_VERSION);
+  group.rows.emplace_back("Strider that wrote this page", program_version());
   return group;
 }
 
