@@ -19,13 +19,21 @@ struct GoldenBatch {
     views.assign(batch.begin(), batch.end());
   }
 
-  /// An engine with the golden weights, for one step over the batch.
+  /// For one step over the batch.
+  EngineSettings engine_settings(int threads, Precision precision, std::vector<ParameterGroup> groups) const {
+    return {.threads = threads,
+            .max_length = 16,
+            .walks_per_step = static_cast<std::int64_t>(views.size()),
+            .precision = precision,
+            .groups = std::move(groups)};
+  }
+
+  /// An engine of such settings with the golden weights.
   std::unique_ptr<Engine> engine(int threads, Precision precision, std::vector<ParameterGroup> groups) const {
-    auto made = make_engine(config, {.threads = threads,
-                                     .max_length = 16,
-                                     .walks_per_step = static_cast<std::int64_t>(views.size()),
-                                     .precision = precision,
-                                     .groups = std::move(groups)});
+    return with_golden_weights(make_engine(config, engine_settings(threads, precision, std::move(groups))));
+  }
+
+  std::unique_ptr<Engine> with_golden_weights(std::unique_ptr<Engine> made) const {
     std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
     read_weights(folder, made->layout(), values);
     made->set_parameters(values);

@@ -29,19 +29,12 @@ class CudaGradients : public testing::TestWithParam<const char*>, protected test
   void TearDown() override { cuda_on_cpu::run_backwards(false); }
 
   EngineSettings settings(std::vector<ParameterGroup> groups) const {
-    return {.threads = 1,
-            .max_length = 16,
-            .walks_per_step = static_cast<std::int64_t>(views.size()),
-            .groups = std::move(groups)};
+    return engine_settings(1, Precision::kFloat32, std::move(groups));
   }
 
   std::unique_ptr<Engine> engine(std::vector<ParameterGroup> groups, std::int64_t rows = cuda::kBatchRows) const {
-    auto made = std::make_unique<cuda::CudaEngine>(config, settings(std::move(groups)),
-                                                   std::make_unique<test::PlainProducts>(), rows);
-    std::vector<float> values(static_cast<std::size_t>(made->layout().total()));
-    read_weights(folder, made->layout(), values);
-    made->set_parameters(values);
-    return made;
+    return with_golden_weights(std::make_unique<cuda::CudaEngine>(config, settings(std::move(groups)),
+                                                                  std::make_unique<test::PlainProducts>(), rows));
   }
   std::unique_ptr<Engine> engine(std::int64_t rows = cuda::kBatchRows) const {
     return engine(test::all_alike(ParameterLayout(config)), rows);
