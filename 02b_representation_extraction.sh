@@ -41,9 +41,11 @@ place DATASET_DIR dataset_dir "./$DATA_DIR/dataset" "the training walks, for UPS
 setting PRECISION precision float32 "float32 or bfloat16; auto, which is for training, is float32 here"
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"
+variable CHECKPOINTS false "true: also of every checkpoint of the run, in representations_by_step beside final_model"
 variable REPORT true "also show the whole run in one page, report.html beside final_model; false: no page"
 start "Takes a vector for every token at every layer of a trained model." "$@"
 refuse_list_of_surfaces
+case $CHECKPOINTS in true | false) ;; *) fail "CHECKPOINTS is \"$CHECKPOINTS\", it must be true or false" ;; esac
 case $REPORT in true | false) ;; *) fail "REPORT is \"$REPORT\", it must be true or false" ;; esac
 
 heading "Token Representation Extraction"
@@ -71,8 +73,14 @@ say "Extracting token representations..."
 collect_options
 "$STRIDER" extract "${options[@]}" --ask
 
-# A model from elsewhere has no run to show.
 run=$(dirname "$MODEL_DIR")
+if [ "$CHECKPOINTS" = true ]; then
+  say
+  "$STRIDER" extract --checkpoints --model_dir "$run" --representations "$REPRESENTATIONS" --overwrite "$OVERWRITE" \
+    --threads "$THREADS"
+fi
+
+# A model from elsewhere has no run to show.
 if [ "$REPORT" = false ] || [ "$(basename "$MODEL_DIR")" != final_model ] || [ ! -f "$run/trainer_state.json" ]; then
   exit 0
 fi

@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
@@ -17,6 +18,7 @@
 #include "cli/setting_options.h"
 #include "extract/contexts.h"
 #include "report/screen.h"
+#include "snapshots/checkpoint_extraction.h"
 
 namespace strider::cli {
 namespace {
@@ -164,6 +166,46 @@ nlohmann::ordered_json extract_json(const ExtractPlan& plan, bool is_new, const 
   return object;
 }
 
+// Where --model_dir names the run's final model, the run is meant.
+std::filesystem::path run_of(const std::filesystem::path& folder) {
+  const std::filesystem::path normal = std::filesystem::absolute(folder).lexically_normal();
+  const std::filesystem::path named = normal.has_filename() ? normal : normal.parent_path();
+  return named.filename() == "final_model" ? folder.parent_path() : folder;
+}
+
+// `is_output_set`: whether the user named a place.
+void run_checkpoints(const ExtractSettings& settings, bool is_output_set, bool as_json) {
+  if (settings.upsample > 0 || settings.precision != Precision::kFloat32) {
+    throw Error(fmt::format("--checkpoints takes tokens alone and in float32, and {} is set",
+                            settings.upsample > 0 ? "UPSAMPLE (--upsample)" : "PRECISION (--precision)"),
+                {.file = {}, .place = {}, .advice = "Leave it out; or extract each checkpoint with --model_dir."});
+  }
+  std::FILE* const out = as_json ? nullptr : stdout;
+  const CheckpointExtraction what{
+      .run = run_of(settings.model_dir),
+      .output = is_output_set ? settings.output_dir : std::filesystem::path(),
+      .representations = settings.representations,
+      .overwrite = settings.overwrite,
+      .threads = settings.threads == 0 ? available_processors() : settings.threads};
+  say(out, "{}\nRepresentations of Every Checkpoint\n{}\n\nRun: {}\n\n", kRule, kRule, what.run.string());
+  const ExtractedSteps steps = extract_checkpoints(what, [&](std::int64_t step, bool is_new) {
+    say(out, "  Step {}{}\n", step, is_new ? "" : ", as it was");
+    show_now(out);
+  });
+  if (as_json) {
+    const nlohmann::ordered_json object = {{"run", what.run.string()},
+                                           {"representations", steps.folder.string()},
+                                           {"steps", steps.steps},
+                                           {"written", steps.written},
+                                           {"notices", steps.notices.texts()}};
+    say("{}\n", object.dump(2));
+    return;
+  }
+  print_notices(out, steps.notices);
+  say(out, "\n{} of {} steps are new, in {}\n", steps.written, steps.steps.size(), steps.folder.string());
+  say(out, "strider report shows them one after the other.\n");
+}
+
 // `out` is null where JSON is printed.
 void run_extract(ExtractSettings settings, bool ask, bool as_json) {
   std::FILE* const out = as_json ? nullptr : stdout;
@@ -199,18 +241,13 @@ void run_extract(ExtractSettings settings, bool ask, bool as_json) {
   print_end(out, plan, seconds);
 }
 
-std::vector<std::string> type_names() {
-  std::vector<std::string> names;
-  for (const RepresentationType& type : representation_types()) names.emplace_back(type.name);
-  return names;
-}
-
 std::string types_help() {
   std::string help = "Where representations are taken:\n";
   for (const RepresentationType& type : representation_types()) {
     help += fmt::format("  {:<18}{}\n", type.name, type.where);
   }
   help += "input_embeds and final_hidden (after the final norm) are always written.\n\n";
+  help += "--checkpoints leaves one file a step and an index; steps that are there already, of the same weights, stay.\n\n";
   help += "Example: strider extract --model_dir results/torus_30x40/2M_llama/final_model \\\n";
   help += "           --output_dir results/torus_30x40/2M_llama/token_representations \\\n";
   help += "           --representations after_block ffn_gate\n";
@@ -255,12 +292,22 @@ void add_extract_command(CLI::App& program) {
       ->add_option("--representations", settings->representations, "Types, with spaces or commas between (see below)")
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->option_text("REPRESENTATIONS [after_block] ...")
-      ->type_name(words_type(type_names()));
+      ->type_name(words_type(representation_type_names()));
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
+  auto checkpoints = std::make_shared<bool>(false);
+  command->add_flag("--checkpoints", *checkpoints,
+                    "Of every checkpoint of the run that --model_dir names, and of its first weights; by default into "
+                    "representations_by_step/ there");
   auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else; does not ask");
   command->footer(types_help());
-  command->callback([settings, ask, as_json] { run_extract(*settings, *ask, *as_json); });
+  command->callback([settings, ask, checkpoints, as_json, command] {
+    if (*checkpoints) {
+      run_checkpoints(*settings, command->count("--output_dir") > 0, *as_json);
+    } else {
+      run_extract(*settings, *ask, *as_json);
+    }
+  });
 }
 
 }  // namespace strider::cli

@@ -19,6 +19,7 @@
 #include "report/screen.h"
 #include "report/tensorboard_events.h"
 #include "report/training_report.h"
+#include "snapshots/along_run.h"
 #include "train/settings_table.h"
 #include "train/trainer.h"
 
@@ -33,6 +34,8 @@ struct Options {
   bool no_cuda = false;  // DEVICE=cpu
   ReportTo report_to = ReportTo::kAll;
   bool json = false;                  // one object on stdout at the end; what a person reads then goes to stderr
+  std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
+  std::optional<std::filesystem::path> graph_dir;               // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
 };
 
@@ -156,7 +159,14 @@ void run_train(const std::string& program, const Options& options) {
   MetricsFile metrics(log_folder);
   const std::unique_ptr<RunListener> curves = make_curves(options, log_folder);
   JsonReport json;
-  RunListeners listeners({&report, &metrics, curves.get(), &json});
+  RunListeners readers({&report, &metrics, curves.get(), &json});
+  const std::unique_ptr<RunListener> representations =
+      make_representations_along_run(settings.output_dir, options.representations, settings.threads);
+  const std::unique_ptr<RunListener> geometry =
+      settings.geometry_steps > 0
+          ? make_geometry_along_run(settings.output_dir, options.graph_dir, settings.threads, readers)
+          : std::make_unique<RunListener>();
+  RunListeners listeners({&readers, representations.get(), geometry.get()});
   TrainingSignals signals;
   TrainingOutcome outcome;
   {
@@ -189,6 +199,8 @@ std::vector<Setting<Options>> command_settings() {
               any_value(), "tensorboard: event files in LOG_DIR; none; or all: what this build can write"),
       Setting("logging_dir", "LOG_DIR", folder(&Options::logging_dir), any_value(),
               "Folder of metrics.jsonl and event files, written while the run goes [the output folder]"),
+      Setting("graph_dir", "GRAPH_DIR", folder(&Options::graph_dir), any_value(),
+              "Folder of the graph that --geometry_steps compares with [graph/ near the output folder]"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),
   };
 }
@@ -213,6 +225,12 @@ void add_train_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
   add_settings(*command, training_settings_table(), options->settings);
   add_settings(*command, command_settings(), *options);
+  command
+      ->add_option("--representations", options->representations,
+                   "Types that --representation_steps takes, with spaces or commas between (strider extract --help)")
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->option_text("REPRESENTATIONS [after_block] ...")
+      ->type_name(words_type(representation_type_names()));
   command->add_flag("--json", options->json,
                     "Print one JSON object at the end: plan, result and notices; the log goes to stderr");
   command->footer(fmt::format(

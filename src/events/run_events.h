@@ -11,6 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "model/companions.h"
+#include "model/config.h"
+
 namespace strider {
 
 /// Before the first step of a sitting. Lengths are in tokens, losses in nats.
@@ -79,6 +82,30 @@ struct WeightsAndGradients {
   std::span<const TensorValues> tensors = {};  // valid during the call
 };
 
+/// The model as it is after a step, where REPRESENTATION_STEPS or GEOMETRY_STEPS asks for it: before the first step
+/// (0), at its multiples, and after the last one. After the StepDone of the same step.
+struct ModelReached {
+  std::int64_t step = 0;
+  const LlamaConfig& config;
+  const ModelCompanions& companions;      // the vocabulary, and which tokens training never sees
+  std::span<const float> parameters = {};  // in the order of ParameterLayout(config); valid during the call
+  bool wants_representations = false, wants_geometry = false;
+};
+
+/// How much of the graph is in one array of representations: its measures by name, as strider measure writes them. Those
+/// that are not defined are left out.
+struct ArrayGeometry {
+  std::string array;  // "layer_3_after_block"
+  std::vector<std::pair<std::string, double>> measures;
+};
+
+/// After the ModelReached that it is of.
+struct GeometryMeasured {
+  std::int64_t step = 0;
+  std::vector<ArrayGeometry> arrays;
+  double seconds = 0.0;  // that it took
+};
+
 /// A checkpoint that is whole on the disk, which may be steps later.
 struct CheckpointWritten {
   std::int64_t step = 0;
@@ -108,6 +135,8 @@ class RunListener {
   virtual void on_start(const RunStarted&) {}
   virtual void on_step(const StepDone&) {}
   virtual void on_weights(const WeightsAndGradients&) {}
+  virtual void on_model(const ModelReached&) {}
+  virtual void on_geometry(const GeometryMeasured&) {}
   virtual void on_log(const Logged&) {}
   virtual void on_evaluation(const Evaluated&) {}
   virtual void on_checkpoint(const CheckpointWritten&) {}
@@ -124,6 +153,8 @@ class RunListeners : public RunListener {
   void on_start(const RunStarted& event) override { pass_on(&RunListener::on_start, event); }
   void on_step(const StepDone& event) override { pass_on(&RunListener::on_step, event); }
   void on_weights(const WeightsAndGradients& event) override { pass_on(&RunListener::on_weights, event); }
+  void on_model(const ModelReached& event) override { pass_on(&RunListener::on_model, event); }
+  void on_geometry(const GeometryMeasured& event) override { pass_on(&RunListener::on_geometry, event); }
   void on_log(const Logged& event) override { pass_on(&RunListener::on_log, event); }
   void on_evaluation(const Evaluated& event) override { pass_on(&RunListener::on_evaluation, event); }
   void on_checkpoint(const CheckpointWritten& event) override { pass_on(&RunListener::on_checkpoint, event); }

@@ -29,11 +29,12 @@ Json asked_names(const ExtractPlan& plan) {
 
 }  // namespace
 
-std::string metadata_json(const ExtractPlan& plan) {
+std::string metadata_json(std::span<const std::int32_t> ids, std::span<const std::string> texts,
+                          const std::vector<IdRange>& never_seen) {
   Json rows = Json::array();
-  for (std::size_t i = 0; i < plan.token_ids.size(); ++i) {
-    Json& row = rows.emplace_back(Json{{"token_id", plan.token_ids[i]}, {"token_str", plan.token_texts[i]}});
-    if (contains(plan.never_seen, plan.token_ids[i])) row["never_seen"] = true;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Json& row = rows.emplace_back(Json{{"token_id", ids[i]}, {"token_str", texts[i]}});
+    if (contains(never_seen, ids[i])) row["never_seen"] = true;
   }
   return text_of(rows);
 }

@@ -14,14 +14,9 @@ Json number(const std::optional<double>& value) {
 }
 
 void add_measures(const LayerMeasures& measures, Json& object) {
-  object["neighbours"] = measures.neighbours;
-  object["within_two"] = measures.within_two;
-  object["geodesic_correlation"] = number(measures.geodesic_correlation);
-  object["component_correlation"] = number(measures.component_correlation);
-  object["rsa"] = number(measures.rsa);
-  object["dirichlet_ratio"] = measures.dirichlet_ratio;
-  object["laplacian_alignment"] = number(measures.laplacian_alignment);
-  object["laplacian_variance"] = number(measures.laplacian_variance);
+  for (const NamedMeasure& measure : named_measures(measures)) {
+    if (measure.has_chance) object[std::string(measure.name)] = number(measure.value);
+  }
 }
 
 Json layer_json(const MeasuredLayer& layer) {
@@ -42,6 +37,19 @@ Json layer_json(const MeasuredLayer& layer) {
 }
 
 }  // namespace
+
+std::vector<NamedMeasure> named_measures(const LayerMeasures& measures) {
+  return {{"neighbours", measures.neighbours},
+          {"within_two", measures.within_two},
+          {"geodesic_correlation", measures.geodesic_correlation},
+          {"component_correlation", measures.component_correlation},
+          {"rsa", measures.rsa},
+          {"dirichlet_ratio", measures.dirichlet_ratio},
+          {"laplacian_alignment", measures.laplacian_alignment},
+          {"laplacian_variance", measures.laplacian_variance},
+          {"probe_r2", measures.probe_r2, false},
+          {"effective_dimension", measures.effective_dimension, false}};
+}
 
 std::string geometry_json(const GeometryReport& report) {
   Json json = {{"representations", report.representations.string()},

@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace strider {
@@ -21,5 +22,15 @@ struct LayerMeasures {
   std::vector<std::optional<double>> probe_r2_by_coordinate;  // empty where the graph has no coordinates
   double effective_dimension = 0;
 };
+
+/// A measure under its name in geometry.json.
+struct NamedMeasure {
+  std::string_view name;
+  std::optional<double> value;
+  bool has_chance = true;  // whether there is a value for vectors that have nothing to do with the graph
+};
+
+/// Those that are one number and can be compared between layers.
+std::vector<NamedMeasure> named_measures(const LayerMeasures& measures);
 
 }  // namespace strider

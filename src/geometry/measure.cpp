@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
 #include "base/exists.h"
 #include "base/machine.h"
 #include "base/parallel.h"
+#include "geometry/graph_measurer.h"
 #include "geometry/layer.h"
 #include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
@@ -82,7 +84,57 @@ void add_graph_notices(const Graph& graph, GeometryReport& report) {
     report.notices.add("The graph has no coordinates coords_{name}.npy, so there are no probes.");
 }
 
+RowMatrix read_graph_coordinates(const fs::path& graph, std::size_t nodes) {
+  const std::optional<fs::path> file = coordinates_file(graph);
+  return file ? read_coordinates(*file, nodes) : RowMatrix{};
+}
+
+// What measure_layer asks of vectors.
+bool has_geometry(const std::vector<float>& values, std::size_t nodes) {
+  const std::size_t width = values.size() / nodes;
+  bool differs = false;
+  for (std::size_t node = 0; node < nodes; ++node) {
+    const std::span<const float> row(values.data() + node * width, width);
+    if (!std::ranges::all_of(row, [](float value) { return std::isfinite(value); })) return false;
+    if (std::ranges::all_of(row, [](float value) { return value == 0.0F; })) return false;
+    differs = differs || !std::ranges::equal(row, std::span(values).first(width));
+  }
+  return differs;
+}
+
 }  // namespace
+
+struct GraphMeasurer::Parts {
+  Parts(GraphGeometry of_graph, int threads) : geometry(std::move(of_graph)), team(threads) {}
+  GraphGeometry geometry;
+  ThreadTeam team;
+};
+
+GraphMeasurer::GraphMeasurer(const fs::path& graph_file, int threads) {
+  ThreadTeam team(threads);
+  const Graph graph = read_labeled_adjacency(graph_file);
+  RowMatrix coordinates = read_graph_coordinates(graph_file, graph.size());
+  GraphGeometry geometry = make_graph_geometry(graph, std::move(coordinates), team);
+  parts_ = std::make_unique<Parts>(std::move(geometry), threads);
+}
+
+GraphMeasurer::~GraphMeasurer() = default;
+
+std::span<const std::int32_t> GraphMeasurer::tokens() const {
+  return parts_->geometry.graph.labels;
+}
+
+std::vector<std::optional<LayerMeasures>> GraphMeasurer::measure(
+    const std::vector<std::vector<float>>& layers) const {
+  std::vector<std::optional<LayerMeasures>> measures(layers.size());
+  const std::size_t nodes = parts_->geometry.size();
+  const std::size_t nearest = std::min<std::size_t>(MeasureSettings{}.nearest, nodes - 1);
+  parallel_for(parts_->team, std::ssize(layers), [&](int, std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    if (has_geometry(layers[at], nodes)) measures[at] = measure_layer(parts_->geometry, layers[at], nearest);
+  });
+  return measures;
+}
 
 GeometryReport measure_geometry(const MeasureSettings& settings) {
   GeometryReport report;
@@ -96,8 +148,8 @@ GeometryReport measure_geometry(const MeasureSettings& settings) {
   add_graph_notices(graph, report);
 
   ThreadTeam team(settings.threads);
-  const GraphGeometry geometry = make_graph_geometry(
-      graph, report.coordinates ? read_coordinates(*report.coordinates, graph.size()) : RowMatrix{}, team);
+  const GraphGeometry geometry =
+      make_graph_geometry(graph, read_graph_coordinates(report.graph, graph.size()), team);
   report.nodes = geometry.size();
   report.edges = geometry.graph.edges();
   report.nearest = std::min(static_cast<std::size_t>(settings.nearest), geometry.size() - 1);

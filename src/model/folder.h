@@ -37,4 +37,8 @@ std::vector<FolderFile> tokenizer_files(const std::string& vocab);
 std::vector<std::int64_t> read_token_ids(const std::filesystem::path& folder, std::int64_t vocab_size,
                                          std::vector<std::string>* texts = nullptr);
 
+/// The same of what will lie in a model folder.
+std::vector<std::int64_t> read_token_ids(const ModelCompanions& companions, std::int64_t vocab_size,
+                                         std::vector<std::string>* texts = nullptr);
+
 }  // namespace strider

@@ -41,6 +41,12 @@ std::span<const RepresentationType> representation_types() {
   return kTypes;
 }
 
+std::vector<std::string> representation_type_names() {
+  std::vector<std::string> names;
+  for (const RepresentationType& type : representation_types()) names.emplace_back(type.name);
+  return names;
+}
+
 const RepresentationType& representation_type(Representation what) {
   return kTypes.at(static_cast<std::size_t>(what));
 }

@@ -29,6 +29,7 @@ struct RepresentationType {
 
 /// The five types that a user may ask for.
 std::span<const RepresentationType> representation_types();
+std::vector<std::string> representation_type_names();
 const RepresentationType& representation_type(Representation what);  // one of the five
 
 /// Types from what the user wrote: a name, or several with commas, in each entry. Keeps the order, drops repeats.

@@ -86,32 +86,32 @@ std::vector<FolderFile> tokenizer_files(const std::string& vocab) {
   return files_for(ordered_json::parse(vocab));
 }
 
-std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vocab_size,
-                                         std::vector<std::string>* texts) {
-  const fs::path file = folder / "vocab.json";
+namespace {
+
+// `vocab` is null where the ids themselves are the tokens; `file` is where it comes from.
+std::vector<std::int64_t> token_ids_of(const nlohmann::json& vocab, const std::string& file, std::int64_t vocab_size,
+                                       std::vector<std::string>* texts) {
   std::vector<std::pair<std::int64_t, std::string>> tokens;
-  if (!fs::exists(file)) {
+  if (vocab.is_null()) {
     for (std::int64_t id = 0; id < vocab_size; ++id) tokens.emplace_back(id, std::to_string(id));
   } else {
-    const nlohmann::json vocab = read_json(file);
-    if (!vocab.is_object())
-      throw Error("a vocabulary is a JSON object", {.file = file.string(), .place = {}, .advice = {}});
+    if (!vocab.is_object()) throw Error("a vocabulary is a JSON object", {.file = file, .place = {}, .advice = {}});
     for (const auto& [token, id] : vocab.items()) {
       if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= vocab_size) {
         throw Error(fmt::format("the token \"{}\" has the id {}, outside the model's vocabulary of {}", token,
                                 id.dump(), vocab_size),
-                    {.file = file.string(), .place = {}, .advice = "The vocabulary must be that of this model."});
+                    {.file = file, .place = {}, .advice = "The vocabulary must be that of this model."});
       }
       tokens.emplace_back(id.get<std::int64_t>(), token);
     }
-    if (tokens.empty()) throw Error("the vocabulary is empty", {.file = file.string(), .place = {}, .advice = {}});
+    if (tokens.empty()) throw Error("the vocabulary is empty", {.file = file, .place = {}, .advice = {}});
     std::sort(tokens.begin(), tokens.end());
   }
   const auto twice =
       std::adjacent_find(tokens.begin(), tokens.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
   if (twice != tokens.end()) {
     throw Error(fmt::format("the id {} belongs to two tokens", twice->first),
-                {.file = file.string(), .place = {}, .advice = "Each token has its own id."});
+                {.file = file, .place = {}, .advice = "Each token has its own id."});
   }
   std::vector<std::int64_t> ids;
   for (auto& [id, token] : tokens) {
@@ -119,6 +119,22 @@ std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vo
     if (texts != nullptr) texts->push_back(std::move(token));
   }
   return ids;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> read_token_ids(const fs::path& folder, std::int64_t vocab_size,
+                                         std::vector<std::string>* texts) {
+  const fs::path file = folder / "vocab.json";
+  return token_ids_of(fs::exists(file) ? read_json(file) : nlohmann::json(), file.string(), vocab_size, texts);
+}
+
+std::vector<std::int64_t> read_token_ids(const ModelCompanions& companions, std::int64_t vocab_size,
+                                         std::vector<std::string>* texts) {
+  const auto vocab = std::ranges::find(companions.tokenizer, "vocab.json", &FolderFile::name);
+  const bool is_there = vocab != companions.tokenizer.end();
+  return token_ids_of(is_there ? nlohmann::json::parse(vocab->bytes) : nlohmann::json(), "vocab.json", vocab_size,
+                      texts);
 }
 
 }  // namespace strider

@@ -123,6 +123,19 @@ void MetricsFile::on_step(const StepDone& event) {
   since_log_.add(event);
 }
 
+void MetricsFile::on_geometry(const GeometryMeasured& event) {
+  Json arrays = Json::object();
+  for (const ArrayGeometry& array : event.arrays) {
+    Json& measures = arrays[array.array] = Json::object();
+    for (const auto& [name, value] : array.measures) measures[name] = value;
+  }
+  append(line_of({{"event", "geometry"},
+                  {"step", event.step},
+                  {"arrays", arrays},
+                  {"seconds", event.seconds},
+                  {"time", time_now()}}));
+}
+
 void MetricsFile::on_log(const Logged& event) {
   Json line = {{"event", "log"}, {"step", event.step}, {"epoch", event.epoch}, {"loss", event.loss}};
   add(line, "loss_per_prediction", event.loss_per_prediction);

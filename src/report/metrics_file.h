@@ -7,6 +7,8 @@
 //   {"event": "log", "step", "epoch", "loss", "loss_per_prediction", "grad_norm", "learning_rate", "tokens",
 //    "tokens_per_second", "time"}
 //   {"event": "evaluation", "step", "epoch", "eval_loss", "eval_loss_per_prediction", "seconds", "time"}
+//   {"event": "geometry", "step", "arrays": {array: {measure: value}}, "seconds", "time"}, where GEOMETRY_STEPS asks for
+//    it: the measures of strider measure, by array of representations
 //   {"event": "end", "step", "eval_loss", "eval_loss_per_prediction", "best_checkpoint", "seconds", "time"}
 // `time` is seconds since 1970; losses are in nats; what is not known is absent. A run that goes on cuts the file back
 // to its checkpoint first, so that the file of a resumed run is that of one that never stopped, but for what the clock
@@ -32,6 +34,7 @@ class MetricsFile : public RunListener {
   void check(const std::string& output_dir) override;
   void on_start(const RunStarted& event) override;
   void on_step(const StepDone& event) override;
+  void on_geometry(const GeometryMeasured& event) override;
   void on_log(const Logged& event) override;
   void on_evaluation(const Evaluated& event) override;
   void on_end(const RunEnded& event) override;

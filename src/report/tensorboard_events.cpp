@@ -90,7 +90,7 @@ void append(RecordFile& file, std::int64_t step, Event event) {
   file.append(event.SerializeAsString());
 }
 
-void add(Event& event, const char* tag, double value) {
+void add(Event& event, const std::string& tag, double value) {
   auto* const added = event.mutable_summary()->add_value();
   added->set_tag(tag);
   added->set_simple_value(static_cast<float>(value));
@@ -116,6 +116,7 @@ class TensorBoardEvents : public RunListener {
   void on_start(const RunStarted& event) override;
   void on_step(const StepDone& event) override;
   void on_weights(const WeightsAndGradients& event) override;
+  void on_geometry(const GeometryMeasured& event) override;
   void on_log(const Logged& event) override;
   void on_evaluation(const Evaluated& event) override;
   void on_end(const RunEnded& event) override;
@@ -165,6 +166,16 @@ void TensorBoardEvents::on_weights(const WeightsAndGradients& event) {
     add(histograms, fmt::format("gradients/{}", tensor.name), histogram_of(tensor.gradient));
     append(*file_, event.step, std::move(histograms));
   }
+}
+
+void TensorBoardEvents::on_geometry(const GeometryMeasured& event) {
+  Event scalars;
+  for (const ArrayGeometry& array : event.arrays) {
+    for (const auto& [name, value] : array.measures) {
+      add(scalars, fmt::format("geometry/{}/{}", name, array.array), value);
+    }
+  }
+  append(*file_, event.step, std::move(scalars));
 }
 
 void TensorBoardEvents::on_log(const Logged& event) {

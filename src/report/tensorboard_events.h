@@ -10,6 +10,8 @@
 //   weights/{tensor}, gradients/{tensor}
 //     histograms (report/histogram.h) of each tensor after a step, and of its gradient before clipping, where
 //     HISTOGRAM_STEPS asks for them
+//   geometry/{measure}/{array}
+//     the measures of strider measure, where GEOMETRY_STEPS asks for them
 //
 // Each sitting writes a file of its own, events.out.tfevents.{seconds since 1970}.{host}.{process id}.strider, so a
 // record that a kill cut off is the last one of its file. The file begins with SessionLog START and the step of the

@@ -124,6 +124,26 @@ void TrainingReport::on_step(const StepDone& event) {
   }
 }
 
+// Of each measure the layer where it is largest.
+void TrainingReport::on_geometry(const GeometryMeasured& event) {
+  constexpr std::pair<const char*, const char*> kShown[] = {{"neighbours", "neighbours"},
+                                                            {"within_two", "within two"},
+                                                            {"geodesic_correlation", "geodesics"},
+                                                            {"component_correlation", "three components"}};
+  std::string text;
+  for (const auto& [name, shown] : kShown) {
+    std::optional<double> best;
+    for (const ArrayGeometry& array : event.arrays) {
+      for (const auto& [measure, value] : array.measures) {
+        if (measure == name && (!best || value > *best)) best = value;
+      }
+    }
+    if (best) text += fmt::format("{}{} {:.2f}", text.empty() ? "" : ", ", shown, *best);
+  }
+  if (text.empty()) text = "no measure is defined";
+  screen_.line(fmt::format("Step {}: geometry, each from its best layer: {}", with_commas(event.step), text));
+}
+
 void TrainingReport::on_log(const Logged& event) {
   if (screen_.is_terminal()) return;
   screen_.line(progress_line(figures(event.loss, event.loss_per_prediction), event.learning_rate, event.grad_norm));

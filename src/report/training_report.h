@@ -21,6 +21,7 @@ class TrainingReport : public RunListener {
 
   void on_start(const RunStarted& event) override;
   void on_step(const StepDone& event) override;
+  void on_geometry(const GeometryMeasured& event) override;
   void on_log(const Logged& event) override;
   void on_evaluation(const Evaluated& event) override;
   void on_checkpoint(const CheckpointWritten& event) override;

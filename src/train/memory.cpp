@@ -87,6 +87,13 @@ std::uint64_t training_memory_bytes(const TrainingSettings& settings, const Llam
   if (settings.histogram_steps > 0) {  // of weights and gradient
     copies += 2 * static_cast<std::uint64_t>(layout.total()) * sizeof(float);
   }
+  // A copy of the weights, an engine that takes the states of tokens, and all arrays of one type.
+  if (settings.representation_steps > 0 || settings.geometry_steps > 0) {
+    const std::vector<TokenArray> arrays = list_token_arrays(config, std::vector{Representation::kAfterBlock});
+    const EngineSettings reader{.threads = settings.threads, .max_length = 1, .walks_per_step = 1};
+    copies += static_cast<std::uint64_t>(layout.total() + config.vocab_size * states_width(arrays)) * sizeof(float) +
+              engine_memory_bytes(config, reader) + token_states_memory_bytes(config, config.vocab_size, arrays);
+  }
   std::uint64_t most = engine_memory_bytes(config, engine);
   if (!settings.precision) {
     engine.precision = Precision::kBfloat16;

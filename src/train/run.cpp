@@ -58,6 +58,7 @@ double TrainingRun::seconds() const {
 
 int TrainingRun::run() {
   wall_.start();
+  if (state_.global_step == 0) report_model();
   if (state_.evaluation_pending) {
     if (const int stop = after_step()) return stop;
   }
@@ -76,6 +77,7 @@ int TrainingRun::run() {
 FinishedRun TrainingRun::finish() {
   writer_->wait();
   writer_.reset();  // gives its copy's memory back
+  if (!state_.ended_by.empty()) report_model();  // its last step was an ordinary one until its evaluation
   FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
   // A sitting that ended between the last checkpoint and this has left one too many.
   notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
@@ -163,6 +165,7 @@ bool TrainingRun::step() {
   report_step(loss, denominator, step_seconds_);
   if (shows_weights_now()) report_weights(gradient);
   wall_.lap(&WallTime::logging);
+  report_model();
   return true;
 }
 
@@ -232,6 +235,25 @@ void TrainingRun::report_weights(std::span<const float> gradient) {
                        .gradient = gradient.subspan(tensor.offset, tensor.size)});
   }
   listener_.on_weights({.step = state_.global_step, .tensors = tensors});
+}
+
+// Where the settings ask for it.
+void TrainingRun::report_model() {
+  const auto is_time = [&](std::int64_t steps) {
+    return steps > 0 && (state_.global_step % steps == 0 || is_last());
+  };
+  const bool for_representations = is_time(settings_.representation_steps);
+  const bool for_geometry = is_time(settings_.geometry_steps);
+  if (reported_model_ == state_.global_step || (!for_representations && !for_geometry)) return;
+  reported_model_ = state_.global_step;
+  const std::vector<float> parameters = engine_->parameters();
+  listener_.on_model({.step = state_.global_step,
+                      .config = engine_->config(),
+                      .companions = plan_.companions,
+                      .parameters = parameters,
+                      .wants_representations = for_representations,
+                      .wants_geometry = for_geometry});
+  wall_.lap(&WallTime::snapshots);
 }
 
 // A model that knows nothing has the loss ln(vocabulary).

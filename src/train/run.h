@@ -57,6 +57,7 @@ class TrainingRun {
   void report_step(double loss, double denominator, double seconds);
   bool shows_weights_now() const;
   void report_weights(std::span<const float> gradient);
+  void report_model();
   void warn_if_diverging(double loss_per_prediction);
   void log();
   double flops_of(std::size_t length);
@@ -92,6 +93,7 @@ class TrainingRun {
   std::int64_t saved_step_ = 0;     // of the newest checkpoint that was begun
   double step_seconds_ = 0.0;       // of the last step; 0: there was none
   double evaluation_seconds_ = 0.0;
+  std::int64_t reported_model_ = -1;  // step of the last RunListener::on_model
   bool warned_of_divergence_ = false;
   Clock::time_point began_ = Clock::now();
   WallClock wall_;

@@ -45,6 +45,8 @@ struct TrainingSettings {
   bool final_evaluation = false;  // evaluate the last step too, where eval_steps does not divide it
   std::int64_t logging_steps = 10;
   std::int64_t histogram_steps = 0;  // between RunListener::on_weights; 0: never
+  std::int64_t representation_steps = 0;  // between RunListener::on_model for representations; 0: never
+  std::int64_t geometry_steps = 0;        // the same for measures of geometry
   std::uint64_t seed = 42;
   std::optional<std::filesystem::path> init_from;  // a model folder to start from
   std::int64_t max_steps = 0;                      // 0: as many as the epochs have

@@ -48,6 +48,8 @@ RunEnded end_of(const FinishedRun& run, const RunPlan& plan, const WallTime* wal
                           {"evaluation", wall_time->evaluation},
                           {"checkpoints", wall_time->checkpoints},
                           {"logging", wall_time->logging}};
+    // Only where there were any, since most runs have none.
+    if (wall_time->snapshots > 0.0) event.wall_seconds.emplace_back("snapshots", wall_time->snapshots);
   }
   return event;
 }

@@ -12,8 +12,9 @@ struct WallTime {
   double evaluation = 0.0;   // the same for the validation walks
   double checkpoints = 0.0;  // copying, waiting for the write before, the final model
   double logging = 0.0;      // log entries, the log's file, the observer
+  double snapshots = 0.0;    // representations and geometry of the model on its way
 
-  double total() const { return steps + evaluation + checkpoints + logging; }
+  double total() const { return steps + evaluation + checkpoints + logging + snapshots; }
 };
 
 class WallClock {

@@ -14,13 +14,15 @@ KNOWS = {
     "model": ["base", "io"],
     "engine": ["base", "io", "model"],
     "optimize": ["base", "io", "model", "engine"],
-    "events": [],
+    "events": ["base", "io", "model"],
     "train": ["base", "io", "data", "model", "engine", "optimize", "events"],
     "extract": ["base", "io", "data", "model", "engine"],
+    "snapshots": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "events", "train", "extract"],
     "tune": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract"],
-    "report": ["base", "io", "graph", "geometry", "data", "model", "engine", "events", "extract"],
+    "report": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "events", "train", "extract",
+               "snapshots"],
     "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
-            "tune", "report"],
+            "snapshots", "tune", "report"],
 }
 
 
