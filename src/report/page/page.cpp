@@ -20,6 +20,7 @@
 #include "report/page/run_log.h"
 #include "report/page/same_weights.h"
 #include "report/page/surface.h"
+#include "snapshots/step_folder.h"
 
 namespace strider {
 namespace {
@@ -119,6 +120,8 @@ Json run_json(const PageSettings& settings, const fs::path& run, Missing& missin
     if (facts.model) refuse_other_weights(*facts.model, representations, missing);
     const SurfaceSource source{.representations = representations,
                                .graph = settings.graph,
+                               .steps = run / kStepsFolder,
+                               .geometry = log.geometry,
                                .most_bytes = kSurfaceBytes / settings.runs.size(),
                                .threads = settings.threads};
     json["surface"] = surface_json(source, surface, missing);

@@ -44,6 +44,13 @@ void add_entry(RunLog& log, const json& entry) {
   add_point(log.gradient_norm, *step, number_in(entry, "grad_norm"));
 }
 
+// Whether a line is what metrics_file.h says, of a later step than those before.
+bool is_geometry(const json& line, const RunLog& log) {
+  const std::optional<double> step = number_in(line, "step");
+  return step && line.contains("arrays") && line["arrays"].is_object() &&
+         (log.geometry.empty() || *step > log.geometry.back()["step"].get<double>());
+}
+
 // Tokens and seconds by step, as the log lines have them.
 class Progress {
  public:
@@ -91,6 +98,7 @@ void read_lines(const fs::path& file, RunLog& log, Missing& missing) {
     }
     if (event == "log") progress.add(line);
     if (event == "log" || event == "evaluation") add_entry(log, line);
+    if (event == "geometry" && is_geometry(line, log)) log.geometry.push_back(std::move(line));
     if (event == "run") log.run = std::move(line);
     if (event == "end") log.end = std::move(line);
   }

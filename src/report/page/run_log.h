@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "report/page/missing.h"
 #include "report/page/series.h"
@@ -13,6 +14,7 @@ namespace strider {
 struct RunLog {
   Series loss, evaluation;  // nats per predicted token, where that is known
   Series learning_rate, gradient_norm;
+  std::vector<nlohmann::json> geometry;  // the lines of that event, by step, ascending
   nlohmann::json run, end;  // the lines of metrics.jsonl of these events; null where there is none
   std::filesystem::path file;
 };

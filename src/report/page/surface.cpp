@@ -13,12 +13,13 @@
 #include "base/exists.h"
 #include "base/whole_number.h"
 #include "geometry/measure.h"
-#include "geometry/projection.h"
 #include "geometry/representations.h"
 #include "graph/graph_folder.h"
 #include "io/json.h"
 #include "io/npy.h"
 #include "report/page/base64.h"
+#include "report/page/frames.h"
+#include "report/page/steps.h"
 
 namespace strider {
 namespace {
@@ -28,7 +29,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostDrawnNodes = 65'535;    // whose indices are uint16
 constexpr std::size_t kMostNodesToMeasure = 4000;  // in seconds; more of them are left to strider measure
-constexpr std::size_t kFrameBytes = 8;             // of a node: three int16 in base64
 
 // "torus_4x5" of A_torus_4x5_labeled.csv; empty for a file of another name.
 std::string name_of_graph(const fs::path& file) {
@@ -146,77 +146,6 @@ void add_angle(const fs::path& graph_file, const Graph& graph, Json& data, Missi
   }
 }
 
-// The arrays whose frames fit: all; else input, output and one type; else fewer layers of that type, evenly.
-std::vector<LayerArray> arrays_that_fit(const std::vector<LayerArray>& arrays, std::size_t nodes,
-                                        std::size_t most_bytes, Missing& missing) {
-  const std::size_t most = std::max<std::size_t>(1, most_bytes / (kFrameBytes * nodes));
-  if (arrays.size() <= most) return arrays;
-  const auto is_first_choice = [](const LayerArray& array) { return array.type == "after_block"; };
-  const auto first_with_layers =
-      std::ranges::find_if(arrays, [](const LayerArray& array) { return array.layer.has_value(); });
-  const std::string type = std::ranges::any_of(arrays, is_first_choice) ? "after_block"
-                           : first_with_layers == arrays.end()          ? std::string()
-                                                                        : first_with_layers->type;
-  std::vector<LayerArray> some;
-  for (const LayerArray& array : arrays) {
-    if (!array.layer || array.type == type) some.push_back(array);
-  }
-  std::vector<LayerArray> kept;
-  for (std::size_t i = 0; i < some.size(); ++i) {
-    if (some.size() <= most || kept.size() * some.size() <= i * most) kept.push_back(some[i]);
-  }
-  missing.add(fmt::format("{} of {} arrays of representations are not drawn, so that the page stays small.",
-                          arrays.size() - kept.size(), arrays.size()));
-  return kept;
-}
-
-Json frame_json(const LayerArray& array, const Projection& projection) {
-  double farthest = 0;
-  for (std::size_t i = 0; i < projection.points.size(); i += 3) {
-    const double x = projection.points[i], y = projection.points[i + 1], z = projection.points[i + 2];
-    farthest = std::max(farthest, std::sqrt(x * x + y * y + z * z));
-  }
-  std::vector<std::int16_t> points;
-  points.reserve(projection.points.size());
-  const double scale = farthest > 0 ? INT16_MAX / farthest : 0.0;
-  for (const float value : projection.points) points.push_back(static_cast<std::int16_t>(std::lround(value * scale)));
-  Json shares = Json::array();
-  for (const double share : projection.shares) shares.push_back(std::round(share * 1e4) / 1e4);
-  return {{"array", array.name},
-          {"type", array.type},
-          {"layer", array.layer ? Json(*array.layer) : Json()},
-          {"points", array_json(points)},
-          {"shares", shares}};
-}
-
-// Each turned onto the one before it of its type, the first ones onto the input's, the output onto the last of the
-// first type.
-Json frames_json(const Representations& representations, const std::vector<LayerArray>& arrays, std::size_t nodes,
-                 Missing& missing) {
-  Json frames = Json::array();
-  std::unordered_map<std::string, std::vector<float>> before;
-  std::vector<float> input, last_of_first_type;
-  std::string first_type;
-  for (const LayerArray& array : arrays) {
-    try {
-      const std::vector<float> values = read_layer(representations, array);
-      const bool is_known = before.contains(array.type);
-      const std::vector<float>& like = is_known                                      ? before[array.type]
-                                       : !array.layer && !last_of_first_type.empty() ? last_of_first_type
-                                                                                     : input;
-      Projection projection = project(values, nodes, like);
-      frames.push_back(frame_json(array, projection));
-      if (array.layer && first_type.empty()) first_type = array.type;
-      if (array.layer && array.type == first_type) last_of_first_type = projection.points;
-      if (input.empty()) input = projection.points;
-      before[array.type] = std::move(projection.points);
-    } catch (const Error& error) {
-      missing.add("Points of " + array.name, error);
-    }
-  }
-  return frames;
-}
-
 // Whether a geometry.json is of these arrays and this graph.
 bool is_of(const nlohmann::json& geometry, const Representations& representations, const Graph& graph) {
   if (!geometry.is_object() || geometry.value("nodes", 0) != std::ssize(graph.labels)) return false;
@@ -300,8 +229,16 @@ Json surface_json(const SurfaceSource& source, DrawnSurface& surface, Missing& m
                {"edges", edges_json(graph)}};
   add_cells(surface.graph_file, graph, data, missing);
   add_angle(surface.graph_file, graph, data, missing);
-  const auto arrays = arrays_that_fit(representations.arrays, graph.size(), source.most_bytes, missing);
-  data["frames"] = frames_json(representations, arrays, graph.size(), missing);
+  // Where there are steps, they get what the last one's frames leave, and at the least the half.
+  const bool has_steps = path_exists(source.steps);
+  const std::size_t most_bytes = has_steps ? source.most_bytes / 2 : source.most_bytes;
+  const auto arrays = arrays_that_fit(representations.arrays, graph.size(), most_bytes, missing);
+  PlacesByArray places;
+  data["frames"] = frames_json(representations, arrays, graph.size(), places, missing);
+  const std::size_t left = source.most_bytes - std::min(source.most_bytes, frame_bytes(graph.size()) * arrays.size());
+  const StepsSource steps{.folder = source.steps, .geometry = source.geometry, .most_bytes = left,
+                          .threads = source.threads};
+  add_steps(steps, surface, places, data, missing);
   data["geometry"] = shown_geometry(geometry_of(source, representations, graph, missing));
   return data;
 }

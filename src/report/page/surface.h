@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 
 #include "graph/graph.h"
 #include "report/page/missing.h"
@@ -13,6 +14,8 @@ namespace strider {
 struct SurfaceSource {
   std::filesystem::path representations;       // see open_representations
   std::optional<std::filesystem::path> graph;  // see graph_file
+  std::filesystem::path steps;                 // see snapshots/step_folder.h; may not exist
+  std::span<const nlohmann::json> geometry;    // RunLog::geometry
   std::size_t most_bytes = 0;                  // of the places of tokens, as base64
   int threads = 1;
 };
@@ -28,6 +31,8 @@ struct DrawnSurface {
 ///   angle [nodes] float32: around the surface's axis, radians; null where the graph has no coordinates
 ///   frames: {"array", "type", "layer", "points" [nodes, 3] int16, "shares"}: 32767 is as far from the centre as the
 ///   farthest token
+///   steps: [{"step", "frames"}], ascending: the same of the model on its way; null where there are none
+///   geometry_by_step: [{"step", "arrays": {array: {measure: value}}}], ascending; null where there are none
 ///   geometry: what strider measure gives (geometry.json), or null
 /// Arrays of numbers are base64. Throws Error where there is no graph or no representations; what else is not there
 /// is named in `missing`.
