@@ -42,10 +42,12 @@ setting PRECISION precision float32 "float32 or bfloat16; auto, which is for tra
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"
 variable CHECKPOINTS false "true: also of every checkpoint of the run, in representations_by_step beside final_model"
+variable PROJECTOR false "true: also as tables for TensorBoard's Projector, in LOG_DIR"
 variable REPORT true "also show the whole run in one page, report.html beside final_model; false: no page"
 start "Takes a vector for every token at every layer of a trained model." "$@"
 refuse_list_of_surfaces
 case $CHECKPOINTS in true | false) ;; *) fail "CHECKPOINTS is \"$CHECKPOINTS\", it must be true or false" ;; esac
+case $PROJECTOR in true | false) ;; *) fail "PROJECTOR is \"$PROJECTOR\", it must be true or false" ;; esac
 case $REPORT in true | false) ;; *) fail "REPORT is \"$REPORT\", it must be true or false" ;; esac
 
 heading "Token Representation Extraction"
@@ -71,6 +73,7 @@ fi
 find_strider
 say "Extracting token representations..."
 collect_options
+if [ "$PROJECTOR" = true ]; then options+=(--projector_dir "${LOG_DIR:-$(dirname "$MODEL_DIR")}"); fi
 "$STRIDER" extract "${options[@]}" --ask
 
 run=$(dirname "$MODEL_DIR")

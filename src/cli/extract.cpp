@@ -17,6 +17,7 @@
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "extract/contexts.h"
+#include "report/projector.h"
 #include "report/screen.h"
 #include "snapshots/checkpoint_extraction.h"
 
@@ -206,12 +207,22 @@ void run_checkpoints(const ExtractSettings& settings, bool is_output_set, bool a
   say(out, "strider report shows them one after the other.\n");
 }
 
+void show_in_projector(std::FILE* out, const ExtractSettings& settings, const std::filesystem::path& folder) {
+  if (folder.empty()) return;
+  const WrittenProjector written =
+      write_projector({.representations = settings.output_dir, .log_folder = folder, .graph = {}});
+  print_notices(out, written.notices);
+  say(out, "For TensorBoard's Projector: {} files, {:.1f} MB, in {}\n", written.files.size(),
+      static_cast<double>(written.bytes) * 1e-6, folder.string());
+}
+
 // `out` is null where JSON is printed.
-void run_extract(ExtractSettings settings, bool ask, bool as_json) {
+void run_extract(ExtractSettings settings, const std::filesystem::path& projector, bool ask, bool as_json) {
   std::FILE* const out = as_json ? nullptr : stdout;
   if (settings.threads == 0) settings.threads = available_processors();
   ExtractPlan plan = plan_extraction(settings);
   if (!settle_earlier_output(out, plan, ask && !as_json)) {
+    show_in_projector(out, plan.settings, projector);
     if (as_json) say("{}\n", extract_json(plan, false, {}).dump(2));
     return;
   }
@@ -233,6 +244,7 @@ void run_extract(ExtractSettings settings, bool ask, bool as_json) {
     show_now(out);
   };
   const ExtractSeconds seconds = extract(plan, listener);
+  show_in_projector(out, plan.settings, projector);
   if (as_json) {
     say("{}\n", extract_json(plan, true, seconds).dump(2));
     return;
@@ -294,6 +306,12 @@ void add_extract_command(CLI::App& program) {
       ->option_text("REPRESENTATIONS [after_block] ...")
       ->type_name(words_type(representation_type_names()));
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
+  auto projector = std::make_shared<std::filesystem::path>();
+  command
+      ->add_option("--projector_dir,--projector-dir", *projector,
+                   "Folder of event files; also write the representations there as tables for TensorBoard's Projector")
+      ->type_name(kFolderType)
+      ->option_text("PROJECTOR_DIR");
   auto checkpoints = std::make_shared<bool>(false);
   command->add_flag("--checkpoints", *checkpoints,
                     "Of every checkpoint of the run that --model_dir names, and of its first weights; by default into "
@@ -301,11 +319,11 @@ void add_extract_command(CLI::App& program) {
   auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else; does not ask");
   command->footer(types_help());
-  command->callback([settings, ask, checkpoints, as_json, command] {
+  command->callback([settings, projector, ask, checkpoints, as_json, command] {
     if (*checkpoints) {
       run_checkpoints(*settings, command->count("--output_dir") > 0, *as_json);
     } else {
-      run_extract(*settings, *ask, *as_json);
+      run_extract(*settings, *projector, *ask, *as_json);
     }
   });
 }

@@ -44,6 +44,7 @@ std::vector<ParameterGroup> parameter_groups(const TrainingSettings& settings, c
   const RuleSettings rule{.name = settings.optimizer,
                           .beta1 = settings.adam_beta1,
                           .beta2 = settings.adam_beta2,
+                          .eps = settings.adam_epsilon,
                           .momentum = settings.momentum,
                           .orthogonalization = settings.orthogonalize,
                           .orthogonalization_steps = settings.orthogonalize_steps};
@@ -52,6 +53,7 @@ std::vector<ParameterGroup> parameter_groups(const TrainingSettings& settings, c
     ParameterGroup& group = groups[kind];
     group.rule.beta1 = settings.group_adam_beta1[kind].value_or(group.rule.beta1);
     group.rule.beta2 = settings.group_adam_beta2[kind].value_or(group.rule.beta2);
+    group.rule.eps = settings.group_adam_epsilon[kind].value_or(group.rule.eps);
     group.weight_decay = settings.group_weight_decays[kind].value_or(group.weight_decay);
   }
   return groups;

@@ -58,8 +58,10 @@ struct TrainingSettings {
   std::int64_t orthogonalize_steps = 5;                                // of muon
   double adam_beta1 = 0.9;                                             // of adamw
   double adam_beta2 = 0.999;                                           // of adamw
+  double adam_epsilon = 1e-8;                                          // of adamw
   GroupValues group_adam_beta1 = {};
   GroupValues group_adam_beta2 = {};
+  GroupValues group_adam_epsilon = {};
   double weight_decay = 0.01;
   GroupValues group_weight_decays = {};
   OutputProjections output_projections = OutputProjections::kTorch;

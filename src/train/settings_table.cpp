@@ -104,6 +104,10 @@ TrainingSettingsTable make_table() {
       Row("adam_beta2", "ADAM_BETA2", number(&S::adam_beta2), from_to_below(0, 1), kMustMatch,
           "Decay of adamw's mean of squared gradients")
           .before(0.999),
+      Row("adam_epsilon", "ADAM_EPSILON", number(&S::adam_epsilon), above(0, kMost), kMustMatch,
+          "What adamw adds to the root of the mean of squared gradients; where it is far larger than these, steps are "
+          "those of gradient descent with momentum")
+          .before(1e-8),
       Row("group_adam_beta1", "GROUP_ADAM_BETA1",
           group_values(&S::group_adam_beta1, {from_to_below(0, 1), false, "0.9"}), any_value(), kMustMatch,
           "The first of some kinds of tensors, as in GROUP_LEARNING_RATES")
@@ -111,6 +115,10 @@ TrainingSettingsTable make_table() {
       Row("group_adam_beta2", "GROUP_ADAM_BETA2",
           group_values(&S::group_adam_beta2, {from_to_below(0, 1), false, "0.95"}), any_value(), kMustMatch,
           "The second of some kinds of tensors")
+          .before(""),
+      Row("group_adam_epsilon", "GROUP_ADAM_EPSILON",
+          group_values(&S::group_adam_epsilon, {above(0, kMost), false, "1e-3"}), any_value(), kMustMatch,
+          "ADAM_EPSILON of some kinds of tensors")
           .before(""),
       Row("weight_decay", "WEIGHT_DECAY", number(&S::weight_decay), at_least(0), kMayBeContinued,
           "Weight decay, on matrices and embeddings"),

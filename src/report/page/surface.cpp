@@ -4,16 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 
 #include "base/exists.h"
-#include "base/whole_number.h"
 #include "geometry/measure.h"
 #include "geometry/representations.h"
+#include "graph/cells.h"
 #include "graph/graph_folder.h"
 #include "io/json.h"
 #include "io/npy.h"
@@ -29,14 +26,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostDrawnNodes = 65'535;    // whose indices are uint16
 constexpr std::size_t kMostNodesToMeasure = 4000;  // in seconds; more of them are left to strider measure
-
-// "torus_4x5" of A_torus_4x5_labeled.csv; empty for a file of another name.
-std::string name_of_graph(const fs::path& file) {
-  constexpr std::string_view kBefore = "A_", kAfter = "_labeled.csv";
-  const std::string name = file.filename().string();
-  if (!name.starts_with(kBefore) || !name.ends_with(kAfter) || name.size() <= kBefore.size() + kAfter.size()) return {};
-  return name.substr(kBefore.size(), name.size() - kBefore.size() - kAfter.size());
-}
 
 template <typename T>
 Json array_json(const std::vector<T>& values) {
@@ -59,55 +48,8 @@ Json edges_json(const Graph& graph) {
   return array_json(ends);
 }
 
-struct Cells {
-  std::vector<std::int16_t> rows, columns, sheets;
-};
-
-std::vector<std::string_view> fields_of(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t end = std::min(line.find(',', begin), line.size());
-    fields.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return fields;
-}
-
-// nodes_{name}.csv: rowcol_index,node_id,i,j,layer, where the layer is a name ("single", or which half of a sphere).
-// Nothing where it is not that for every node.
-std::optional<Cells> read_cells(const fs::path& file, const Graph& graph) {
-  std::unordered_map<std::int64_t, std::size_t> node_of;
-  for (std::size_t node = 0; node < graph.size(); ++node) node_of.emplace(graph.labels[node], node);
-  Cells cells{std::vector<std::int16_t>(graph.size()), std::vector<std::int16_t>(graph.size()),
-              std::vector<std::int16_t>(graph.size())};
-  std::ifstream stream(file);
-  std::string line;
-  std::getline(stream, line);
-  std::size_t found = 0;
-  std::vector<std::string> sheets;
-  while (std::getline(stream, line)) {
-    const std::vector<std::string_view> fields = fields_of(line);
-    if (fields.size() != 5) return std::nullopt;
-    const auto id = parse_whole_number(fields[1]), row = parse_whole_number(fields[2]),
-               column = parse_whole_number(fields[3]);
-    const auto fits = [](const auto& value) { return value && *value >= INT16_MIN && *value <= INT16_MAX; };
-    if (!id || !fits(row) || !fits(column)) return std::nullopt;
-    const auto node = node_of.find(*id);
-    if (node == node_of.end()) return std::nullopt;
-    auto sheet = std::ranges::find(sheets, fields[4]);
-    if (sheet == sheets.end()) sheet = sheets.insert(sheets.end(), std::string(fields[4]));
-    cells.rows[node->second] = static_cast<std::int16_t>(*row);
-    cells.columns[node->second] = static_cast<std::int16_t>(*column);
-    cells.sheets[node->second] = static_cast<std::int16_t>(sheet - sheets.begin());
-    node_of.erase(node);
-    ++found;
-  }
-  if (found != graph.size()) return std::nullopt;
-  return cells;
-}
-
 void add_cells(const fs::path& graph_file, const Graph& graph, Json& data, Missing& missing) {
-  const std::string name = name_of_graph(graph_file);
+  const std::string name = graph_name(graph_file);
   const fs::path file = graph_file.parent_path() / fmt::format("nodes_{}.csv", name);
   std::optional<Cells> cells;
   if (!name.empty() && path_exists(file)) {
@@ -126,7 +68,7 @@ void add_cells(const fs::path& graph_file, const Graph& graph, Json& data, Missi
 
 void add_angle(const fs::path& graph_file, const Graph& graph, Json& data, Missing& missing) {
   data["angle"] = nullptr;
-  const fs::path file = graph_file.parent_path() / fmt::format("coords_{}.npy", name_of_graph(graph_file));
+  const fs::path file = graph_file.parent_path() / fmt::format("coords_{}.npy", graph_name(graph_file));
   if (!path_exists(file)) return;
   try {
     const NpyArray<double> array = read_npy<double>(file);

@@ -1,4 +1,5 @@
-// The measures of geometry by layer: a small chart for each measure, a curve for each type of representation.
+// The measures of geometry, a small chart for each: by layer, a curve for each type of representation; or by step of
+// training, a curve for some of the layers.
 (function () {
   'use strict';
   const measures = [
@@ -22,29 +23,64 @@
     }));
   }
 
-  strider.drawGeometry = function (place, surface) {
+  // Of the arrays that were measured on the way at most six, evenly, so that curves can be told apart.
+  function shownArrays(steps) {
+    const names = [...new Set([].concat(...steps.map((s) => Object.keys(s.arrays))))];
+    const place = (name) => name === 'input_embeds' ? -1 : name === 'final_hidden' ? 1e9 :
+      Number((/\d+/.exec(name) || [1e8])[0]);
+    names.sort((a, b) => place(a) - place(b));
+    const most = 6;
+    if (names.length <= most) return names;
+    return d3.range(most).map((i) => names[Math.round(i * (names.length - 1) / (most - 1))]);
+  }
+
+  function seriesByStep(steps, measure) {
+    return shownArrays(steps).map((array, i) => ({
+      name: array, colour: strider.seriesColour(i),
+      points: steps.filter((s) => s.arrays[array] && typeof s.arrays[array][measure] === 'number')
+          .map((s) => [s.step, s.arrays[array][measure]]),
+    }));
+  }
+
+  function drawMeasures(place, geometry, makeSeries, axis) {
     place.textContent = '';
-    const geometry = surface && surface.geometry;
-    if (!geometry) {
-      place.append(strider.make('p', {class: 'quiet'}, 'It is not known for this run.'));
-      return;
-    }
-    const layerCount = 1 + (d3.max(geometry.layers, (l) => l.layer === null ? -1 : l.layer) || 0);
-    const xNames = ['in', ...d3.range(layerCount).map(String), 'out'];
     const legend = strider.make('div', {class: 'legend'});
-    for (const series of seriesOf(geometry, 'rsa', layerCount)) {
+    for (const series of makeSeries('neighbours')) {
       legend.append(strider.make('span', {style: `--key: ${series.colour}`}, series.name));
     }
     const small = strider.make('div', {class: 'small'});
     place.append(legend, small);
     for (const [key, name] of measures) {
-      const chance = geometry.chance && geometry.chance[key];
+      const chance = geometry && geometry.chance && geometry.chance[key];
       const box = strider.make('div', {class: 'chart'});
       small.append(strider.make('div', {}, strider.make('h3', {}, name), box));
-      strider.chart(box, () => ({
-        hasLegend: false,
-        series: seriesOf(geometry, key, layerCount), height: 200, xNames, xLabel: 'layer', xWord: 'Layer', label: name,
-        levels: typeof chance === 'number' ? [{value: chance, name: ''}] : [], empty: 'It is not defined here.'}));
+      strider.chart(box, () => Object.assign({
+        hasLegend: false, series: makeSeries(key), height: 200, label: name,
+        levels: typeof chance === 'number' ? [{value: chance, name: ''}] : [], empty: 'It is not defined here.'}, axis));
     }
+  }
+
+  strider.drawGeometry = function (place, surface) {
+    const geometry = surface && surface.geometry, steps = surface && surface.geometry_by_step;
+    const choice = strider.byId('geometry-choice');
+    choice.hidden = !geometry || !steps || steps.length < 2;
+    if (!geometry && !steps) {
+      place.textContent = '';
+      place.append(strider.make('p', {class: 'quiet'}, 'It is not known for this run.'));
+      return;
+    }
+    function draw() {
+      const byStep = !geometry || (!choice.hidden && choice.querySelector('input[value="step"]').checked);
+      place.dataset.axis = byStep ? 'step' : 'layer';
+      if (byStep) {
+        drawMeasures(place, geometry, (key) => seriesByStep(steps, key), {xLabel: 'step', xWord: 'Step'});
+        return;
+      }
+      const layerCount = 1 + (d3.max(geometry.layers, (l) => l.layer === null ? -1 : l.layer) || 0);
+      drawMeasures(place, geometry, (key) => seriesOf(geometry, key, layerCount),
+          {xNames: ['in', ...d3.range(layerCount).map(String), 'out'], xLabel: 'layer', xWord: 'Layer'});
+    }
+    choice.onchange = draw;
+    draw();
   };
 })();

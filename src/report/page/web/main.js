@@ -5,7 +5,7 @@
   const typeNames = {after_block: 'after each block', residual_before: 'before each block',
                      after_attention: 'after attention', ffn_gate: 'FFN gate', ffn_up: 'FFN up'};
   const playMilliseconds = 900;
-  let surface = null, frames = [], node = -1, spaceView = null, gridView = null, playing = null;
+  let surface = null, frames = [], node = -1, spaceView = null, gridView = null;
 
   function fillSelect(select, entries, chosen) {
     select.textContent = '';
@@ -53,8 +53,25 @@
     byId('node').dataset.node = node < 0 ? '' : surface.labels[node];
   }
 
+  // The frame of the chosen layer at the chosen step of training: of the final model where the slider is at its end, or
+  // where nothing was kept of that array on the way.
+  function shownFrame() {
+    const last = frames[byId('layer').valueAsNumber];
+    const step = surface.steps && last ? surface.steps[byId('step').valueAsNumber] : undefined;
+    return (step && step.frames.find((f) => f.array === last.array)) || last;
+  }
+
+  function showStepName() {
+    const step = surface.steps ? surface.steps[byId('step').valueAsNumber] : undefined;
+    const isKept = step && step.frames.some((f) => f.array === frames[byId('layer').valueAsNumber].array);
+    const name = !step ? 'the final model' : isKept ? `step ${step.step.toLocaleString('en')}` :
+      `step ${step.step.toLocaleString('en')}: not kept`;
+    byId('step-name').textContent = name;
+    byId('step').setAttribute('aria-valuetext', name);
+  }
+
   function showFrame() {
-    const frame = frames[byId('layer').valueAsNumber];
+    const frame = shownFrame();
     if (!frame) return;
     if (spaceView) spaceView.setFrame(strider.pointsOf(frame));
     byId('layer-name').textContent = layerName(frame);
@@ -63,6 +80,9 @@
     byId('variance').textContent = `Three components have ${percent.toFixed(0)}% of the variance.`;
     byId('surface').dataset.array = frame.array;
     byId('surface').setAttribute('aria-label', `The tokens in space: ${frame.array}`);
+    showStepName();
+    byId('surface').dataset.step = surface.steps && surface.steps[byId('step').valueAsNumber] ?
+      surface.steps[byId('step').valueAsNumber].step : 'final';
   }
 
   function showColours() {
@@ -81,28 +101,41 @@
     showFrame();
   }
 
-  function stopPlaying() {
-    clearInterval(playing);
-    playing = null;
-    byId('play').textContent = 'Play';
-    byId('play').setAttribute('aria-pressed', 'false');
+  // Moves a slider to its end by itself; one at a time.
+  function makePlayer(slider, button) {
+    let timer = null;
+    const player = {
+      stop() {
+        clearInterval(timer);
+        timer = null;
+        button.textContent = 'Play';
+        button.setAttribute('aria-pressed', 'false');
+      },
+      start() {
+        stopPlaying();
+        if (slider.valueAsNumber >= Number(slider.max)) slider.value = 0;
+        showFrame();
+        button.textContent = 'Stop';
+        button.setAttribute('aria-pressed', 'true');
+        timer = setInterval(() => {
+          slider.value = slider.valueAsNumber + 1;
+          showFrame();
+          if (slider.valueAsNumber >= Number(slider.max)) player.stop();
+        }, playMilliseconds);
+      },
+    };
+    button.addEventListener('click', () => timer === null ? player.start() : player.stop());
+    slider.addEventListener('input', () => {
+      stopPlaying();
+      showFrame();
+    });
+    return player;
   }
 
-  function play() {
-    if (playing) {
-      stopPlaying();
-      return;
-    }
-    const layer = byId('layer');
-    if (layer.valueAsNumber >= frames.length - 1) layer.value = 0;
-    showFrame();
-    byId('play').textContent = 'Stop';
-    byId('play').setAttribute('aria-pressed', 'true');
-    playing = setInterval(() => {
-      layer.value = layer.valueAsNumber + 1;
-      showFrame();
-      if (layer.valueAsNumber >= frames.length - 1) stopPlaying();
-    }, playMilliseconds);
+  const players = [makePlayer(byId('layer'), byId('play')), makePlayer(byId('step'), byId('step-play'))];
+
+  function stopPlaying() {
+    for (const player of players) player.stop();
   }
 
   function chooseRun(i) {
@@ -129,6 +162,9 @@
     frames = framesOf(byId('type').value);
     byId('layer').max = frames.length - 1;
     byId('layer').value = firstShown(frames);
+    const stepCount = surface.steps ? surface.steps.length : 0;
+    byId('steps').hidden = stepCount === 0;
+    byId('step').max = byId('step').value = stepCount;  // its end is the final model
     chooseType();
     showColours();
     byId('grid').setAttribute('aria-label', `The ${surface.nodes} nodes on a flat grid`);
@@ -155,13 +191,8 @@
     byId('run').addEventListener('change', () => chooseRun(Number(byId('run').value)));
     byId('type').addEventListener('change', chooseType);
     byId('colour').addEventListener('change', showColours);
-    byId('layer').addEventListener('input', () => {
-      stopPlaying();
-      showFrame();
-    });
     byId('edges').addEventListener('change', () => spaceView && spaceView.setEdges(byId('edges').checked));
     byId('reset').addEventListener('click', () => spaceView && spaceView.reset());
-    byId('play').addEventListener('click', play);
     strider.onTheme(() => {
       strider.redrawWalk();
       if (surface && gridView) {
