@@ -89,7 +89,7 @@ StepFolder::StepFolder(fs::path folder, const std::vector<std::string>& represen
 // All steps are of one model: the first one says of which.
 void StepFolder::check_model(const ModelFingerprint& now) {
   if (index_.fingerprint.empty() || index_.steps.empty()) {
-    Json common = to_json(now);
+    nlohmann::json common = nlohmann::json::parse(to_json(now).dump());  // sorted, as it is when it is read again
     common.erase("weights");
     index_.fingerprint = common.dump();
     return;

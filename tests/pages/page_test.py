@@ -13,7 +13,7 @@ PROGRAM = os.environ["STRIDER"]
 SEEN = Path(__file__).resolve().parents[2] / "build/pages-seen"
 SETTINGS = dict(H=6, W=8, RUN_NAME="tiny", MAX_SEQS=2000, MAX_LENGTH=24, NO_REPEAT_WINDOW=4, BATCH_SIZE=16, MAX_STEPS=40,
                 LEARNING_RATE=1e-2, WARMUP_STEPS=5, EVAL_STEPS=10, SAVE_STEPS=10, SAVE_TOTAL_LIMIT="all", LOGGING_STEPS=2,
-                THREADS=2, REPRESENTATIONS="after_block ffn_up")
+                THREADS=2, REPRESENTATIONS="after_block ffn_up", REPRESENTATION_STEPS=10, GEOMETRY_STEPS=20)
 RUN = "results/torus_6x8/tiny"
 
 
@@ -77,6 +77,29 @@ class PageTest(unittest.TestCase):
         browser.set("#layer", 2)  # layer 1; before and after the layers all kinds are the same
         self.assertTrue(self.changes("#surface", lambda: browser.set("#type", "ffn_up")))
         self.assertEqual(browser.element("#surface").get_attribute("data-array"), "layer_1_ffn_up")
+
+    def test_the_slider_over_steps_goes_back_in_training(self):
+        self.assertEqual(browser.element("#step-name").text, "the final model")
+        seen = set()
+        for step in (3, 1, 0):
+            self.assertTrue(self.changes("#surface", lambda: browser.set("#step", step)), step)
+            seen.add(browser.element("#surface").get_attribute("data-step"))
+        self.assertEqual(seen, {"30", "10", "0"})
+        self.assertTrue(self.changes("#surface", lambda: browser.set("#layer", 0)))  # stays at step 0
+        self.assertEqual(browser.element("#surface").get_attribute("data-step"), "0")
+        self.assertTrue(self.changes("#surface", lambda: self.keys("#step", Keys.ARROW_RIGHT)))
+        self.assertEqual(browser.element("#step-name").text, "step 10")
+        browser.element("#step-play").click()
+        self.assertEqual(browser.element("#step-play").text, "Stop")
+        browser.wait(lambda: browser.element("#step-play").text == "Play")
+        self.assertEqual(browser.element("#surface").get_attribute("data-step"), "final")
+
+    def test_geometry_along_training(self):
+        self.assertTrue(self.changes("#geometry", lambda: browser.element("#geometry-axis input[value=step]").click()))
+        self.assertEqual(browser.element("#geometry").get_attribute("data-axis"), "step")
+        self.assertIn("layer_1_after_block", browser.element("#geometry").text)
+        browser.element("#geometry-axis input[value=layer]").click()
+        self.assertEqual(browser.element("#geometry").get_attribute("data-axis"), "layer")
 
     def test_colours(self):
         for colour in ("column", "angle", "degree", "row"):

@@ -164,7 +164,8 @@
     byId('layer').value = firstShown(frames);
     const stepCount = surface.steps ? surface.steps.length : 0;
     byId('steps').hidden = stepCount === 0;
-    byId('step').max = byId('step').value = stepCount;  // its end is the final model
+    byId('step').max = stepCount;
+    byId('step').value = stepCount;  // its end is the final model
     chooseType();
     showColours();
     byId('grid').setAttribute('aria-label', `The ${surface.nodes} nodes on a flat grid`);
