@@ -6,15 +6,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "graph/graph_folder.h"
 #include "io/atomic_file.h"
+#include "report/page/beliefs_json.h"
 
 namespace strider::cli {
 namespace {
@@ -44,10 +48,38 @@ void print_table(const GeometryReport& report) {
   say("{}\n", row(chance, width, report.chance, "-"));
 }
 
-void run_measure(MeasureSettings settings, bool as_json) {
+// A model of which it is measured how it moves on the graph.
+struct MovesOptions {
+  std::filesystem::path model, dataset;
+};
+
+void print_moves(const nlohmann::ordered_json& moves) {
+  const auto percent = [](const nlohmann::ordered_json& share) {
+    return share.is_null() ? std::string("-") : fmt::format("{:.2f}%", 100.0 * share.get<double>());
+  };
+  const nlohmann::ordered_json& sampled = moves["sampled"];
+  say("Moves of {}, on {} {} walks:\n", moves["model"].get<std::string>(), moves["walks"].get<std::int64_t>(),
+      moves["split"].get<std::string>());
+  say("  probability on neighbours {}, on those that the rule allows {}; loss {:.4f}\n",
+      percent(moves["on_neighbours"]), percent(moves["on_allowed"]), moves["loss"].get<double>());
+  say("  {} walks sampled from it: {} of the steps follow an edge, {} keep to the rule, {} of the walks are valid\n\n",
+      sampled["walks"].get<std::int64_t>(), percent(sampled["on_edges"]), percent(sampled["allowed"]),
+      percent(sampled["valid_walks"]));
+}
+
+void run_measure(MeasureSettings settings, const MovesOptions& options, bool as_json) {
+  if (options.model.empty() != options.dataset.empty()) {
+    throw Error("A model's moves are measured on walks: --model_dir and --dataset_dir go together",
+                {.file = {}, .place = {}, .advice = "Name both, or neither."});
+  }
   if (settings.threads == 0) settings.threads = available_processors();
   const GeometryReport report = measure_geometry(settings);
-  const std::string json = geometry_json(report);
+  nlohmann::ordered_json object = nlohmann::ordered_json::parse(geometry_json(report));
+  if (!options.model.empty()) {
+    object["moves"] = moves_json({.model = options.model, .dataset = options.dataset, .threads = settings.threads},
+                                 read_labeled_adjacency(report.graph));
+  }
+  const std::string json = object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   if (as_json) {
     say("{}", json);
   } else {
@@ -59,12 +91,23 @@ void run_measure(MeasureSettings settings, bool as_json) {
       say("Note: the nearest nodes of {} do not connect the graph: its geodesics are of {:.1f}% of the pairs.\n",
           layer.array.name, 100.0 * layer.measures.geodesic_pairs);
     }
+    if (object.contains("moves")) print_moves(object["moves"]);
     print_notices(report.notices);
   }
   const Notices notices = write_file_atomically(report.output, json);
   if (as_json) return;
   print_notices(notices);
   say("Saved: {}\n", report.output.string());
+}
+
+std::vector<Setting<MovesOptions>> moves_table() {
+  using namespace settings;
+  using Row = Setting<MovesOptions>;
+  return {
+      Row("model_dir", "MODEL_DIR", folder(&MovesOptions::model), any_value(),
+          "A model whose moves are measured too, on walks of --dataset_dir"),
+      Row("dataset_dir", "DATASET_DIR", folder(&MovesOptions::dataset), any_value(), "The dataset of that model"),
+  };
 }
 
 std::vector<Setting<MeasureSettings>> measure_table() {
@@ -91,6 +134,8 @@ constexpr const char* kColumns =
     "  Laplacian   overlap of the first principal components with the graph Laplacian's first eigenvectors\n"
     "  probe R2    cross-validated R squared of linear probes for the nodes' coordinates\n"
     "  eff. dim    effective dimension: the participation ratio of the variances\n\n"
+    "With a model and its dataset: the share of its probability on moves along edges, and on those that the rule of the\n"
+    "walks allows, and how valid the walks are that are sampled from it.\n\n"
     "Example: strider measure results/torus_30x40/2M_llama/token_representations\n";
 
 }  // namespace
@@ -98,6 +143,7 @@ constexpr const char* kColumns =
 void add_measure_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("measure", "Say how much of the graph is in representations, by layer");
   auto settings = std::make_shared<MeasureSettings>();
+  auto options = std::make_shared<MovesOptions>();
   auto as_json = std::make_shared<bool>(false);
   settings->threads = 0;  // all
   command
@@ -105,12 +151,13 @@ void add_measure_command(CLI::App& program) {
                    "A folder of token representations, the run that it is in, or an .npz file")
       ->required();
   add_settings(*command, measure_table(), *settings);
+  add_settings(*command, moves_table(), *options);
   command->add_option("--arrays", settings->arrays, "Arrays to measure, by name or type")
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->option_text("NAME ... [all]");
   command->add_flag("--json", *as_json, "Print JSON");
   command->footer(kColumns);
-  command->callback([settings, as_json] { run_measure(*settings, *as_json); });
+  command->callback([settings, options, as_json] { run_measure(*settings, *options, *as_json); });
 }
 
 }  // namespace strider::cli

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "report/page/model_on_walks.h"
+
 namespace strider {
 namespace {
 
@@ -122,6 +124,28 @@ TEST(Beliefs, APlayedWalkListsTheMostProbableNodesFirst) {
     }
     EXPECT_EQ(walk->probabilities[p * Beliefs::kLikely + kNodes], 0);
   }
+}
+
+TEST(ValidityOf, CountsEdgesAndWhatTheRuleAllows) {
+  const Graph graph = ring();
+  const std::vector<std::vector<std::int32_t>> walks{
+      {10, 9, 8, 7},    // once around, all allowed
+      {10, 9, 10, 5},   // back to where it was
+      {10, 8, 0, 9},    // no edge, no node, from no node
+      {10},             // no step
+  };
+  const WalkValidity ruled = validity_of(graph, 2, walks);
+  EXPECT_EQ(ruled.walks, 4);
+  EXPECT_EQ(ruled.steps, 9);
+  EXPECT_EQ(ruled.on_edges, 6);
+  EXPECT_EQ(ruled.allowed, 5);
+  EXPECT_EQ(ruled.valid_walks, 2);
+  const WalkValidity unruled = validity_of(graph, std::nullopt, walks);
+  EXPECT_EQ(unruled.on_edges, 6);
+  EXPECT_EQ(unruled.allowed, 0);
+  EXPECT_EQ(unruled.valid_walks, 3);
+  // A window in which all neighbours are leaves all of them free.
+  EXPECT_EQ(validity_of(graph, 6, std::vector<std::vector<std::int32_t>>{{10, 9, 8, 7, 6, 5, 10}}).allowed, 6);
 }
 
 }  // namespace

@@ -95,6 +95,10 @@ std::optional<PlayedWalk> Beliefs::play(std::span<const std::int32_t> ids, std::
   return walk;
 }
 
+double Beliefs::mean(const std::vector<double>& sums) const {
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(std::max<std::int64_t>(1, predictions_));
+}
+
 std::vector<float> Beliefs::means(const std::vector<double>& sums) const {
   std::vector<float> means;
   for (std::size_t i = 0; i < sums.size(); ++i) means.push_back(static_cast<float>(sums[i] / counts_[i]));

@@ -40,10 +40,15 @@ class Beliefs {
   std::vector<float> losses() const { return means(losses_); }
   /// Mean loss of predictions made at each node, in nats; NaN where there was none.
   std::vector<float> node_losses() const;
+  /// Means over all predictions.
+  double mean_on_neighbours() const { return mean(neighbours_); }
+  double mean_on_allowed() const { return mean(allowed_); }
+  double mean_loss() const { return mean(losses_); }
   std::int64_t predictions() const { return predictions_; }
 
  private:
   std::optional<std::vector<std::int32_t>> nodes_of(std::span<const std::int32_t> ids) const;
+  double mean(const std::vector<double>& sums) const;
   std::vector<float> means(const std::vector<double>& sums) const;
 
   const Graph& graph_;

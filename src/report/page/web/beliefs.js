@@ -17,6 +17,14 @@
             xWord: 'After', label: 'Probability that the model gives to neighbours'};
   }
 
+  function sampledText(sampled) {
+    if (!sampled || !sampled.steps) return '';
+    const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 2 : 1)}%`;
+    return ` Of ${sampled.walks} walks sampled from the model, ${percent(sampled.on_edges)} of the steps follow an edge` +
+      (sampled.allowed === null ? '' : `, ${percent(sampled.allowed)} keep to the rule`) +
+      `, and ${percent(sampled.valid_walks)} are valid from end to end.`;
+  }
+
   // Whether a step from a node to a neighbour is against the rule: among the last `window` nodes while others are free.
   function blockedAt(step) {
     const window = surface.beliefs.window;
@@ -99,7 +107,8 @@
     const beliefs = surface.beliefs;
     byId('beliefs-text').textContent = `The model's next-node probabilities on ${beliefs.walks} ${beliefs.split} walks, ` +
       `${beliefs.predictions.toLocaleString('en')} predictions.` +
-      (beliefs.window ? ` The rule of the walks: not to the last ${beliefs.window} nodes, while others are free.` : '');
+      (beliefs.window ? ` The rule of the walks: not to the last ${beliefs.window} nodes, while others are free.` : '') +
+      sampledText(beliefs.sampled);
     if (drawChart) drawChart();
     else drawChart = strider.chart(byId('belief-chart'), chart);
     if (!grid) {
