@@ -11,7 +11,7 @@ SCRIPT = "02a_model_training.sh"
 COMMANDS = {"01a_graph_generation.sh": "graph", "01b_sequence_generation.sh": "walks",
             "01c_dataset_preparation.sh": "dataset", SCRIPT: "train", "02b_representation_extraction.sh": "extract"}
 GRID = {"H", "W", "TOPOLOGY"}
-SHARED = {"RUN_NAME", "STRIDER", "REPORT"}  # of scripts alone
+SHARED = {"RUN_NAME", "STRIDER", "REPORT", "CHECKPOINTS", "PROJECTOR"}  # of scripts alone
 # Their defaults follow from H, W, TOPOLOGY and RUN_NAME.
 PLACES = {"GRAPH_DIR", "OUT", "COUNTS_OUT", "INPUT_CSV", "DATASET_DIR", "CONFIG", "OUTPUT_DIR", "LOG_DIR", "MODEL_DIR",
           "REPRESENTATION_DIR"}
@@ -28,7 +28,8 @@ def program_settings(command):
                                              program_help(command), re.M):
         default = re.match(r" \[([^\]]*)\]", rest)
         found[variable] = (option, default[1] if default else "")
-    found.pop("FILE", None)  # a path that no script sets
+    for path in ("FILE", "PROJECTOR_DIR"):  # that no script has under this name
+        found.pop(path, None)
     return found
 
 
@@ -101,7 +102,7 @@ class SettingsTest(unittest.TestCase):
     def test_the_script_passes_the_defaults(self):
         defaults = dict(self.program.values())
         for option, passed in self.passed_options().items():
-            if option not in ("dataset_dir", "config", "output_dir", "logging_dir"):
+            if option not in ("dataset_dir", "config", "output_dir", "logging_dir", "graph_dir"):
                 self.assertEqual(value(passed), value(defaults[option]), option)
 
     def test_the_script_passes_each_variable_as_its_option(self):
