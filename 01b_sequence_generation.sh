@@ -22,6 +22,7 @@ setting MIN_VISITS_PER_NODE min_visits_per_node 10000000000 "stop once every nod
 setting NO_REPEAT_WINDOW no_repeat_window 32 "a walk steps to none of its last so many nodes while it has another choice"
 setting RESTART_PROB restart_prob 0 "probability of starting anew before a step"
 setting TEMPERATURE temperature 1 "how strongly starts prefer nodes with few visits; lower is stronger"
+setting START start visits "where walks start: visits, at nodes with few visits; for large graphs visits-tree, uniform, degree"
 setting SEED seed 42 "seed of the walks"
 place OUT out "./$DATA_DIR/sequences/walks_$DATASET_NAME.csv" "the walks"
 place COUNTS_OUT counts_out "./$DATA_DIR/sequences/visit_counts_$DATASET_NAME.csv" "the visits of each node"
@@ -46,11 +47,12 @@ say "  Min visits per node: $MIN_VISITS_PER_NODE"
 say "  No-repeat window: $NO_REPEAT_WINDOW"
 say "  Restart probability: $RESTART_PROB"
 say "  Temperature: $TEMPERATURE"
+if [ "$START" != visits ]; then say "  Start: $START"; fi
 say "  Seed: $SEED"
 say
 
 graph_file="$GRAPH_DIR/A_${DATASET_NAME}_labeled.csv"
-if [ ! -f "$graph_file" ]; then
+if [ ! -f "$graph_file" ] && [ ! -f "$GRAPH_DIR/graph_${DATASET_NAME}.npz" ]; then
   fail "Graph file not found: $graph_file" \
     "Please run $(command_line 01a_graph_generation.sh GRAPH_DIR) first to create the graph representation."
 fi

@@ -9,7 +9,7 @@ for use in "$@"; do
     build)
       packages+=(g++ cmake ninja-build ccache pkg-config python3 python3-venv libcli11-dev libfmt-dev
         nlohmann-json3-dev libeigen3-dev libzip-dev libhwy-dev libxsmm-dev libprotobuf-dev protobuf-compiler
-        zlib1g-dev libjs-three libjs-d3)
+        zlib1g-dev libpugixml-dev libjs-three libjs-d3)
       ;;
     test) packages+=(libgtest-dev librapidcheck-dev) ;;
     bench) packages+=(libbenchmark-dev) ;;

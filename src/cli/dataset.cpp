@@ -18,6 +18,7 @@
 #include "data/dataset_writer.h"
 #include "data/other_kinds.h"
 #include "data/train_split.h"
+#include "data/token_names.h"
 #include "data/walk_import.h"
 #include "data/walks_csv.h"
 #include "graph/best_loss.h"
@@ -113,6 +114,14 @@ WalkKnowledge know_walks(std::FILE* out, const DatasetSettings& settings, const 
   }
   WalkKnowledge knowledge{.best_loss = best_loss_of(*ruled, walks, split.validation),
                           .walk_rule = walk_rule_json(ruled->rule)};
+  if (!ruled->names.empty()) {
+    // Names of nodes behind the last one that occurs are those of no token.
+    std::vector<std::string> names = ruled->names;
+    names.resize(std::min(names.size(), static_cast<std::size_t>(walks.max_id()) + 1));
+    knowledge.vocabulary = vocabulary_json(names);
+    say(out, "\nTokens: names of nodes, from \"{}\" to \"{}\"; vocab.json says which id each has\n", names.front(),
+        names.back());
+  }
   if (knowledge.best_loss) {
     say(out, "\nBest possible loss on the validation walks: {:.4f} nats per token, by the rule that made them\n",
         *knowledge.best_loss);

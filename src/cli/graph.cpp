@@ -5,14 +5,18 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "graph/graph_facts.h"
 #include "graph/graph_folder.h"
 #include "graph/surface.h"
+#include "graph_import/imported_folder.h"
 
 namespace strider::cli {
 namespace {
@@ -21,6 +25,8 @@ struct GraphSettings {
   Grid grid;
   std::string topology;
   std::string output_dir = "graph";  // "{name}" in it is replaced by the name of each graph
+  std::filesystem::path from;        // a graph of the user's own; empty: a surface
+  std::optional<bool> directed;      // whether its edges go one way; nothing: as the file says
 };
 
 std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid) {
@@ -68,7 +74,73 @@ nlohmann::ordered_json make_graph(std::FILE* out, const std::filesystem::path& f
   return facts;
 }
 
+// The graph of a file, under the name that the three options make.
+void run_import(GraphSettings settings, bool as_json) {
+  for (const SurfaceType& type : surface_types()) {
+    if (settings.topology != type.name) continue;
+    throw Error(fmt::format("{} is the name of a surface, and FROM (--from) names a graph of your own", type.name),
+                {.file = {}, .place = {}, .advice = "Choose another TOPOLOGY (--topology) for it."});
+  }
+  if (settings.topology.empty() || settings.topology.find('/') != std::string::npos) {
+    throw Error(fmt::format("\"{}\" is no name for a graph", settings.topology),
+                {.file = {}, .place = {}, .advice = "TOPOLOGY (--topology) becomes part of the names of files."});
+  }
+  std::FILE* const out = as_json ? nullptr : stdout;
+  const std::string name = fmt::format("{}_{}x{}", settings.topology, settings.grid.height, settings.grid.width);
+  constexpr std::string_view kName = "{name}";
+  std::string folder = settings.output_dir;
+  if (const std::size_t at = folder.find(kName); at != std::string::npos) folder.replace(at, kName.size(), name);
+  say(out, "[*] Reading {}\n", settings.from.string());
+  show_now(out);
+  const ImportedGraph imported = import_graph({.from = settings.from, .directed = settings.directed});
+  const GraphFacts facts = graph_facts(imported.graph);
+  say(out, "    Kind: {}, {}{}\n", imported.kind, imported.directed ? "edges go one way" : "edges go both ways",
+      imported.graph.is_weighted() ? ", with weights" : "");
+  say(out, "    {}\n", graph_size_text(imported.graph, facts));
+  if (imported.repeated > 0) {
+    say(out, "    {} edges came before{}\n", imported.repeated,
+        imported.graph.is_weighted() ? "; their weights are added" : "");
+  }
+  if (!imported.names.empty()) {
+    say(out, "    Names: from \"{}\" to \"{}\"; vocab_{}.json says which id each has\n", imported.names.front(),
+        imported.names.back(), name);
+  }
+  Notices notices = imported.notices;
+  for (const std::string& text : graph_notices(facts)) notices.add(text);
+  const WrittenImport written = write_imported_graph(folder, name, settings.from, imported);
+  for (const std::filesystem::path& file : written.files) say(out, "    Saved: {}\n", file.string());
+  if (!written.as_matrix) {
+    say(out, "    Not saved: matrices as large as the square of more than {} nodes\n", kMostNodesAsMatrix);
+  }
+  notices.add(written.notices);
+  if (!as_json) {
+    print_notices(notices);
+    return;
+  }
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  for (const std::filesystem::path& file : written.files) files.push_back(file.string());
+  const nlohmann::ordered_json graph = {{"name", name},
+                                        {"from", settings.from.string()},
+                                        {"kind", imported.kind},
+                                        {"nodes", imported.graph.size()},
+                                        {"edges", facts.edges},
+                                        {"directed", imported.directed},
+                                        {"weighted", imported.graph.is_weighted()},
+                                        {"named", !imported.names.empty()},
+                                        {"repeated_edges", imported.repeated},
+                                        {"files", files}};
+  say("{}\n", nlohmann::ordered_json{{"graphs", {graph}}, {"notices", notices.texts()}}.dump(2));
+}
+
 void run_graph(const GraphSettings& settings, bool as_json) {
+  if (!settings.from.empty()) {
+    run_import(settings, as_json);
+    return;
+  }
+  if (settings.directed) {
+    throw Error("DIRECTED (--directed) is of a graph of your own, and no FROM (--from) names one",
+                {.file = {}, .place = {}, .advice = "Leave it out: the edges of a surface go both ways."});
+  }
   const std::vector<Surface> surfaces = parse_surfaces(settings.topology);
   Grid grid = settings.grid;
   std::string names;
@@ -100,7 +172,9 @@ std::string surfaces_help() {
   help +=
       "\nNode ids are row * W + column; they are the tokens of walks. The pole of the sphere has the next id "
       "after\nits last cell, and its boundary cells none.\n\n";
-  help += "Example: strider graph --H 30 --W 40 --topology torus --output_dir results/torus_30x40/graph\n";
+  help += "With --from, topology, H and W only name the graph.\n\n";
+  help += "Example: strider graph --from karate.txt --topology karate --H 1 --W 34 --output_dir results/karate_1x34/graph\n";
+  help += "         strider graph --H 30 --W 40 --topology torus --output_dir results/torus_30x40/graph\n";
   return help;
 }
 
@@ -123,6 +197,13 @@ std::vector<Setting<GraphSettings>> place_table() {
           .required(),
       Row("output_dir", "GRAPH_DIR", folder(&GraphSettings::output_dir), any_value(),
           "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
+      Row("from", "FROM", path(&GraphSettings::from), any_value(),
+          "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, .npy or "
+          ".npz of scipy.sparse; text also compressed with gzip or zstd; nodes may have names"),
+      Row("directed", "DIRECTED",
+          choice(&GraphSettings::directed, std::vector<std::pair<std::string, std::optional<bool>>>{
+                                               {"auto", std::nullopt}, {"true", true}, {"false", false}}),
+          any_value(), "Whether the edges of FROM go one way; auto: as the file says, those of an edge list both ways"),
   };
 }
 

@@ -16,7 +16,7 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
-#include "graph/graph_folder.h"
+#include "graph/sparse_file.h"
 #include "io/atomic_file.h"
 #include "report/page/beliefs_json.h"
 
@@ -77,7 +77,7 @@ void run_measure(MeasureSettings settings, const MovesOptions& options, bool as_
   nlohmann::ordered_json object = nlohmann::ordered_json::parse(geometry_json(report));
   if (!options.model.empty()) {
     object["moves"] = moves_json({.model = options.model, .dataset = options.dataset, .threads = settings.threads},
-                                 read_labeled_adjacency(report.graph));
+                                 read_graph(report.graph));
   }
   const std::string json = object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   if (as_json) {

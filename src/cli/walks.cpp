@@ -17,7 +17,8 @@
 #include "cli/setting_options.h"
 #include "cli/terminal.h"
 #include "graph/graph_facts.h"
-#include "graph/graph_folder.h"
+#include "graph/sparse_file.h"
+#include "graph_import/imported_folder.h"
 #include "report/screen.h"
 
 namespace strider::cli {
@@ -44,6 +45,7 @@ void print_plan(std::FILE* out, const WalksCommand& command) {
 
 void print_graph(std::FILE* out, const Graph& graph, const GraphFacts& facts) {
   say(out, "Graph loaded: {}\n", graph_size_text(graph, facts));
+  if (graph.is_weighted()) say(out, "  Edges have weights, which walks follow.\n");
   for (const std::string& notice : graph_notices(facts)) say(out, "  {}\n", notice);
   say(out, "\n");
 }
@@ -79,6 +81,7 @@ nlohmann::ordered_json walks_json(const WalksCommand& command, const std::string
            {{"name", name},
             {"nodes", graph.size()},
             {"edges", facts.edges},
+            {"weighted", graph.is_weighted()},
             {"symmetric", facts.is_symmetric},
             {"one_way_edges", facts.one_way},
             {"self_loops", facts.self_loops},
@@ -110,15 +113,16 @@ void run_walks(WalksCommand command, bool as_json) {
   print_plan(out, command);
   say(out, "Loading graph representation...\n");
   show_now(out);
-  const Graph graph = read_labeled_adjacency(labeled_adjacency_file(command.graph_dir, name));
+  const Graph graph = read_graph(find_graph_file(command.graph_dir, name));
+  const std::vector<std::string> names = read_graph_names(command.graph_dir, name, graph.size());
   const GraphFacts facts = graph_facts(graph);
   print_graph(out, graph, facts);
-  if (!command.overwrite) check_walks_replaceable(command.files.walks, graph, command.settings);
+  if (!command.overwrite) check_walks_replaceable(command.files.walks, graph, names, command.settings);
   show_now(out);
 
   const auto begin = Clock::now();
   const bool shown = can_redraw(STDERR_FILENO);
-  const WalkSummary summary = write_walks(graph, name, command.settings, command.files, [&](std::int64_t walks) {
+  const WalkSummary summary = write_walks(graph, name, names, command.settings, command.files, [&](std::int64_t walks) {
     if (shown) say(stderr, "\rGenerating walks: {} of at most {}", walks, command.settings.max_seqs);
   });
   if (shown) say(stderr, "\r\033[K");
@@ -134,7 +138,7 @@ std::vector<Setting<WalksCommand>> graph_table() {
   using Row = Setting<WalksCommand>;
   return {
       Row("graph_dir", "GRAPH_DIR", folder(&WalksCommand::graph_dir), any_value(),
-          "Folder with A_{topology}_{H}x{W}_labeled.csv"),
+          "Folder with graph_{topology}_{H}x{W}.npz or A_{topology}_{H}x{W}_labeled.csv"),
       Row("topology", "TOPOLOGY", text(&WalksCommand::topology), any_value(), "First part of the graph's name")
           .required(),
       Row("H", "H", number(&WalksCommand::height), any_value(), "Second part: rows of the grid").required(),
@@ -159,6 +163,14 @@ std::vector<Setting<WalkSettings>> walk_table() {
           "Probability to start anew before a step"),
       Row("temperature", "TEMPERATURE", number(&S::temperature), any_value(),
           "How strongly starts prefer nodes with few visits; lower is stronger"),
+      Row("start", "START",
+          choice(&S::start, {{"visits", StartRule::kVisits},
+                             {"visits-tree", StartRule::kVisitsTree},
+                             {"uniform", StartRule::kUniform},
+                             {"degree", StartRule::kDegree}}),
+          any_value(),
+          "Where walks start: visits (nodes with few visits, as LLM-Topo draws them); for large graphs visits-tree (the "
+          "same, other draws), uniform, or degree"),
       Row("seed", "SEED", number(&S::seed), any_value(), "Seed: the same one gives the same bytes"),
   };
 }
@@ -182,7 +194,7 @@ void add_walks_command(CLI::App& program) {
   add_settings(*command, walk_table(), walks->settings);
   add_settings(*command, file_table(), walks->files);
   command->footer(
-      "A graph of your own: put its adjacency matrix (labels, integers from 0, in the first line and the\n"
+      "A graph of your own: strider graph --from reads the usual kinds of files. Or put its adjacency matrix (labels, integers from 0, in the first line and the\n"
       "first column, 0 or 1 elsewhere) into A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"
       "Beside the walks goes walk_rule_{topology}_{H}x{W}.json, from which the best possible loss is computed.\n\n"
       "Example: strider walks --graph_dir results/torus_30x40/graph --topology torus --H 30 --W 40 \\\n"

@@ -1,23 +1,17 @@
 #include "data/walk_sources.h"
 
-#include <arrow/buffer.h>
-#include <arrow/io/compressed.h>
-#include <arrow/io/file.h>
-#include <arrow/util/compression.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
 #include "base/error.h"
-#include "base/exists.h"
-#include "data/arrow_status.h"
 #include "data/csv_records.h"
 #include "data/parquet_walks.h"
+#include "data/text_lines.h"
 
 namespace strider {
 namespace {
@@ -25,93 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kSourceDamaged = "It may be damaged or cut off: make or copy it again.";
 constexpr std::string_view kSeparators = " \t\r\v\f,";
 
 [[noreturn]] void refuse_source(const fs::path& file, const std::string& what, const std::string& place,
                                 const std::string& advice) {
   throw Error(what, {.file = file.string(), .place = place, .advice = advice});
 }
-
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t kMost = 60;
-  std::string result;
-  for (const char letter : text.substr(0, kMost)) result += letter >= ' ' || letter < 0 ? letter : '?';
-  return text.size() > kMost ? result + "..." : result;
-}
-
-// The lines of a file, without their ends, decompressed on the way.
-class Lines {
- public:
-  explicit Lines(const fs::path& file) : file_(file) {
-    if (!path_exists(file)) refuse_source(file, "no such file", {}, "Name a file of walks with --from.");
-    if (is_folder(file)) refuse_source(file, "this is a folder", {}, "Name a file of walks with --from.");
-    auto raw = take_arrow(arrow::io::ReadableFile::Open(file.string()), "cannot read the walks", file,
-                          "Check its permissions.");
-    const auto magic = take_arrow(raw->ReadAt(0, 4), "cannot read the walks", file, kSourceDamaged);
-    check_arrow(raw->Seek(0), "cannot read the walks", file, kSourceDamaged);
-    const std::string_view start(reinterpret_cast<const char*>(magic->data()), static_cast<std::size_t>(magic->size()));
-    std::optional<arrow::Compression::type> compression;
-    if (start.starts_with("\x1f\x8b")) compression = arrow::Compression::GZIP;
-    if (start == "\x28\xb5\x2f\xfd") compression = arrow::Compression::ZSTD;
-    is_parquet_ = start == "PAR1";
-    stream_ = raw;
-    if (compression) {
-      codec_ = take_arrow(arrow::util::Codec::Create(*compression), "this build of Arrow cannot decompress it", file,
-                          "Decompress the file first (gunzip, unzstd).");
-      stream_ = take_arrow(arrow::io::CompressedInputStream::Make(codec_.get(), raw), "cannot decompress the walks",
-                           file, kSourceDamaged);
-    }
-  }
-
-  bool is_parquet() const { return is_parquet_; }
-
-  /// False at the end. The line stays until the next call.
-  bool next(std::string_view* line) {
-    std::size_t end = buffer_.find('\n', at_);
-    while (end == std::string::npos && !ended_) {
-      buffer_.erase(0, at_);
-      const std::size_t from = buffer_.size();
-      at_ = 0;
-      const auto piece =
-          take_arrow(stream_->Read(kPiece), "the walks cannot be read to their end", file_, kSourceDamaged);
-      ended_ = piece->size() == 0;
-      buffer_.append(reinterpret_cast<const char*>(piece->data()), static_cast<std::size_t>(piece->size()));
-      end = buffer_.find('\n', from);
-    }
-    if (at_ == buffer_.size()) return false;
-    if (end == std::string::npos) end = buffer_.size();
-    *line = std::string_view(buffer_).substr(at_, end - at_);
-    at_ = std::min(end + 1, buffer_.size());
-    if (number_++ == 0 && line->starts_with("\xEF\xBB\xBF")) line->remove_prefix(3);
-    if (line->ends_with('\r')) line->remove_suffix(1);
-    if (line->find('\0') != std::string_view::npos) {
-      refuse_source(file_, "this is no text", place(), "Walks are read from plain text, CSV, JSON lines and Parquet.");
-    }
-    return true;
-  }
-
-  /// As next(), without blank lines and comments.
-  bool next_filled(std::string_view* line) {
-    while (next(line)) {
-      const std::size_t first = line->find_first_not_of(kSeparators);
-      if (first != std::string_view::npos && (*line)[first] != '#') return true;
-    }
-    return false;
-  }
-
-  std::string place() const { return fmt::format("line {}", number_); }
-
- private:
-  static constexpr std::int64_t kPiece = 1 << 20;
-  fs::path file_;
-  std::unique_ptr<arrow::util::Codec> codec_;  // outlives the stream
-  std::shared_ptr<arrow::io::InputStream> stream_;
-  std::string buffer_;
-  std::size_t at_ = 0;
-  std::int64_t number_ = 0;
-  bool ended_ = false, is_parquet_ = false;
-};
 
 void split_tokens(std::string_view text, std::vector<std::string_view>* tokens) {
   for (std::size_t at = text.find_first_not_of(kSeparators); at != std::string_view::npos;) {
@@ -132,16 +45,6 @@ std::string_view without_quotes(std::string_view token) {
   const bool is_quoted =
       token.size() > 1 && (token.front() == '\'' || token.front() == '"') && token.back() == token.front();
   return is_quoted ? token.substr(1, token.size() - 2) : token;
-}
-
-std::vector<std::string> csv_fields(std::string_view line, const fs::path& file, const std::string& place) {
-  CsvRecords records(line, file);
-  try {
-    if (!records.next()) return {};
-  } catch (const Error& error) {
-    refuse_source(file, error.message(), place, error.details().advice);
-  }
-  return {records.fields().begin(), records.fields().end()};
 }
 
 bool is_named_table(const fs::path& file) {
@@ -211,7 +114,7 @@ std::string choose_walk_column(const std::vector<std::string>& columns, const st
 }
 
 WalkSource::WalkSource(fs::path file, const std::string& column) : file_(std::move(file)) {
-  Lines lines(file_);
+  TextLines lines(file_, "walks");
   if (lines.is_parquet()) {
     kind_ = WalkKind::kParquet;
     column_ = choose_walk_column(parquet_columns(file_), column, file_);
@@ -248,7 +151,7 @@ void WalkSource::read(const OnWalk& on_walk) const {
     read_parquet_walks(file_, column_, on_walk);
     return;
   }
-  Lines lines(file_);
+  TextLines lines(file_, "walks");
   std::string_view line;
   std::vector<std::string_view> tokens;
   std::vector<std::string> texts;

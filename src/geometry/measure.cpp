@@ -13,8 +13,9 @@
 #include "base/parallel.h"
 #include "geometry/graph_measurer.h"
 #include "geometry/layer.h"
+#include "graph/cells.h"
 #include "graph/graph_facts.h"
-#include "graph/graph_folder.h"
+#include "graph/sparse_file.h"
 #include "io/npy.h"
 
 namespace strider {
@@ -24,10 +25,8 @@ namespace fs = std::filesystem;
 
 // coords_{name}.npy beside A_{name}_labeled.csv.
 std::optional<fs::path> coordinates_file(const fs::path& graph) {
-  constexpr std::string_view kBefore = "A_", kAfter = "_labeled.csv";
-  const std::string name = graph.filename().string();
-  if (!name.starts_with(kBefore) || !name.ends_with(kAfter)) return std::nullopt;
-  const std::string middle = name.substr(kBefore.size(), name.size() - kBefore.size() - kAfter.size());
+  const std::string middle = graph_name(graph);
+  if (middle.empty()) return std::nullopt;
   fs::path file = graph.parent_path() / fmt::format("coords_{}.npy", middle);
   if (!path_exists(file)) return std::nullopt;
   return file;
@@ -112,7 +111,7 @@ struct GraphMeasurer::Parts {
 
 GraphMeasurer::GraphMeasurer(const fs::path& graph_file, int threads) {
   ThreadTeam team(threads);
-  const Graph graph = read_labeled_adjacency(graph_file);
+  const Graph graph = read_graph(graph_file);
   RowMatrix coordinates = read_graph_coordinates(graph_file, graph.size());
   GraphGeometry geometry = make_graph_geometry(graph, std::move(coordinates), team);
   parts_ = std::make_unique<Parts>(std::move(geometry), threads);
@@ -142,7 +141,7 @@ GeometryReport measure_geometry(const MeasureSettings& settings) {
   report.graph = graph_file(settings.graph, report.representations);
   report.coordinates = coordinates_file(report.graph);
   report.output = settings.output.value_or(output_file(report.representations));
-  const Graph graph = read_labeled_adjacency(report.graph);
+  const Graph graph = read_graph(report.graph);
   const Representations representations =
       open_representations(settings.representations, settings.arrays, graph, report.notices);
   add_graph_notices(graph, report);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/exists.h"
 #include "base/whole_number.h"
+#include "graph/cells.h"
 #include "io/json.h"
 #include "io/npz.h"
 
@@ -70,6 +71,7 @@ std::vector<LayerArray> choose(std::vector<LayerArray> arrays, const std::vector
 
 struct Tokens {
   std::vector<std::int32_t> ids;                // of each row
+  std::vector<std::string> texts;               // of each row
   std::unordered_set<std::int64_t> never_seen;  // rows
 };
 
@@ -78,6 +80,7 @@ Tokens read_tokens(const fs::path& npz, std::int64_t rows) {
   const fs::path file = npz.parent_path() / "token_metadata.json";
   if (!path_exists(file)) {
     for (std::int64_t row = 0; row < rows; ++row) tokens.ids.push_back(static_cast<std::int32_t>(row));
+    for (const std::int32_t id : tokens.ids) tokens.texts.push_back(std::to_string(id));
     return tokens;
   }
   const nlohmann::json list = read_json(file);
@@ -90,6 +93,8 @@ Tokens read_tokens(const fs::path& npz, std::int64_t rows) {
     if (row.contains("never_seen") && json_boolean(row, "never_seen", file))
       tokens.never_seen.insert(std::ssize(tokens.ids));
     tokens.ids.push_back(static_cast<std::int32_t>(id));
+    const bool has_text = row.contains("token_str") && row["token_str"].is_string();
+    tokens.texts.push_back(has_text ? row["token_str"].get<std::string>() : std::to_string(id));
   }
   return tokens;
 }
@@ -138,9 +143,13 @@ std::vector<fs::path> graphs_in(const fs::path& folder) {
   std::error_code status;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, status)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("A_") && name.ends_with("_labeled.csv")) files.push_back(entry.path());
+    if (!graph_name(name).empty()) files.push_back(entry.path());
   }
   std::ranges::sort(files);
+  // Of a graph that is there in both forms the first, A_{name}_labeled.csv: edges are what is compared, not their weights.
+  const auto same = [](const fs::path& a, const fs::path& b) { return graph_name(a) == graph_name(b); };
+  std::ranges::stable_sort(files, {}, [](const fs::path& file) { return graph_name(file); });
+  files.erase(std::unique(files.begin(), files.end(), same), files.end());
   return files;
 }
 
@@ -148,7 +157,7 @@ fs::path only_graph(const std::vector<fs::path>& files, const fs::path& folder) 
   if (files.size() == 1) return files.front();
   std::string names;
   for (const fs::path& file : files) names += (names.empty() ? "" : ", ") + file.filename().string();
-  throw Error(files.empty() ? "There is no graph A_{name}_labeled.csv in this folder"
+  throw Error(files.empty() ? "There is no graph A_{name}_labeled.csv or graph_{name}.npz in this folder"
                             : "There are several graphs in this folder",
               {.file = folder.string(),
                .place = {},
@@ -210,6 +219,7 @@ Representations open_representations(const fs::path& path, const std::vector<std
   const Tokens tokens = read_tokens(file, representations.rows);
   match_rows(representations, tokens, graph, notices);
   representations.token_of_row = tokens.ids;
+  representations.text_of_row = tokens.texts;
   return representations;
 }
 

@@ -26,6 +26,7 @@ struct Representations {
   std::int64_t rows = 0;                   // of each array
   std::vector<std::int64_t> row_of_node;   // [nodes of the graph]
   std::vector<std::int32_t> token_of_row;  // [rows]: token id
+  std::vector<std::string> text_of_row;    // [rows]: the token itself; the id as text where it is not known
 };
 
 /// `path` is an .npz file of float32 arrays [tokens, width], or a folder with token_representations.npz in it, or a

@@ -58,6 +58,16 @@ void BestLoss::add(std::span<const std::int32_t> ids) {
       fail(fmt::format("the graph has no edge from {} to {}", ids[i - 1], ids[i]), walks_, i);
     } else if (free > 0 && !is_free(next)) {
       fail(fmt::format("{} was among the last {} nodes, and others were free", ids[i], window_), walks_, i);
+    } else if (ruled_.graph.is_weighted()) {
+      const std::span<const double> weights = ruled_.graph.weights_of(static_cast<std::size_t>(node));
+      double sum = 0.0, taken = 0.0;
+      for (std::size_t k = 0; k < all.size(); ++k) {
+        if (free > 0 && !is_free(all[k])) continue;
+        sum += weights[k];
+        if (all[k] == next) taken = weights[k];
+      }
+      weighted_loss_ += std::log(sum / taken);
+      ++weighted_steps_;
     } else {
       ++choices_[free > 0 ? free : all.size()];
     }
@@ -69,8 +79,8 @@ void BestLoss::add(std::span<const std::int32_t> ids) {
 
 std::optional<double> BestLoss::mean() const {
   if (jumped_ || ruled_.rule.settings.restart_prob > 0.0) return std::nullopt;
-  std::uint64_t steps = 0;
-  double sum = 0.0;
+  std::uint64_t steps = weighted_steps_;
+  double sum = weighted_loss_;
   for (std::size_t k = 1; k < choices_.size(); ++k) {
     steps += choices_[k];
     sum += static_cast<double>(choices_[k]) * std::log(static_cast<double>(k));

@@ -3,6 +3,9 @@
 // the rule allows (the neighbours that are not among the last no_repeat_window nodes, the current one included; all
 // neighbours where none is left), so the loss of a perfect model is the entropy of those choices:
 //   mean over predicted tokens of ln(number of nodes that the rule allows)
+// On a graph with weights a next node's probability is its edge's share of the weights of those that are allowed, and the
+// loss of a perfect model on these walks is
+//   mean over predicted tokens of -ln(that share)
 //
 // Usage:
 //   if (const std::optional<RuledGraph> ruled = find_walk_rule(walks_csv)) {
@@ -41,6 +44,8 @@ class BestLoss {
   std::unordered_map<std::int32_t, std::int32_t> nodes_;  // by token id
   std::vector<std::int64_t> seen_;                        // of each node: the clock when a walk was last there
   std::vector<std::uint64_t> choices_;                    // [k]: steps that had k nodes to choose from
+  double weighted_loss_ = 0.0;                            // of a graph with weights: the sum
+  std::uint64_t weighted_steps_ = 0;
   std::int64_t window_ = 0;
   std::int64_t clock_ = 0;
   std::int64_t walks_ = 0;

@@ -22,11 +22,16 @@ std::vector<std::string_view> fields_of(std::string_view line) {
 
 }  // namespace
 
-std::string graph_name(const std::filesystem::path& labeled_adjacency) {
-  constexpr std::string_view kBefore = "A_", kAfter = "_labeled.csv";
-  const std::string name = labeled_adjacency.filename().string();
-  if (!name.starts_with(kBefore) || !name.ends_with(kAfter) || name.size() <= kBefore.size() + kAfter.size()) return {};
-  return name.substr(kBefore.size(), name.size() - kBefore.size() - kAfter.size());
+std::string graph_name(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  const auto between = [&](std::string_view before, std::string_view after) {
+    if (!name.starts_with(before) || !name.ends_with(after) || name.size() <= before.size() + after.size()) {
+      return std::string();
+    }
+    return name.substr(before.size(), name.size() - before.size() - after.size());
+  };
+  const std::string dense = between("A_", "_labeled.csv");
+  return dense.empty() ? between("graph_", ".npz") : dense;
 }
 
 std::optional<Cells> read_cells(const std::filesystem::path& file, const Graph& graph) {

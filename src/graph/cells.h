@@ -16,8 +16,8 @@ struct Cells {
   std::vector<std::int16_t> rows, columns, sheets;
 };
 
-/// "torus_30x40" of A_torus_30x40_labeled.csv; empty for a file of another name.
-std::string graph_name(const std::filesystem::path& labeled_adjacency);
+/// "torus_30x40" of A_torus_30x40_labeled.csv or graph_torus_30x40.npz; empty for a file of another name.
+std::string graph_name(const std::filesystem::path& file);
 
 /// Nothing where the file does not give a cell for each node.
 std::optional<Cells> read_cells(const std::filesystem::path& file, const Graph& graph);

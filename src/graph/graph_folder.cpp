@@ -121,6 +121,17 @@ fs::path labeled_adjacency_file(const fs::path& folder, const std::string& name)
   return folder / fmt::format("A_{}_labeled.csv", name);
 }
 
+WrittenGraph write_adjacency_files(const fs::path& folder, const std::string& name, const Graph& graph) {
+  const fs::path labeled = labeled_adjacency_file(folder, name);
+  const fs::path adjacency = folder / fmt::format("A_{}.npy", name);
+  const fs::path distances = folder / fmt::format("distance_matrix_{}.npy", name);
+  WrittenGraph written{graph.size(), graph.edges(), true, has_gaps(graph), {labeled, adjacency, distances}, {}};
+  write_adjacency(adjacency, graph);
+  write_distances(distances, graph);
+  write_labeled_adjacency(labeled, graph);
+  return written;
+}
+
 WrittenGraph write_graph_folder(const fs::path& folder, const Grid& grid) {
   const SurfaceGraph surface = make_surface_graph(grid);
   const Graph& graph = surface.graph;

@@ -1,8 +1,11 @@
 #include "graph/walk_rule.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_set>
@@ -18,11 +21,15 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kVersion = 1;
+constexpr std::size_t kPiece = 1 << 20;
 constexpr const char* kAdvice = "Make the walks again, or delete this file: then the best possible loss is not known.";
 
 [[noreturn]] void fail(const std::string& message, const fs::path& file, const std::string& place) {
   throw Error(message, {.file = file.string(), .place = place, .advice = kAdvice});
 }
+
+constexpr StartRule kStartRules[] = {StartRule::kVisits, StartRule::kVisitsTree, StartRule::kUniform,
+                                     StartRule::kDegree};
 
 nlohmann::ordered_json to_json(const WalkRule& rule) {
   const WalkSettings& settings = rule.settings;
@@ -36,6 +43,7 @@ nlohmann::ordered_json to_json(const WalkRule& rule) {
   json["max_length"] = settings.max_length;
   json["max_seqs"] = settings.max_seqs;
   json["min_visits_per_node"] = settings.min_visits_per_node;
+  if (settings.start != StartRule::kVisits) json["start"] = name_of(settings.start);
   json["walks"] = {{"count", rule.walks}, {"bytes", rule.walks_bytes}};
   return json;
 }
@@ -65,6 +73,44 @@ std::int32_t index_below(const nlohmann::json& value, std::int64_t end, const fs
   const std::int64_t index = value.get<std::int64_t>();
   if (index < 0 || index >= end) fail(fmt::format("{} is not from 0 to {}", index, end - 1), file, place);
   return static_cast<std::int32_t>(index);
+}
+
+StartRule start_of(const nlohmann::json& json, const fs::path& file) {
+  if (!json.contains("start")) return StartRule::kVisits;
+  const std::string name = json_string(json, "start", file);
+  for (const StartRule start : kStartRules) {
+    if (name == name_of(start)) return start;
+  }
+  fail(fmt::format("starts by \"{}\" are not known here", name), file, "start");
+}
+
+// A list for each node, as long as its neighbours.
+void read_weights(const nlohmann::json& json, const fs::path& file, Graph& graph) {
+  if (!json.contains("weights")) return;
+  const nlohmann::json& lists = list_of(json, "weights", file);
+  if (lists.size() != graph.size()) fail("there is not a list of weights for each node", file, "weights");
+  for (std::size_t node = 0; node < lists.size(); ++node) {
+    const std::string place = fmt::format("weights[{}]", node);
+    if (!lists[node].is_array() || lists[node].size() != graph.neighbours_of(node).size()) {
+      fail("these weights do not go with the node's neighbours", file, place);
+    }
+    for (const nlohmann::json& value : lists[node]) {
+      const double weight = value.is_number() ? value.get<double>() : 0.0;
+      if (!(weight > 0.0) || std::isinf(weight)) fail("a weight is no number above 0", file, place);
+      graph.weights.push_back(weight);
+    }
+  }
+}
+
+std::vector<std::string> names_of(const nlohmann::json& json, const fs::path& file, const Graph& graph) {
+  std::vector<std::string> names;
+  if (!json.contains("names")) return names;
+  for (const nlohmann::json& name : list_of(json, "names", file)) {
+    if (!name.is_string()) fail("a name is no text", file, fmt::format("names[{}]", names.size()));
+    names.push_back(name.get<std::string>());
+  }
+  if (names.size() != graph.size()) fail("there is not a name for each node", file, "names");
+  return names;
 }
 
 Graph graph_of(const nlohmann::json& json, const fs::path& file) {
@@ -98,6 +144,20 @@ Graph graph_of(const nlohmann::json& json, const fs::path& file) {
 
 }  // namespace
 
+const char* name_of(StartRule start) {
+  switch (start) {
+    case StartRule::kVisits:
+      return "visits";
+    case StartRule::kVisitsTree:
+      return "visits-tree";
+    case StartRule::kUniform:
+      return "uniform";
+    case StartRule::kDegree:
+      return "degree";
+  }
+  return "";
+}
+
 fs::path walk_rule_file(const fs::path& walks_csv) {
   constexpr std::string_view kWalks = "walks_";
   std::string name = walks_csv.stem().string();
@@ -126,7 +186,8 @@ std::optional<RuledGraph> find_walk_rule(const fs::path& walks_csv) {
 namespace {
 
 // The names of the settings that differ, with both values.
-std::string differences(const RuledGraph& earlier, const Graph& graph, const WalkSettings& now) {
+std::string differences(const RuledGraph& earlier, const Graph& graph, const std::vector<std::string>& names,
+                        const WalkSettings& now) {
   const WalkSettings& then = earlier.rule.settings;
   std::string text;
   const auto compare = [&](const char* name, auto before, auto value) {
@@ -139,15 +200,18 @@ std::string differences(const RuledGraph& earlier, const Graph& graph, const Wal
   compare("RESTART_PROB", then.restart_prob, now.restart_prob);
   compare("TEMPERATURE", then.temperature, now.temperature);
   compare("SEED", then.seed, now.seed);
+  compare("START", std::string(name_of(then.start)), std::string(name_of(now.start)));
   const bool same_graph = earlier.graph.labels == graph.labels && earlier.graph.offsets == graph.offsets &&
-                          earlier.graph.neighbours == graph.neighbours;
+                          earlier.graph.neighbours == graph.neighbours && earlier.graph.weights == graph.weights &&
+                          earlier.names == names;
   if (!same_graph) text += fmt::format("{}the graph is another", text.empty() ? "" : "; ");
   return text;
 }
 
 }  // namespace
 
-void check_walks_replaceable(const fs::path& walks_csv, const Graph& graph, const WalkSettings& settings) {
+void check_walks_replaceable(const fs::path& walks_csv, const Graph& graph, const std::vector<std::string>& names,
+                             const WalkSettings& settings) {
   if (!path_exists(walks_csv)) return;
   const auto refuse = [&](const std::string& why) {
     throw Error(fmt::format("there are other walks already: {}", why),
@@ -162,7 +226,7 @@ void check_walks_replaceable(const fs::path& walks_csv, const Graph& graph, cons
     refuse(error.message());
   }
   if (!earlier) refuse("how they were made is not known");
-  const std::string differing = differences(*earlier, graph, settings);
+  const std::string differing = differences(*earlier, graph, names, settings);
   if (!differing.empty()) refuse(differing);
 }
 
@@ -185,16 +249,47 @@ RuledGraph read_walk_rule(const fs::path& file) {
   if (walks == json.end() || !walks->is_object()) fail("there is no object walks", file, "walks");
   ruled.rule.walks = not_negative(*walks, "count", file);
   ruled.rule.walks_bytes = static_cast<std::uint64_t>(not_negative(*walks, "bytes", file));
+  settings.start = start_of(json, file);
   ruled.graph = graph_of(json, file);
+  read_weights(json, file, ruled.graph);
+  ruled.names = names_of(json, file, ruled.graph);
   return ruled;
 }
 
-void write_walk_rule(const fs::path& file, const WalkRule& rule, const Graph& graph) {
-  nlohmann::ordered_json json = to_json(rule);
-  json["labels"] = graph.labels;
-  nlohmann::ordered_json& lists = json["neighbours"] = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < graph.size(); ++i) lists.push_back(graph.neighbours_of(i));
-  write_file_atomically(file, json.dump() + "\n");
+// Written piece by piece: as one object in memory a graph of a million nodes would take gigabytes.
+void write_walk_rule(const fs::path& file, const WalkRule& rule, const Graph& graph,
+                     const std::vector<std::string>& names) {
+  AtomicFile out(file);
+  std::string text = to_json(rule).dump();
+  text.pop_back();  // the closing bracket
+  text += ",\"labels\":[";
+  const auto flush = [&] {
+    out.write(text);
+    text.clear();
+  };
+  for (std::size_t node = 0; node < graph.size(); ++node) {
+    fmt::format_to(std::back_inserter(text), "{}{}", node == 0 ? "" : ",", graph.labels[node]);
+    if (text.size() > kPiece) flush();
+  }
+  const auto lists = [&](const char* field, const auto& list_of_node) {
+    text += fmt::format("],\"{}\":[", field);
+    for (std::size_t node = 0; node < graph.size(); ++node) {
+      fmt::format_to(std::back_inserter(text), "{}[{}]", node == 0 ? "" : ",", fmt::join(list_of_node(node), ","));
+      if (text.size() > kPiece) flush();
+    }
+  };
+  lists("neighbours", [&](std::size_t node) { return graph.neighbours_of(node); });
+  if (graph.is_weighted()) lists("weights", [&](std::size_t node) { return graph.weights_of(node); });
+  if (!names.empty()) {
+    text += "],\"names\":[";
+    for (std::size_t node = 0; node < names.size(); ++node) {
+      fmt::format_to(std::back_inserter(text), "{}{}", node == 0 ? "" : ",", nlohmann::json(names[node]).dump());
+      if (text.size() > kPiece) flush();
+    }
+  }
+  text += "]}\n";
+  flush();
+  out.commit();
 }
 
 std::string walk_rule_json(const WalkRule& rule) {

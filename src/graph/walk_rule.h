@@ -5,17 +5,24 @@
 //   graph                its name, "torus_30x40"
 //   no_repeat_window, restart_prob, temperature, seed, max_length, max_seqs, min_visits_per_node
 //                        the settings of the walks
+//   start                how starts were drawn: "visits-tree", "uniform" or "degree"; absent: "visits"
 //   walks                {"count", "bytes"}: of the CSV file that they are in
 //   labels, neighbours   the graph itself, so that the file stays true wherever it is moved: the token id of each node,
-//                        and for each node the indices (from 0) of its neighbours, ascending
+//   weights              of the edge to each neighbour, where the graph has weights
+//   names                of each node, where nodes have names
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "graph/graph.h"
 
 namespace strider {
+
+/// How the start of a walk is drawn (walks.h). Walks of different ones are other walks.
+enum class StartRule { kVisits, kVisitsTree, kUniform, kDegree };
+const char* name_of(StartRule start);
 
 struct WalkSettings {
   std::int64_t max_length = 128;                      // nodes of a walk
@@ -25,6 +32,7 @@ struct WalkSettings {
   double restart_prob = 0.0;
   double temperature = 1.0;
   std::uint64_t seed = 42;
+  StartRule start = StartRule::kVisits;
 };
 
 struct WalkRule {
@@ -37,6 +45,7 @@ struct WalkRule {
 struct RuledGraph {
   WalkRule rule;
   Graph graph;
+  std::vector<std::string> names = {};  // of each node; empty: they have none
 };
 
 /// The file of the rule of a walks file: walks_{name}.csv has walk_rule_{name}.json beside it, any other {stem}.csv
@@ -49,13 +58,15 @@ std::optional<RuledGraph> find_walk_rule(const std::filesystem::path& walks_csv)
 
 /// Throws Error when `walks_csv` exists and is not what these settings make on this graph: then it may be all that
 /// there is of those walks.
-void check_walks_replaceable(const std::filesystem::path& walks_csv, const Graph& graph, const WalkSettings& settings);
+void check_walks_replaceable(const std::filesystem::path& walks_csv, const Graph& graph,
+                             const std::vector<std::string>& names, const WalkSettings& settings);
 
 /// Throws Error that names the field: not there, not JSON, another version, a graph that is none.
 RuledGraph read_walk_rule(const std::filesystem::path& file);
-void write_walk_rule(const std::filesystem::path& file, const WalkRule& rule, const Graph& graph);
+void write_walk_rule(const std::filesystem::path& file, const WalkRule& rule, const Graph& graph,
+                     const std::vector<std::string>& names);
 
-/// The rule alone, as JSON text: the object above without labels and neighbours.
+/// The rule alone, as JSON text: the object above without the graph.
 std::string walk_rule_json(const WalkRule& rule);
 
 }  // namespace strider

@@ -82,8 +82,9 @@ void remove_file(const fs::path& file) {
 
 }  // namespace
 
-WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const WalkSettings& settings,
-                        const WalkFiles& files, const std::function<void(std::int64_t)>& progress) {
+WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const std::vector<std::string>& names,
+                        const WalkSettings& settings, const WalkFiles& files,
+                        const std::function<void(std::int64_t)>& progress) {
   const fs::path rule = walk_rule_file(files.walks);
   refuse_one_file_twice(files, rule);
   Walker walker(graph, settings);
@@ -113,7 +114,7 @@ WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const
   // is replaced goes before it, and a rule is never beside walks that are not its own.
   remove_file(rule);
   remove_file(files.walks);
-  write_walk_rule(rule, {graph_name, settings, summary.walks, summary.walks_bytes}, graph);
+  write_walk_rule(rule, {graph_name, settings, summary.walks, summary.walks_bytes}, graph, names);
   summary.notices.add(walks.commit());
   summary.notices.add(counts.commit());
 

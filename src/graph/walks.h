@@ -1,19 +1,28 @@
 #pragma once
 // Random walks on a graph, the same ones for the same seed as LLM-Topo's stage 01b makes with numpy's Generator.
-// A walk starts at node i with probability proportional to
-//   (max(0, mean visits - visits of i) + 1e-8) ^ (1 / temperature)
+// A walk starts (START) at node i with probability proportional to
+//   visits       (max(0, mean visits - visits of i) + 1e-8) ^ (1 / temperature), drawn as LLM-Topo draws it, which passes
+//                over all nodes for each walk
+//   visits-tree  the same, drawn otherwise: first among numbers of visits, kept in a tree with the nodes that have each,
+//                then among these; for a graph of n nodes a walk costs as many operations as there are such numbers
+//   uniform      1
+//   degree       the number of its neighbours, or the sum of its edges' weights
+// (with all but the first, steps are drawn otherwise too, with the same probabilities)
 // and steps to a neighbour, uniformly among those that are not one of its last no_repeat_window nodes (the current one
-// included), among all of them where none is left. Before each step it restarts, by the rule of the start, with
+// included), among all of them where none is left; on a graph with weights in proportion to those of the edges. Before each step it restarts, by the rule of the start, with
 // probability restart_prob; a node without neighbours does so too. Visits are those of the walks before.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/notices.h"
 #include "base/random/pcg64.h"
+#include "graph/alias_tables.h"
 #include "graph/graph.h"
+#include "graph/visit_levels.h"
 #include "graph/walk_rule.h"
 
 namespace strider {
@@ -41,8 +50,11 @@ class Walker {
   std::int64_t restart_jumps() const { return restart_jumps_; }
 
  private:
+  void weigh_by_degree();
   void weigh_starts();
-  std::int32_t start() { return static_cast<std::int32_t>(generator_.choice(cumulative_)); }
+  std::int32_t start();
+  std::size_t draw_neighbour(std::size_t node);
+  std::int32_t rejecting_step_from(std::size_t node);
   std::int32_t step_from(std::int32_t node);
   std::int32_t restart_from(std::int32_t node);
 
@@ -52,6 +64,8 @@ class Walker {
   std::vector<double> visits_;
   std::vector<double> weights_;     // of each node as a start
   std::vector<double> cumulative_;  // their shares, added up
+  std::optional<VisitLevels> levels_;  // of visits-tree
+  std::optional<AliasTables> aliases_; // of a graph with weights
   std::vector<std::int64_t> seen_;  // of each node: the clock when a walk was last there
   std::vector<std::int32_t> free_;  // neighbours that may be stepped to
   std::vector<std::int32_t> walk_;
@@ -80,10 +94,11 @@ struct WalkSummary {
   Notices notices;  // what the filesystem could not do for the files
 };
 
-/// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is
+/// `names` are those of the nodes, kept in the rule; empty: they have none. Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is
 /// called now and then with the number of walks so far. Throws Error as Walker and AtomicFile, or when two files are
 /// one.
-WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const WalkSettings& settings,
-                        const WalkFiles& files, const std::function<void(std::int64_t)>& progress);
+WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const std::vector<std::string>& names,
+                        const WalkSettings& settings, const WalkFiles& files,
+                        const std::function<void(std::int64_t)>& progress);
 
 }  // namespace strider

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "io/large_file.h"
 #include "io/npy_header.h"
+#include "io/raw_array.h"
 #include "io/zip_sink.h"
 
 namespace strider {
@@ -228,12 +229,12 @@ class EntryReader {
   }
 
   /// The next values. Those that came with the header are taken first.
-  void read_floats(std::span<float> out) {
-    char* bytes = reinterpret_cast<char*>(out.data());
-    const std::size_t known = std::min(extra_.size(), out.size_bytes());
+  void read_floats(std::span<float> out) { read_bytes(reinterpret_cast<char*>(out.data()), out.size_bytes()); }
+  void read_bytes(char* bytes, std::size_t count) {
+    const std::size_t known = std::min(extra_.size(), count);
     std::copy_n(extra_.data(), known, bytes);
     extra_.erase(0, known);
-    read(bytes + known, out.size_bytes() - known);
+    read(bytes + known, count - known);
   }
 
   /// After the last value: reading the end is what compares the checksum.
@@ -376,6 +377,51 @@ NpzFloats read_npz_floats(const fs::path& file, const std::string& name) {
   NpzFloats array{reader.shape(), std::vector<float>(reader.left())};
   if (!array.values.empty()) reader.read(array.values);
   return array;
+}
+
+RawArray read_raw_npz(const fs::path& file, const std::string& name) {
+  const Archive archive = open_for_reading(file);
+  const zip_int64_t index = zip_name_locate(archive.get(), (name + std::string(kSuffix)).c_str(), 0);
+  if (index < 0) {
+    throw Error(fmt::format("There is no array \"{}\"", name), {.file = file.string(), .place = {}, .advice = {}});
+  }
+  EntryReader reader(archive.get(), static_cast<zip_uint64_t>(index), file);
+  reader.check_size();
+  RawArray array{.dtype = reader.header().dtype,
+                 .fortran_order = reader.header().fortran_order,
+                 .shape = reader.header().shape,
+                 .bytes = std::string(reader.count() * value_bytes(reader.header().dtype), '\0')};
+  reader.read_bytes(array.bytes.data(), array.bytes.size());
+  reader.check_end();
+  return array;
+}
+
+void write_raw_npz(const fs::path& file, const std::vector<std::pair<std::string, RawArray>>& arrays) {
+  std::vector<std::string> entries;  // stay until the archive is closed
+  entries.reserve(arrays.size());
+  LargeFile target(file);
+  ZipSink sink(target);
+  Archive archive = open_for_writing(sink, file);
+  for (const auto& [name, array] : arrays) {
+    const std::string& bytes = entries.emplace_back(npy_header(array.dtype, array.shape) + array.bytes);
+    zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
+    if (source == nullptr) fail(zip_get_error(archive.get()), kCannotWrite, file, name);
+    const zip_int64_t index = zip_file_add(archive.get(), (name + std::string(kSuffix)).c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) {
+      zip_source_free(source);
+      fail(zip_get_error(archive.get()), kCannotWrite, file, name);
+    }
+    const auto at = static_cast<zip_uint64_t>(index);
+    if (zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0) != 0 ||
+        zip_file_set_dostime(archive.get(), at, kDosTime, kDosDate, 0) != 0) {
+      fail(zip_get_error(archive.get()), kCannotWrite, file, name);
+    }
+  }
+  if (zip_close(archive.get()) != 0) {
+    if (sink.thrown()) std::rethrow_exception(sink.thrown());
+    fail(zip_get_error(archive.get()), kCannotWrite, file, {});
+  }
+  static_cast<void>(archive.release());  // zip_close has freed it
 }
 
 }  // namespace strider

@@ -12,7 +12,7 @@
 #include "base/exists.h"
 #include "geometry/representations.h"
 #include "graph/cells.h"
-#include "graph/graph_folder.h"
+#include "graph/sparse_file.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "io/npz.h"
@@ -62,7 +62,7 @@ std::string cell_text(std::string text) {
 std::optional<std::pair<Graph, Cells>> grid_of(const ProjectorSettings& settings, const fs::path& npz) {
   try {
     const fs::path file = graph_file(settings.graph, npz);
-    Graph graph = read_labeled_adjacency(file);
+    Graph graph = read_graph(file);
     auto cells = read_cells(file.parent_path() / fmt::format("nodes_{}.csv", graph_name(file)), graph);
     if (!cells) return std::nullopt;
     return std::pair(std::move(graph), std::move(*cells));

@@ -11,6 +11,7 @@ KNOWS = {
     "graph": ["base", "io"],
     "geometry": ["base", "io", "graph"],
     "data": ["base", "io"],
+    "graph_import": ["base", "io", "graph", "data"],
     "model": ["base", "io"],
     "engine": ["base", "io", "model"],
     "optimize": ["base", "io", "model", "engine"],
@@ -21,7 +22,7 @@ KNOWS = {
     "tune": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract"],
     "report": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "events", "train", "extract",
                "snapshots"],
-    "cli": ["base", "io", "graph", "geometry", "data", "model", "engine", "optimize", "train", "events", "extract",
+    "cli": ["base", "io", "graph", "geometry", "data", "graph_import", "model", "engine", "optimize", "train", "events", "extract",
             "snapshots", "tune", "report"],
 }
 

@@ -11,7 +11,7 @@
 #include "geometry/measure.h"
 #include "geometry/representations.h"
 #include "graph/cells.h"
-#include "graph/graph_folder.h"
+#include "graph/sparse_file.h"
 #include "io/json.h"
 #include "io/npy.h"
 #include "report/page/base64.h"
@@ -46,6 +46,17 @@ Json edges_json(const Graph& graph) {
     }
   }
   return array_json(ends);
+}
+
+Json names_json(const Representations& representations, const Graph& graph) {
+  Json names = Json::array();
+  bool differ = false;
+  for (std::size_t node = 0; node < graph.size(); ++node) {
+    const std::string& text = representations.text_of_row[static_cast<std::size_t>(representations.row_of_node[node])];
+    differ = differ || text != std::to_string(graph.labels[node]);
+    names.push_back(text);
+  }
+  return differ ? names : Json();
 }
 
 void add_cells(const fs::path& graph_file, const Graph& graph, Json& data, Missing& missing) {
@@ -151,7 +162,7 @@ Json shown_geometry(Json geometry) {
 Json surface_json(const SurfaceSource& source, DrawnSurface& surface, Missing& missing) {
   const fs::path arrays_file = representations_file(source.representations);
   surface.graph_file = graph_file(source.graph, arrays_file);
-  surface.graph = read_labeled_adjacency(surface.graph_file);
+  surface.graph = read_graph(surface.graph_file);
   const Graph& graph = surface.graph;
   if (graph.size() > kMostDrawnNodes || graph.size() < 2) {
     throw Error(fmt::format("A graph of {} nodes is not drawn", graph.size()),
@@ -169,6 +180,7 @@ Json surface_json(const SurfaceSource& source, DrawnSurface& surface, Missing& m
                {"labels", array_json(graph.labels)},
                {"degrees", array_json(degrees)},
                {"edges", edges_json(graph)}};
+  data["names"] = names_json(representations, graph);
   add_cells(surface.graph_file, graph, data, missing);
   add_angle(surface.graph_file, graph, data, missing);
   // Where there are steps, they get what the last one's frames leave, and at the least the half.

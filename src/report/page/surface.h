@@ -27,6 +27,7 @@ struct DrawnSurface {
 
 /// The page's data of one run's surface (web/surface.js and web/geometry.js read it):
 ///   nodes, labels [nodes] int32, degrees [nodes] uint16, edges [edges, 2] uint16, each edge once
+///   names [nodes]: texts; null where tokens are their ids
 ///   rows, columns, sheets [nodes] int16: cells of the grid; null where the graph has none
 ///   angle [nodes] float32: around the surface's axis, radians; null where the graph has no coordinates
 ///   frames: {"array", "type", "layer", "points" [nodes, 3] int16, "shares"}: 32767 is as far from the centre as the

@@ -57,9 +57,9 @@
     const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
     byId('walk-step-name').textContent = `${step + 1} of ${walk.nodes.length - 1}`;
     byId('walk-text').textContent =
-      `At node ${surface.labels[walk.nodes[step]]}: ${percent(onNear)} on its ${near.length} neighbours` +
+      `At node ${strider.nodeName(surface, walk.nodes[step])}: ${percent(onNear)} on its ${near.length} neighbours` +
       (blocked.size ? `, ${percent(onBlocked)} of that on ${blocked.size} that the rule forbids` : '') +
-      `. The walk went to ${surface.labels[next]}, which had ${percent(probability[next])} ` +
+      `. The walk went to ${strider.nodeName(surface, next)}, which had ${percent(probability[next])} ` +
       `(loss ${walk.losses[step].toFixed(3)}). Blue: probability; thin frames: where it was; thick: where it is and goes.`;
     byId('walk-grid').dataset.step = step;
   }

@@ -50,6 +50,8 @@ var strider = {};
     return frame.points;
   };
 
+  // What a node is called: its token.
+  strider.nodeName = (surface, node) => surface.names ? surface.names[node] : String(surface.labels[node]);
   strider.numbers = numbers;
   strider.data = JSON.parse(document.getElementById('data').textContent);
   for (const run of strider.data.runs) {

@@ -37,10 +37,10 @@
 
   function nodeText() {
     if (node < 0) return 'Point at a node to see its neighbours.';
-    const near = surface.neighbours[node].map((n) => surface.labels[n]);
+    const near = surface.neighbours[node].map((n) => strider.nodeName(surface, n));
     const cell = surface.rows ? ` in row ${surface.rows[node]}, column ${surface.columns[node]}` : '';
     const listed = near.slice(0, 12).join(', ') + (near.length > 12 ? ' ...' : '');
-    return `Node ${surface.labels[node]}${cell}: ${near.length} ${near.length === 1 ? 'neighbour' : 'neighbours'}` +
+    return `Node ${strider.nodeName(surface, node)}${cell}: ${near.length} ${near.length === 1 ? 'neighbour' : 'neighbours'}` +
       (near.length ? ` (${listed})` : '');
   }
 
