@@ -21,8 +21,8 @@ if is_list_of_surfaces; then
   DATA_DIR="results/{name}"
 fi
 setting NEIGH neigh 8 "neighbours of a cell: 4, or 8 with the diagonal ones"
-setting FROM from "" "a graph of your own instead: edge list, Matrix Market, GraphML, .npy or .npz; TOPOLOGY, H and W name it"
-setting DIRECTED directed auto "true: the edges of FROM go one way; false: both ways; auto: as the file says, edge lists both ways"
+setting GRAPH_FROM from "" "a graph of your own instead: edge list, Matrix Market, GraphML, .npy or .npz; TOPOLOGY, H and W name it"
+setting DIRECTED directed auto "true: the edges of GRAPH_FROM go one way; false: both ways; auto: as the file says, edge lists both ways"
 place GRAPH_DIR output_dir "./$DATA_DIR/graph" "folder of the graph's files"
 start "Makes the graph of a surface: edges, coordinates, distances. TOPOLOGY may be a list with commas, or all." "$@"
 
@@ -32,8 +32,8 @@ say "Configuration:"
 say "  Topology: $TOPOLOGY"
 say "  Grid size: ${H}x${W}"
 say "  Dataset: $DATASET_NAME"
-if [ -n "$FROM" ]; then
-  say "  From: $FROM"
+if [ -n "$GRAPH_FROM" ]; then
+  say "  From: $GRAPH_FROM"
 else
   say "  Neighborhood: $NEIGH (4 or 8)"
 fi
@@ -50,7 +50,7 @@ say "Graph generation complete!"
 say
 say "Graph files saved to: $GRAPH_DIR"
 name=$DATASET_NAME
-if [ -n "$FROM" ]; then
+if [ -n "$GRAPH_FROM" ]; then
   say "  - graph_${name}.npz (the graph, for scipy.sparse.load_npz)"
   say "  - graph_info_${name}.json (metadata)"
   say

@@ -78,7 +78,7 @@ nlohmann::ordered_json make_graph(std::FILE* out, const std::filesystem::path& f
 void run_import(GraphSettings settings, bool as_json) {
   for (const SurfaceType& type : surface_types()) {
     if (settings.topology != type.name) continue;
-    throw Error(fmt::format("{} is the name of a surface, and FROM (--from) names a graph of your own", type.name),
+    throw Error(fmt::format("{} is the name of a surface, and GRAPH_FROM (--from) names a graph of your own", type.name),
                 {.file = {}, .place = {}, .advice = "Choose another TOPOLOGY (--topology) for it."});
   }
   if (settings.topology.empty() || settings.topology.find('/') != std::string::npos) {
@@ -138,7 +138,7 @@ void run_graph(const GraphSettings& settings, bool as_json) {
     return;
   }
   if (settings.directed) {
-    throw Error("DIRECTED (--directed) is of a graph of your own, and no FROM (--from) names one",
+    throw Error("DIRECTED (--directed) is of a graph of your own, and no GRAPH_FROM (--from) names one",
                 {.file = {}, .place = {}, .advice = "Leave it out: the edges of a surface go both ways."});
   }
   const std::vector<Surface> surfaces = parse_surfaces(settings.topology);
@@ -197,13 +197,13 @@ std::vector<Setting<GraphSettings>> place_table() {
           .required(),
       Row("output_dir", "GRAPH_DIR", folder(&GraphSettings::output_dir), any_value(),
           "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
-      Row("from", "FROM", path(&GraphSettings::from), any_value(),
+      Row("from", "GRAPH_FROM", path(&GraphSettings::from), any_value(),
           "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, .npy or "
           ".npz of scipy.sparse; text also compressed with gzip or zstd; nodes may have names"),
       Row("directed", "DIRECTED",
           choice(&GraphSettings::directed, std::vector<std::pair<std::string, std::optional<bool>>>{
                                                {"auto", std::nullopt}, {"true", true}, {"false", false}}),
-          any_value(), "Whether the edges of FROM go one way; auto: as the file says, those of an edge list both ways"),
+          any_value(), "Whether the edges of GRAPH_FROM go one way; auto: as the file says, those of an edge list both ways"),
   };
 }
 

@@ -64,7 +64,7 @@ void check_walks_replaceable(const std::filesystem::path& walks_csv, const Graph
 /// Throws Error that names the field: not there, not JSON, another version, a graph that is none.
 RuledGraph read_walk_rule(const std::filesystem::path& file);
 void write_walk_rule(const std::filesystem::path& file, const WalkRule& rule, const Graph& graph,
-                     const std::vector<std::string>& names);
+                     const std::vector<std::string>& names = {});
 
 /// The rule alone, as JSON text: the object above without the graph.
 std::string walk_rule_json(const WalkRule& rule);

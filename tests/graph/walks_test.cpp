@@ -49,7 +49,7 @@ TEST(Walks, SmallSettingsGiveTheReferencesBytes) {
     const test::ScratchFolder folder;
     const WalkFiles files = files_in(folder, grid_name(grid));
     const WalkSummary summary =
-        write_walks(make_surface_graph(grid).graph, grid_name(grid), settings, files, ignore_progress);
+        write_walks(make_surface_graph(grid).graph, grid_name(grid), {}, settings, files, ignore_progress);
     const fs::path expected = test::golden("walks") / scene;
     EXPECT_EQ(test::read_text(files.walks), test::read_text(expected / files.walks.filename()));
     EXPECT_EQ(test::read_text(files.counts), test::read_text(expected / files.counts.filename()));
@@ -78,7 +78,7 @@ TEST(Walks, TheDefaultIsTheReferencesAndItsBestLossIsKnown) {
   const Grid grid = grid_of_settings(expected["settings"]);
   const test::ScratchFolder folder;
   const WalkFiles files = files_in(folder, grid_name(grid));
-  write_walks(make_surface_graph(grid).graph, grid_name(grid), walk_settings_of(expected["settings"]), files,
+  write_walks(make_surface_graph(grid).graph, grid_name(grid), {}, walk_settings_of(expected["settings"]), files,
               ignore_progress);
   EXPECT_EQ(fs::file_size(files.walks), expected["walks_bytes"].get<std::uintmax_t>());
   EXPECT_EQ(test::sha256_of_file(files.walks), expected["walks_sha256"].get<std::string>());
@@ -201,7 +201,7 @@ TEST(Walks, ATemperatureTooLowForNumbersIsRefusedAndLeavesNothing) {
   settings.max_length = 200;
   settings.max_seqs = 1000;
   const test::ScratchFolder folder;
-  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", settings, files_in(folder, "x"),
+  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", {}, settings, files_in(folder, "x"),
                            ignore_progress),
                Error);
   EXPECT_TRUE(fs::is_empty(folder.path()));
@@ -219,7 +219,7 @@ TEST(Walks, NodesWithoutNeighboursJump) {
 
 TEST(Walks, OneFileForTwoOutputsIsRefused) {
   const test::ScratchFolder folder;
-  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", {},
+  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", {}, {},
                            {folder / "same.csv", folder / "same.csv"}, ignore_progress),
                Error);
   EXPECT_TRUE(fs::is_empty(folder.path()));
