@@ -16,9 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostNodes = 100'000'000;
+constexpr std::int64_t kMostRows = 100'000'000;
 
-[[noreturn]] void fail(const std::string& message, const fs::path& file, const std::string& place = {}) {
+[[noreturn]] void fail_on_matrix(const std::string& message, const fs::path& file, const std::string& place = {}) {
   throw Error(message, {.file = file.string(),
                         .place = place,
                         .advice = "Write a square matrix with scipy.sparse.save_npz or numpy.save."});
@@ -26,8 +26,8 @@ constexpr std::int64_t kMostNodes = 100'000'000;
 
 std::size_t square_size(const std::vector<std::int64_t>& shape, const fs::path& file) {
   const bool is_square = shape.size() == 2 && shape[0] == shape[1] && shape[0] > 0;
-  if (!is_square) fail(fmt::format("A matrix of shape [{}] is no graph", fmt::join(shape, ", ")), file);
-  if (shape[0] > kMostNodes) fail(fmt::format("The graph has more than {} nodes", kMostNodes), file);
+  if (!is_square) fail_on_matrix(fmt::format("A matrix of shape [{}] is no graph", fmt::join(shape, ", ")), file);
+  if (shape[0] > kMostRows) fail_on_matrix(fmt::format("The graph has more than {} nodes", kMostRows), file);
   return static_cast<std::size_t>(shape[0]);
 }
 
@@ -40,9 +40,9 @@ class Entries {
     if (weight == 0.0) return;
     const std::string place = fmt::format("row {}, column {}", row, column);
     if (row < 0 || column < 0 || row >= static_cast<std::int64_t>(nodes_) || column >= static_cast<std::int64_t>(nodes_)) {
-      fail(fmt::format("This is outside of a matrix of {} rows", nodes_), file_, place);
+      fail_on_matrix(fmt::format("This is outside of a matrix of {} rows", nodes_), file_, place);
     }
-    if (!(weight > 0.0) || std::isinf(weight)) fail(fmt::format("The weight {} is none of an edge", weight), file_, place);
+    if (!(weight > 0.0) || std::isinf(weight)) fail_on_matrix(fmt::format("The weight {} is none of an edge", weight), file_, place);
     edges_.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(column), weight});
   }
 
@@ -64,10 +64,10 @@ void read_lines(const fs::path& file, std::size_t nodes, const std::vector<doubl
   const std::vector<std::int64_t> indices = as_integers(read_raw_npz(file, "indices"), file, "indices");
   if (starts.size() != nodes + 1 || starts.front() != 0 || starts.back() != static_cast<std::int64_t>(indices.size()) ||
       indices.size() != data.size()) {
-    fail("indptr, indices and data do not go together", file);
+    fail_on_matrix("indptr, indices and data do not go together", file);
   }
   for (std::size_t line = 0; line < nodes; ++line) {
-    if (starts[line + 1] < starts[line] || starts[line + 1] > starts.back()) fail("indptr does not ascend", file);
+    if (starts[line + 1] < starts[line] || starts[line + 1] > starts.back()) fail_on_matrix("indptr does not ascend", file);
     for (std::int64_t k = starts[line]; k < starts[line + 1]; ++k) {
       const auto at = static_cast<std::size_t>(k);
       add(static_cast<std::int64_t>(line), indices[at], data[at]);
@@ -108,10 +108,10 @@ ReadMatrix read_sparse_graph(const fs::path& file) {
   } else if (format == "coo") {
     const std::vector<std::int64_t> rows = as_integers(read_raw_npz(file, "row"), file, "row");
     const std::vector<std::int64_t> columns = as_integers(read_raw_npz(file, "col"), file, "col");
-    if (rows.size() != data.size() || columns.size() != data.size()) fail("row, col and data do not go together", file);
+    if (rows.size() != data.size() || columns.size() != data.size()) fail_on_matrix("row, col and data do not go together", file);
     for (std::size_t i = 0; i < data.size(); ++i) entries.add(rows[i], columns[i], data[i]);
   } else {
-    fail(fmt::format("Matrices of the format {} are not read", format), file, "format");
+    fail_on_matrix(fmt::format("Matrices of the format {} are not read", format), file, "format");
   }
   return entries.graph();
 }

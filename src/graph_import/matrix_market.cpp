@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostNodes = 100'000'000;
+constexpr std::int64_t kMostRows = 100'000'000;
 
 std::vector<std::string_view> words_of(std::string_view line) {
   constexpr std::string_view kSpace = " \t";
@@ -85,7 +85,7 @@ class MatrixMarketReader {
     if (rows != columns || rows < 1 || entries < 0) {
       fail(fmt::format("a matrix of {} rows and {} columns is no graph", rows, columns));
     }
-    if (rows > kMostNodes) fail(fmt::format("the graph has more than {} nodes", kMostNodes));
+    if (rows > kMostRows) fail(fmt::format("the graph has more than {} nodes", kMostRows));
     read_.nodes = static_cast<std::size_t>(rows);
     return entries;
   }

@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little, "values are taken from
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const std::string& message, const fs::path& file, const std::string& place) {
+[[noreturn]] void fail_on_array(const std::string& message, const fs::path& file, const std::string& place) {
   throw Error(message, {.file = file.string(), .place = place, .advice = {}});
 }
 
@@ -54,7 +54,7 @@ RawArray read_raw_npy(const fs::path& file) {
                  .shape = parsed.header.shape,
                  .bytes = bytes.substr(parsed.bytes)};
   const std::uint64_t width = parsed.count == 0 ? 1 : array.bytes.size() / parsed.count;
-  if (array.bytes.size() != width * parsed.count) fail("The array has other bytes than its header asks for", file, {});
+  if (array.bytes.size() != width * parsed.count) fail_on_array("The array has other bytes than its header asks for", file, {});
   return array;
 }
 
@@ -71,15 +71,15 @@ std::vector<double> as_doubles(const RawArray& array, const fs::path& file, cons
   else if (type == "<u4") values = converted<double, std::uint32_t>(array);
   else if (type == "<u2") values = converted<double, std::uint16_t>(array);
   else if (type == "|u1" || type == "|b1") values = converted<double, std::uint8_t>(array);
-  else fail(fmt::format("Values of type {} are no numbers that are read here", type), file, place);
-  if (values.size() != array.size()) fail("The array has other bytes than its header asks for", file, place);
+  else fail_on_array(fmt::format("Values of type {} are no numbers that are read here", type), file, place);
+  if (values.size() != array.size()) fail_on_array("The array has other bytes than its header asks for", file, place);
   return values;
 }
 
 std::vector<std::int64_t> as_integers(const RawArray& array, const fs::path& file, const std::string& place) {
   if (array.dtype == "<i8") {
     if (array.bytes.size() != array.size() * sizeof(std::int64_t)) {
-      fail("The array has other bytes than its header asks for", file, place);
+      fail_on_array("The array has other bytes than its header asks for", file, place);
     }
     return converted<std::int64_t, std::int64_t>(array);
   }
@@ -87,7 +87,7 @@ std::vector<std::int64_t> as_integers(const RawArray& array, const fs::path& fil
   std::vector<std::int64_t> integers;
   for (const double value : as_doubles(array, file, place)) {
     if (!(std::abs(value) < kMost) || value != std::floor(value)) {
-      fail(fmt::format("{} is no whole number", value), file, place);
+      fail_on_array(fmt::format("{} is no whole number", value), file, place);
     }
     integers.push_back(static_cast<std::int64_t>(value));
   }
@@ -96,7 +96,7 @@ std::vector<std::int64_t> as_integers(const RawArray& array, const fs::path& fil
 
 std::string as_text(const RawArray& array, const fs::path& file, const std::string& place) {
   if (array.dtype.starts_with("|S")) return array.bytes.substr(0, array.bytes.find('\0'));
-  if (!array.dtype.starts_with("<U")) fail(fmt::format("Values of type {} are no text", array.dtype), file, place);
+  if (!array.dtype.starts_with("<U")) fail_on_array(fmt::format("Values of type {} are no text", array.dtype), file, place);
   std::string text;
   for (std::size_t i = 0; i + 3 < array.bytes.size() && array.bytes[i] != '\0'; i += 4) text += array.bytes[i];
   return text;

@@ -11,6 +11,9 @@
 
 namespace strider {
 
+/// In seconds; the geometry of more nodes is left to strider measure.
+inline constexpr std::size_t kMostNodesToMeasure = 4000;
+
 /// Of each array that was drawn last: [nodes, 3].
 using PlacesByArray = std::unordered_map<std::string, std::vector<float>>;
 

@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostNodesToMeasure = 4000;  // in seconds
-
 // The first, the last, and `most` - 2 between them, evenly.
 std::vector<StepEntry> some_of(const std::vector<StepEntry>& all, std::size_t most) {
   if (all.size() <= most) return all;

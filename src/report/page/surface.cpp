@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostDrawnNodes = 65'535;    // whose indices are uint16
-constexpr std::size_t kMostNodesToMeasure = 4000;  // in seconds; more of them are left to strider measure
 
 template <typename T>
 Json array_json(const std::vector<T>& values) {
