@@ -37,6 +37,8 @@ setting MAX_STEPS max_steps 0 "the run and its schedule end there; 0: after all 
 setting WARMUP_STEPS warmup_steps 50 "steps in which the learning rate rises from 0"
 setting LR_SCHEDULER lr_scheduler linear "linear, cosine, constant (without warmup), or warmup_stable_decay"
 setting DECAY_SHARE decay_share 0.2 "share of the steps in which the rate of warmup_stable_decay falls to 0"
+setting HEAD_STEPS head_steps 0 "of the steps, the last so many (at most half) train lm_head alone"
+setting HEAD_LEARNING_RATE head_learning_rate 0.01 "peak learning rate of these steps"
 setting MAX_MINUTES max_minutes 0 "minutes that the run may take, to which its schedule is fitted; 0: no limit"
 setting TARGET_LOSS target_loss 0 "the run ends at an evaluation loss per predicted token this low; 0: none"
 setting TARGET_EXCESS target_excess 0 "the same, over the best possible loss; 0: none"

@@ -1,5 +1,5 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build install test test-pages report-picture bench fuzz soak sanitize coverage format lint clean
+.PHONY: help run build install test test-pages report-picture bench results fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo "make test-pages      the page of strider report in a headless Chromium (Debian)"
 	@echo "make report-picture  draw docs/report.png anew, from a small run"
 	@echo "make bench     set up, build, run the benchmarks"
+	@echo "make results   train the recipes on three surfaces, put tables and charts into docs/results.md (20 minutes)"
 	@echo "make fuzz      run every reader under damaged input for FUZZ_SECONDS=30 each (clang)"
 	@echo "make sanitize  the tests under the address, undefined-behaviour and thread sanitizers (clang)"
 	@echo "make coverage  which lines the tests reach, by room"
@@ -41,6 +42,11 @@ report-picture:
 bench:
 	@scripts/build.sh bench
 	@scripts/bench.sh
+
+results:
+	@scripts/build.sh program
+	@scripts/python_env.sh build/charts scripts/requirements-bench.txt
+	@build/charts/bin/python -B bench/recipes.py --write docs/results.md
 
 FUZZ_SECONDS ?= 30
 fuzz:

@@ -30,13 +30,16 @@ std::vector<RecipeValue> shared_values() {
 }
 
 // The rates of embeddings, lm_head and norms decide how much of the surface stays in the model's first principal
-// components, and how soon the loss falls (docs/recipes.md).
+// components, and how soon the loss falls. At the end lm_head alone learns to read what is in the layers, which leaves them
+// as they are (docs/recipes.md).
 std::vector<RecipeValue> fast(const char* steps, const char* matrices) {
   return joined(shared_values(), {{"max_steps", steps},
                                   {"batch_size", "16"},
                                   {"learning_rate", "5e-4"},
                                   {"group_learning_rates", std::string("matrices=") + matrices},
-                                  {"adam_beta2", "0.99"}});
+                                  {"adam_beta2", "0.99"},
+                                  {"head_steps", "400"},
+                                  {"head_learning_rate", "0.01"}});
 }
 
 std::vector<RecipeValue> lowest_loss(const char* steps, const char* matrices) {
@@ -51,8 +54,8 @@ std::vector<RecipeValue> lowest_loss(const char* steps, const char* matrices) {
 // configs/config_{400K,2M,6M,12M}_llama.json, by their parameters outside embeddings and lm_head. Those of 6M and 12M
 // are 2M's until they are measured.
 std::vector<Preset> make_presets() {
-  return {{.non_embedding = 394'000, .fast = fast("2000", "0.02"), .lowest_loss = lowest_loss("2000", "0.014")},
-          {.non_embedding = 2'100'000, .fast = fast("1125", "0.02"), .lowest_loss = lowest_loss("1125", "0.014")}};
+  return {{.non_embedding = 394'000, .fast = fast("2400", "0.02"), .lowest_loss = lowest_loss("2000", "0.014")},
+          {.non_embedding = 2'100'000, .fast = fast("1525", "0.02"), .lowest_loss = lowest_loss("1125", "0.014")}};
 }
 
 const Preset& nearest(std::int64_t non_embedding) {
@@ -105,10 +108,11 @@ std::string variables_text(std::span<const RecipeValue> values) {
   return text;
 }
 
-RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding) {
+RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding, bool has_head) {
   std::vector<RecipeValue> values = recipe_values(asked.recipe, non_embedding);
   std::erase_if(values, [&](const RecipeValue& value) {
-    return asked.given.contains(value.option) || is_replaced(asked, value.option);
+    const bool needs_head = value.option == "head_steps" || value.option == "head_learning_rate";
+    return asked.given.contains(value.option) || is_replaced(asked, value.option) || (needs_head && !has_head);
   });
   RecipeResult result{.settings = asked, .text = variables_text(values)};
   set_values(result.settings, values);

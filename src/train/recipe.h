@@ -33,6 +33,7 @@ struct RecipeResult {
   TrainingSettings settings;
   std::string text;
 };
-RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding);
+/// `has_head`: whether lm_head is not the embeddings: else there is nothing to train alone.
+RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding, bool has_head = true);
 
 }  // namespace strider

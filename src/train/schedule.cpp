@@ -59,18 +59,40 @@ std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::i
   return std::max(done, static_cast<std::int64_t>(steps));
 }
 
+namespace {
+
+// Where a step is: in the part of all weights, or in the last steps, of lm_head alone.
+struct Part {
+  bool is_head = false;
+  std::int64_t steps = 0, step = 0;  // of the part
+};
+
+Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
+  const std::int64_t head = std::min(settings.head_steps, max_steps / 2);
+  const std::int64_t others = max_steps - head;
+  if (step < others) return {.is_head = false, .steps = others, .step = step};
+  return {.is_head = true, .steps = head, .step = step - others};
+}
+
+}  // namespace
+
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  return settings.learning_rate * schedule_factor(settings, settings.warmup_steps, max_steps, step);
+  const Part part = part_of(settings, max_steps, step);
+  const double peak = part.is_head ? settings.head_learning_rate : settings.learning_rate;
+  return peak * schedule_factor(settings, settings.warmup_steps, part.steps, part.step);
 }
 
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
                                                          std::int64_t step) {
+  const Part part = part_of(settings, max_steps, step);
   std::array<double, kTensorKinds> rates{};
   for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
     const std::optional<double> own_warmup = settings.group_warmup_steps[kind];
     const std::int64_t warmup = own_warmup ? static_cast<std::int64_t>(*own_warmup) : settings.warmup_steps;
-    rates[kind] = settings.group_learning_rates[kind].value_or(settings.learning_rate) *
-                  schedule_factor(settings, warmup, max_steps, step);
+    const bool is_lm_head = static_cast<TensorKind>(kind) == TensorKind::kLmHead;
+    double peak = settings.group_learning_rates[kind].value_or(settings.learning_rate);
+    if (part.is_head) peak = is_lm_head ? settings.head_learning_rate : 0.0;
+    rates[kind] = peak * schedule_factor(settings, warmup, part.steps, part.step);
   }
   return rates;
 }

@@ -43,6 +43,8 @@ std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::i
 ///   warmup_stable_decay  warmup up from 0, the peak, then in a line down to 0 over the last decay_share of max_steps
 ///             (get_wsd_schedule with decay_type="linear"; Hu et al. 2024, arXiv:2404.06395); a decay longer than what
 ///             the warmup leaves is cut to that
+/// The last HEAD_STEPS of them, at most half, have the same schedule once more, with the peak HEAD_LEARNING_RATE, for
+/// lm_head; the schedule of all others ends where it begins, and they stay as they are.
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
 
 /// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where

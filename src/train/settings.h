@@ -68,6 +68,8 @@ struct TrainingSettings {
   double max_grad_norm = 1.0;  // 0: no clipping
   LrScheduler lr_scheduler = LrScheduler::kLinear;
   double decay_share = 0.2;           // of warmup_stable_decay: the share of all steps in which the rate falls
+  std::int64_t head_steps = 0;        // of the steps, the last so many train lm_head alone; at most half of all
+  double head_learning_rate = 0.01;   // at the peak of their own schedule
   double max_minutes = 0.0;           // of training, over all sittings; 0: no limit
   double target_loss = 0.0;           // ends the run at an evaluation loss per predicted token this low; 0: none
   double target_excess = 0.0;         // the same, over the best loss that any model can reach; 0: none

@@ -140,6 +140,13 @@ TrainingSettingsTable make_table() {
       Row("decay_share", "DECAY_SHARE", number(&S::decay_share), above(0, 1), kMayBeContinued,
           "Share of the steps in which the rate of warmup_stable_decay falls")
           .before(0.2),
+      Row("head_steps", "HEAD_STEPS", number(&S::head_steps), between(0, kMost), kMayBeContinued,
+          "Of the steps, the last so many (at most half) train lm_head alone, in a schedule of their own; the others' ends "
+          "before")
+          .before(std::int64_t{0}),
+      Row("head_learning_rate", "HEAD_LEARNING_RATE", number(&S::head_learning_rate), at_least(0), kMayBeContinued,
+          "Peak learning rate of these steps")
+          .before(0.01),
       Row("max_minutes", "MAX_MINUTES", number(&S::max_minutes), at_least(0), kMayBeContinued,
           "Minutes that the run may take; its schedule is fitted to the steps that they are enough for; 0: no limit")
           .before(0.0),

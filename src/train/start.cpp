@@ -48,6 +48,10 @@ LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t voc
     throw Error(fmt::format("attention_dropout is {}: Strider trains without dropout", config.attention_dropout),
                 {.file = settings.config.string(), .place = "attention_dropout", .advice = "Set it to 0.0."});
   }
+  if (settings.head_steps > 0 && config.tie_word_embeddings) {
+    throw Error("HEAD_STEPS (--head_steps) train lm_head alone, and with tied embeddings it is the embeddings",
+                {.file = settings.config.string(), .place = "tie_word_embeddings", .advice = "Set HEAD_STEPS=0."});
+  }
   if (!settings.init_from) return config;
   if (!is_file(*settings.init_from / "config.json")) {
     const bool is_run = is_file(*settings.init_from / "final_model" / "config.json");

@@ -21,9 +21,19 @@ std::string draw_word(NumpyGenerator& generator, const std::array<const char*, N
   return words[generator.integer(N)];
 }
 
+std::int64_t number_in(const std::vector<RecipeValue>& values, const std::string& option, std::int64_t otherwise) {
+  const auto found = std::ranges::find(values, option, &RecipeValue::option);
+  return found == values.end() ? otherwise : std::stoll(found->value);
+}
+
 Candidate recipe_candidate(std::int64_t non_embedding, bool loss_alone) {
   Candidate candidate{.values = recipe_values(loss_alone ? Recipe::kLowestLoss : Recipe::kFast, non_embedding)};
-  std::erase_if(candidate.values, [](const RecipeValue& value) { return value.option == "max_steps"; });
+  const std::int64_t head_steps = number_in(candidate.values, "head_steps", 0);
+  const std::int64_t steps = number_in(candidate.values, "max_steps", 1);
+  candidate.head_share = static_cast<double>(head_steps) / static_cast<double>(steps);
+  std::erase_if(candidate.values, [](const RecipeValue& value) {
+    return value.option == "max_steps" || value.option == "head_steps";
+  });
   return candidate;
 }
 
@@ -37,8 +47,7 @@ void set(std::vector<RecipeValue>& values, const std::string& option, const std:
 }
 
 std::int64_t batch_size(const Candidate& candidate) {
-  const auto found = std::ranges::find(candidate.values, std::string("batch_size"), &RecipeValue::option);
-  return found == candidate.values.end() ? TrainingSettings{}.batch_size : std::stoll(found->value);
+  return number_in(candidate.values, "batch_size", TrainingSettings{}.batch_size);
 }
 
 }  // namespace
@@ -72,6 +81,10 @@ std::vector<RecipeValue> values_of_run(const Candidate& candidate, std::int64_t 
   const std::int64_t steps = std::max<std::int64_t>(1, (tokens + of_a_step / 2) / of_a_step);
   std::vector<RecipeValue> values = candidate.values;
   set(values, "max_steps", fmt::format("{}", steps));
+  if (candidate.head_share > 0.0) {
+    const auto head = std::llround(candidate.head_share * static_cast<double>(steps));
+    set(values, "head_steps", fmt::format("{}", head));
+  }
   if (candidate.slow_start > 0.0) {
     const auto slow = static_cast<std::int64_t>(std::llround(candidate.slow_start * static_cast<double>(steps)));
     set(values, "group_warmup_steps", fmt::format("embeddings={} lm_head={}", slow, slow));

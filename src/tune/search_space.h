@@ -13,6 +13,7 @@ struct Candidate {
   std::vector<RecipeValue> values;
   // Share of a run's steps in which the learning rates of embeddings and lm_head rise from 0.
   double slow_start = 0.0;
+  double head_share = 0.0;  // share of a run's steps, its last ones, that train lm_head alone (HEAD_STEPS)
 };
 
 /// The first candidate is RECIPE=fast for a model with so many parameters outside embeddings and lm_head, or with
@@ -23,6 +24,7 @@ struct Candidate {
 ///   beta2 of adamw         0.95, 0.98, 0.99 or 0.999
 ///   output projections     torch or zero
 ///   slow start             0, or from 0.1 to 0.6
+/// and all of them end with the share of HEAD_STEPS that the first one's recipe has.
 std::vector<Candidate> draw_candidates(std::int64_t count, std::int64_t non_embedding, bool loss_alone,
                                        std::uint64_t seed);
 

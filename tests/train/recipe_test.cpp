@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "model/folder.h"
 #include "runs.h"
 #include "train/settings_table.h"
 
@@ -96,6 +97,39 @@ TEST(Recipe, IsTheSameRunAsItsValuesGivenOneByOne) {
       recorder.notices, [](const std::string& text) { return text.rfind("RECIPE=fast: OPTIMIZER=muon", 0) == 0; }));
   EXPECT_EQ(test::weights_of(outcome.final_model), test::weights_of(test::run(by_hand).final_model));
   EXPECT_TRUE(test::run(asked).already_finished) << "the same command";
+}
+
+TEST(Recipe, NothingIsTrainedAloneWhereTheHeadIsTheEmbeddings) {
+  TrainingSettings asked;
+  asked.recipe = Recipe::kFast;
+  EXPECT_GT(with_recipe(asked, kSize2M).settings.head_steps, 0);
+  EXPECT_EQ(with_recipe(asked, kSize2M, false).settings.head_steps, 0);
+}
+
+// HEAD_STEPS leave all weights but lm_head's as they are, bit for bit.
+TEST(Recipe, HeadStepsChangeTheHeadAlone) {
+  const test::ScratchFolder scratch;
+  TrainingSettings settings = test::golden_settings("run", scratch / "short");
+  settings.max_steps = 6;
+  settings.eval_steps = settings.save_steps = 100;
+  test::run(settings);
+  TrainingSettings longer = settings;
+  longer.output_dir = scratch / "longer";
+  longer.max_steps = 10;
+  longer.head_steps = 4;
+  test::run(longer);
+  const LlamaConfig config = read_config(settings.output_dir / "final_model" / "config.json");
+  const ParameterLayout layout(config);
+  ASSERT_FALSE(config.tie_word_embeddings);
+  std::vector<float> before(static_cast<std::size_t>(layout.total())), after(before.size());
+  read_weights(settings.output_dir / "final_model", layout, before);
+  read_weights(longer.output_dir / "final_model", layout, after);
+  for (const ParameterInfo& tensor : layout.tensors()) {
+    const auto first = static_cast<std::ptrdiff_t>(tensor.offset);
+    const bool is_same = std::equal(before.begin() + first, before.begin() + first + static_cast<std::ptrdiff_t>(tensor.size),
+                                    after.begin() + first);
+    EXPECT_EQ(is_same, tensor.name != "lm_head.weight") << tensor.name;
+  }
 }
 
 }  // namespace

@@ -52,6 +52,33 @@ TEST(Schedule, StaysAtItsPeakAndThenFalls) {
   EXPECT_EQ(learning_rate_at(settings, 10, 10), 0.0);
 }
 
+TEST(Schedule, TheLastStepsAreOfTheHeadAlone) {
+  TrainingSettings settings = with(LrScheduler::kLinear, 2);
+  settings.learning_rate = 1.0;
+  settings.head_learning_rate = 0.5;
+  settings.head_steps = 4;
+  const auto rates = [&](std::int64_t step) { return group_learning_rates_at(settings, 10, step); };
+  const auto at = [](const auto& of_kinds, TensorKind kind) { return of_kinds[static_cast<std::size_t>(kind)]; };
+  // The first six are a schedule of six steps.
+  TrainingSettings others = settings;
+  others.head_steps = 0;
+  for (std::int64_t step = 0; step < 6; ++step) {
+    EXPECT_EQ(rates(step), group_learning_rates_at(others, 6, step)) << step;
+    EXPECT_EQ(learning_rate_at(settings, 10, step), learning_rate_at(others, 6, step)) << step;
+  }
+  others.learning_rate = 0.5;
+  for (std::int64_t step = 6; step < 10; ++step) {
+    EXPECT_EQ(at(rates(step), TensorKind::kLmHead), learning_rate_at(others, 4, step - 6)) << step;
+    EXPECT_EQ(learning_rate_at(settings, 10, step), learning_rate_at(others, 4, step - 6)) << step;
+    for (const TensorKind kind : {TensorKind::kEmbeddings, TensorKind::kMatrices, TensorKind::kNorms}) {
+      EXPECT_EQ(at(rates(step), kind), 0.0) << step;
+    }
+  }
+  settings.head_steps = 100;  // at most half
+  EXPECT_EQ(at(rates(4), TensorKind::kMatrices), learning_rate_at(with(LrScheduler::kLinear, 2), 5, 4) / 5e-4);
+  EXPECT_EQ(at(rates(5), TensorKind::kMatrices), 0.0);
+}
+
 TEST(Schedule, TimeSetsTheNumberOfSteps) {
   EXPECT_EQ(steps_in_time(60.0, 0.0, 0, 100), 100) << "nothing is measured yet";
   EXPECT_EQ(steps_in_time(60.0, 10.0, 5, 100), 30);
