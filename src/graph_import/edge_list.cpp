@@ -124,14 +124,19 @@ std::optional<Columns> header_columns(const std::vector<std::string_view>& field
 
 }  // namespace
 
-double parse_weight(std::string_view text, const fs::path& file, const std::string& place, std::string_view line) {
+std::optional<double> weight_of(std::string_view text) {
   double weight = 0.0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), weight);
   if (status != std::errc() || end != text.data() + text.size() || !(weight > 0.0) || std::isinf(weight)) {
-    throw Error(fmt::format("\"{}\" is no weight, in \"{}\"", excerpt(text), excerpt(line)),
-                {.file = file.string(), .place = place, .advice = "A weight is a number above 0."});
+    return std::nullopt;
   }
   return weight;
+}
+
+double parse_weight(std::string_view text, const fs::path& file, const std::string& place, std::string_view line) {
+  if (const std::optional<double> weight = weight_of(text)) return *weight;
+  throw Error(fmt::format("\"{}\" is no weight, in \"{}\"", excerpt(text), excerpt(line)),
+              {.file = file.string(), .place = place, .advice = "A weight is a number above 0."});
 }
 
 NamedEdges read_edge_list(const fs::path& file) {

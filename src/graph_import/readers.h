@@ -1,6 +1,7 @@
 #pragma once
 // One reader for each kind of file (graph_import.h). Only graph_import/ includes this.
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,9 @@ struct NamedEdges {
   Notices notices;
 };
 
-/// The number that a weight's text is, above 0 and finite. Throws Error with the place and the line.
+/// The number that a weight's text is, above 0 and finite; nothing where it is none.
+std::optional<double> weight_of(std::string_view text);
+/// The same; throws Error with the place and the line where it is none.
 double parse_weight(std::string_view text, const std::filesystem::path& file, const std::string& place,
                     std::string_view line);
 
