@@ -78,7 +78,8 @@ Walker::Walker(const Graph& graph, const WalkSettings& settings)
     : graph_(graph),
       settings_(settings),
       generator_(settings.seed),
-      visits_(graph.size()) {
+      visits_(graph.size()),
+      lacking_(graph.size()) {
   check_walk_settings(settings);
   constexpr std::int64_t kLongest = 1LL << 31;
   if (settings.max_length >= kLongest) refuse("MAX_LENGTH", fmt::format("{}", settings.max_length), "below 2^31");
@@ -226,8 +227,10 @@ std::span<const std::int32_t> Walker::next() {
     walk_[i] = node;
     seen_[node] = clock_;
   }
+  const auto enough = static_cast<double>(settings_.min_visits_per_node);
   for (const std::int32_t visited : walk_) {
     visits_[visited] += 1.0;
+    if (visits_[visited] == enough) --lacking_;
     if (levels_) levels_->visit(static_cast<std::size_t>(visited));
   }
   steps_ += static_cast<std::int64_t>(walk_.size());
@@ -235,9 +238,7 @@ std::span<const std::int32_t> Walker::next() {
 }
 
 bool Walker::visited_enough() const {
-  const auto enough = static_cast<double>(settings_.min_visits_per_node);
-  if (enough <= 0.0 || static_cast<double>(steps_) < enough * static_cast<double>(visits_.size())) return false;
-  return *std::min_element(visits_.begin(), visits_.end()) >= enough;
+  return settings_.min_visits_per_node > 0 && lacking_ == 0;
 }
 
 }  // namespace strider

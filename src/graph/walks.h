@@ -62,6 +62,7 @@ class Walker {
   WalkSettings settings_;
   NumpyGenerator generator_;
   std::vector<double> visits_;
+  std::size_t lacking_;  // nodes with fewer visits than min_visits_per_node
   std::vector<double> weights_;     // of each node as a start
   std::vector<double> cumulative_;  // their shares, added up
   std::optional<VisitLevels> levels_;  // of visits-tree
