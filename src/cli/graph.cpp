@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -74,6 +75,13 @@ nlohmann::ordered_json make_graph(std::FILE* out, const std::filesystem::path& f
   return facts;
 }
 
+// From which it shows when a column of times, say, was taken for the weights.
+std::string weights_text(const Graph& graph) {
+  if (!graph.is_weighted()) return {};
+  const auto [least, most] = std::ranges::minmax_element(graph.weights);
+  return fmt::format(", with weights from {} to {}", *least, *most);
+}
+
 // The graph of a file, under the name that the three options make.
 void run_import(GraphSettings settings, bool as_json) {
   for (const SurfaceType& type : surface_types()) {
@@ -81,7 +89,9 @@ void run_import(GraphSettings settings, bool as_json) {
     throw Error(fmt::format("{} is the name of a surface, and GRAPH_FROM (--from) names a graph of your own", type.name),
                 {.file = {}, .place = {}, .advice = "Choose another TOPOLOGY (--topology) for it."});
   }
-  if (settings.topology.empty() || settings.topology.find('/') != std::string::npos) {
+  // What 01a reads as several surfaces is no name either.
+  if (settings.topology.empty() || settings.topology == "all" ||
+      settings.topology.find_first_of("/,") != std::string::npos) {
     throw Error(fmt::format("\"{}\" is no name for a graph", settings.topology),
                 {.file = {}, .place = {}, .advice = "TOPOLOGY (--topology) becomes part of the names of files."});
   }
@@ -95,7 +105,7 @@ void run_import(GraphSettings settings, bool as_json) {
   const ImportedGraph imported = import_graph({.from = settings.from, .directed = settings.directed});
   const GraphFacts facts = graph_facts(imported.graph);
   say(out, "    Kind: {}, {}{}\n", imported.kind, imported.directed ? "edges go one way" : "edges go both ways",
-      imported.graph.is_weighted() ? ", with weights" : "");
+      weights_text(imported.graph));
   say(out, "    {}\n", graph_size_text(imported.graph, facts));
   if (imported.repeated > 0) {
     say(out, "    {} edges came before{}\n", imported.repeated,

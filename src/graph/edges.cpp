@@ -1,6 +1,9 @@
 #include "graph/edges.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
 
 namespace strider {
 
@@ -41,6 +44,19 @@ GraphOfEdges graph_of_edges(std::size_t nodes, std::vector<Edge> edges, bool bot
     graph.weights.clear();
   }
   return made;
+}
+
+void check_weight_sums(const Graph& graph, const std::filesystem::path& file) {
+  if (!graph.is_weighted()) return;
+  for (std::size_t node = 0; node < graph.size(); ++node) {
+    double sum = 0.0;
+    for (const double weight : graph.weights_of(node)) sum += weight;
+    if (std::isfinite(sum)) continue;
+    throw Error("the weights of a node's edges add up to more than a number can be",
+                {.file = file.string(),
+                 .place = {},
+                 .advice = "Divide all weights by the same number: walks follow their proportions alone."});
+  }
 }
 
 }  // namespace strider

@@ -48,6 +48,7 @@ class Entries {
 
   ReadMatrix graph() {
     GraphOfEdges made = graph_of_edges(nodes_, std::move(edges_), false, true);
+    check_weight_sums(made.graph, file_);
     return {std::move(made.graph), made.repeated};
   }
 

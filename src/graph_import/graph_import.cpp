@@ -28,7 +28,7 @@ Kind kind_of(const fs::path& file) {
     stream.read(start.data(), static_cast<std::streamsize>(start.size()));
     start.resize(static_cast<std::size_t>(stream.gcount()));
     if (start == "\x93NUMPY") return Kind::kDense;
-    if (start.starts_with("PK")) return Kind::kSparse;
+    if (start.starts_with("PK\x03\x04")) return Kind::kSparse;
   }
   if (lines.is_parquet()) {
     throw Error("This is a Parquet file, of which no graph is read",
@@ -39,7 +39,7 @@ Kind kind_of(const fs::path& file) {
     const std::size_t first = line.find_first_not_of(" \t");
     if (first == std::string_view::npos) continue;
     line.remove_prefix(first);
-    if (line.starts_with("%%MatrixMarket")) return Kind::kMatrixMarket;
+    if (lower_case(line.substr(0, 14)) == "%%matrixmarket") return Kind::kMatrixMarket;
     if (line.starts_with("<")) return Kind::kGraphml;
     break;
   }
@@ -70,6 +70,7 @@ ImportedGraph of_named(NamedEdges read, const std::string& kind, const GraphImpo
   imported.names = number_nodes(read, settings.from);
   imported.directed = settings.directed.value_or(read.is_directed);
   GraphOfEdges made = graph_of_edges(read.nodes, std::move(read.edges), !imported.directed, read.is_weighted);
+  check_weight_sums(made.graph, settings.from);
   imported.graph = std::move(made.graph);
   imported.repeated = made.repeated;
   if (made.equal_weights) imported.notices.add("All weights are the same, so the graph has none.");
@@ -106,6 +107,14 @@ ImportedGraph read_any(const GraphImport& settings) {
 }
 
 }  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& letter : result) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return result;
+}
 
 std::int32_t NamePlaces::place_of(std::string_view name) {
   const auto found = places_.find(name);

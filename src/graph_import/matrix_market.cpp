@@ -53,7 +53,8 @@ class MatrixMarketReader {
   void read_header() {
     std::string_view line;
     lines_.next(&line);
-    const std::vector<std::string_view> words = words_of(line);
+    std::vector<std::string> words;  // upper and lower case are the same here
+    for (const std::string_view word : words_of(line)) words.push_back(lower_case(word));
     if (words.size() != 5 || words[1] != "matrix") fail(fmt::format("no header of Matrix Market: \"{}\"", excerpt(line)));
     if (words[2] != "coordinate") fail(fmt::format("matrices of the format {} are not read, but coordinate", words[2]));
     if (words[3] != "real" && words[3] != "integer" && words[3] != "pattern") {
@@ -104,8 +105,9 @@ class MatrixMarketReader {
     Edge edge{.from = static_cast<std::int32_t>(row - 1), .to = static_cast<std::int32_t>(column - 1)};
     if (read_.is_weighted) {
       double zero = 1.0;
-      std::from_chars(words[2].data(), words[2].data() + words[2].size(), zero);
-      if (zero == 0.0) return;  // an entry that is stored all the same
+      const auto [end, status] = std::from_chars(words[2].data(), words[2].data() + words[2].size(), zero);
+      const bool is_number = status == std::errc() && end == words[2].data() + words[2].size();
+      if (is_number && zero == 0.0) return;  // an entry that is stored all the same
       edge.weight = parse_weight(words[2], file_, lines_.place(), line);
     }
     read_.edges.push_back(edge);

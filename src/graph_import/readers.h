@@ -28,6 +28,9 @@ std::optional<double> weight_of(std::string_view text);
 double parse_weight(std::string_view text, const std::filesystem::path& file, const std::string& place,
                     std::string_view line);
 
+/// ASCII letters in lower case.
+std::string lower_case(std::string_view text);
+
 NamedEdges read_edge_list(const std::filesystem::path& file);
 NamedEdges read_matrix_market(const std::filesystem::path& file);
 NamedEdges read_graphml(const std::filesystem::path& file);
