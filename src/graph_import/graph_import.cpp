@@ -60,7 +60,13 @@ std::vector<std::string> number_nodes(NamedEdges& read, const fs::path& file) {
     edge.from = id_of_place[static_cast<std::size_t>(edge.from)];
     edge.to = id_of_place[static_cast<std::size_t>(edge.to)];
   }
-  return are_ids(names) ? std::vector<std::string>() : names;
+  if (are_ids(names)) return {};
+  try {
+    vocabulary_json(names);  // which is what they go into: before any of them is shown
+  } catch (const Error& error) {
+    throw Error(error.message(), {.file = file.string(), .place = {}, .advice = error.details().advice});
+  }
+  return names;
 }
 
 ImportedGraph of_named(NamedEdges read, const std::string& kind, const GraphImport& settings) {

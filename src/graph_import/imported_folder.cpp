@@ -33,15 +33,6 @@ std::string info_json(const std::string& name, const fs::path& from, const Impor
   return info.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::string vocabulary_of(const std::vector<std::string>& names, const fs::path& from) {
-  if (names.empty()) return {};
-  try {
-    return vocabulary_json(names);
-  } catch (const Error& error) {
-    throw Error(error.message(), {.file = from.string(), .place = {}, .advice = error.details().advice});
-  }
-}
-
 }  // namespace
 
 fs::path graph_names_file(const fs::path& folder, const std::string& name) {
@@ -54,7 +45,7 @@ WrittenImport write_imported_graph(const fs::path& folder, const std::string& na
   const fs::path names = graph_names_file(folder, name);
   const fs::path info = folder / fmt::format("graph_info_{}.json", name);
   WrittenImport written;
-  const std::string vocabulary = vocabulary_of(imported.names, from);
+  const std::string vocabulary = imported.names.empty() ? std::string() : vocabulary_json(imported.names);
   for (const fs::path& file : {sparse, names, labeled_adjacency_file(folder, name), folder / fmt::format("A_{}.npy", name),
                                folder / fmt::format("distance_matrix_{}.npy", name)}) {
     written.notices.add(remove_atomically(file));

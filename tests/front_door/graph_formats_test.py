@@ -83,6 +83,50 @@ class GraphFormatsTest(unittest.TestCase):
         self.call(self.write("edges.csv", "id,to,w,from,note\n" + "\n".join(rows)), "--directed", "true")
         self.same(graph)
 
+    def names(self):
+        file = self.folder / "graph/vocab_mine_1x8.json"
+        return list(json.loads(file.read_text())) if file.exists() else None
+
+    def test_edge_lists_as_others_write_them(self):
+        for text, names, weights, *said in (
+                # KONECT puts tabs and spaces between numbers.
+                ("% sym weighted\n1 2\t1\n2\t3 1.5\n", ["1", "2", "3"], {(0, 1): 1, (1, 2): 1.5}),
+                # Names in a table with tabs may have spaces.
+                ("the one\tthe other\nthe other\ta third\n", ["a third", "the one", "the other"], {(1, 2): 1, (0, 2): 1}),
+                # Headers of SNAP's tables.
+                ("id_1,id_2\n0,2\n1,2\n", None, {(0, 2): 1, (1, 2): 1}),
+                ("FromNodeId\tToNodeId\n0\t2\n1\t2\n", None, {(0, 2): 1, (1, 2): 1}),
+                # Quotes of R, and of a CSV with quotes in a name.
+                ('"a" "b" 1\n"b" "c" 2\n', ["a", "b", "c"], {(0, 1): 1, (1, 2): 2}),
+                ('"a";"b"\n"b";"c"\n', ["a", "b", "c"], {(0, 1): 1, (1, 2): 1}),
+                ('"a ""x""",b\n', ['a "x"', "b"], {(0, 1): 1}),
+                # A node may have a name that looks like a comment, or like an archive.
+                ("source,target\na,b\n#c,a\nb,d\n", ["a", "b", "d"], {(0, 1): 1, (1, 2): 1}, "comments: 1 here, first line 3"),
+                ("PK1 PK2\n", ["PK1", "PK2"], {(0, 1): 1}),
+                # networkx.write_edgelist
+                ("a b {}\nb c {}\n", ["a", "b", "c"], {(0, 1): 1, (1, 2): 1}),
+                ("a b {'weight': 2.0, 'x': 'y'}\nb c {'weight': 1.5}\na c {}\n", ["a", "b", "c"],
+                 {(0, 1): 2, (1, 2): 1.5, (0, 2): 1}, "with weights from 1 to 2"),
+                ("%%matrixmarket MATRIX Coordinate Real Symmetric\n3 3 2\n2 1 1.5\n3 1 1\n", None, {(0, 1): 1.5, (0, 2): 1}),
+                # Times, which only their size shows to be no weights.
+                ("0 1 1254192988\n2 1 1457262355\n", None, {(0, 1): 1254192988, (1, 2): 1457262355},
+                 "with weights from 1254192988 to 1457262355")):
+            found = self.call(self.write("edges", text))
+            self.assertEqual(self.names(), names, text)
+            matrix = self.matrix().toarray()
+            expected = np.zeros_like(matrix)
+            for (a, b), weight in weights.items():
+                expected[a, b] = expected[b, a] = weight
+            np.testing.assert_array_equal(matrix, expected, text)
+            for words in said:
+                self.assertIn(words, found)
+
+    def test_edge_list_of_networkx(self):
+        graph = small_graph(False, True)
+        nx.write_edgelist(graph, self.folder / "edges.txt")
+        self.call("edges.txt")
+        self.same(graph)
+
     def test_compressed(self):
         graph = small_graph(False, True)
         text = "\n".join(f"{a} {b} {d['weight']}" for a, b, d in graph.edges(data=True))
@@ -200,6 +244,11 @@ class GraphFormatsTest(unittest.TestCase):
                 ("p", graphml.format('<edge source="a"/>'), "without source and target"),
                 ("q", graphml.format("") + "<", "This is no XML"),
                 ("r", graphml.format(""), "there is no edge in it"),
+                ("t", "Alpha,Beta\n10,11\n11,12\n", "line 1", "no numbers, and all others are", "source and target"),
+                ("u", "Alpha,Beta,Gamma\n10,11,1\n", "line 1", '"Gamma" is no weight', "source and target"),
+                ("v", market.format("real", "3 3 2\n1 2 1\n2 3 0,5"), "line 4", '"0,5" is no weight'),
+                ("w", "a b 1e308\na b 1e308\na c 1\n", "add up to more than a number can be"),
+                ("x", b"caf\xe9 b\n", "is not UTF-8"),
                 ("s", graphml.format('<edge source="a" target="b" directed="true"/>'), "that is directed in a graph of undirected")):
             before = self.scene.files()
             self.write(name, text)
@@ -216,6 +265,8 @@ class GraphFormatsTest(unittest.TestCase):
         self.assertIn('no array "format"', self.call("other.npz", code=1))
         self.assertIn("no such file", self.call("nowhere", code=1))
         self.assertIn("name of a surface", self.call("wide.npy", name="torus", code=1))
+        for name in ("all", "a,b", "a/b"):
+            self.assertIn("is no name for a graph", self.call("wide.npy", name=name, code=1))
 
 
 if __name__ == "__main__":

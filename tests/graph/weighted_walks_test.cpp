@@ -2,10 +2,12 @@
 // compared with its probability.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
 
+#include "base/error.h"
 #include "golden.h"
 #include "graph/best_loss.h"
 #include "graph/edges.h"
@@ -144,6 +146,46 @@ TEST(Starts, VisitsTreeDrawsByTheSameProbabilitiesAsVisits) {
       }
     }
   }
+}
+
+TEST(Starts, VisitsTreeTakesAnyNodeWhereAllWeightsAre0) {
+  WalkSettings settings = settings_of(StartRule::kVisitsTree, 2);
+  settings.temperature = 0.02;  // 1e-8 ^ 50
+  settings.max_length = 1;
+  std::map<int, double> starts;
+  constexpr int kWalks = 20'000;
+  const Graph graph = weighted_graph();
+  for (int walk = 0; walk < kWalks; ++walk) {
+    settings.seed = static_cast<std::uint64_t>(walk);
+    Walker walker(graph, settings);
+    starts[walker.next().front()] += 1;
+  }
+  for (int node = 0; node < 10; ++node) expect_frequency(starts[node], kWalks, 0.1, "any");
+}
+
+TEST(Walks, StopWhenTheLastNodeHasItsVisits) {
+  for (const StartRule start : {StartRule::kVisits, StartRule::kVisitsTree, StartRule::kUniform}) {
+    WalkSettings settings = settings_of(start, 2);
+    settings.max_length = 7;
+    settings.min_visits_per_node = 25;
+    const Graph graph = weighted_graph();
+    Walker walker(graph, settings);
+    bool expected = false;
+    for (int walk = 0; walk < 1000 && !expected; ++walk) {
+      walker.next();
+      expected = *std::ranges::min_element(walker.visits()) >= 25.0;
+      ASSERT_EQ(walker.visited_enough(), expected) << "after walk " << walk;
+    }
+    EXPECT_TRUE(expected);
+  }
+}
+
+TEST(GraphOfEdges, WeightsWhoseSumIsNoNumberAreRefused) {
+  const Graph graph = graph_of_edges(3, {{0, 1, 1e308}, {0, 2, 1e308}}, false, true).graph;
+  EXPECT_FALSE(graph.is_weighted());  // all the same
+  EXPECT_NO_THROW(check_weight_sums(graph, "edges.txt"));
+  const Graph large = graph_of_edges(3, {{0, 1, 1e308}, {0, 2, 1.5e308}}, false, true).graph;
+  EXPECT_THROW(check_weight_sums(large, "edges.txt"), Error);
 }
 
 TEST(BestLoss, OfWeightsIsTheLossOfAModelThatKnowsThem) {
