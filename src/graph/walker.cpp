@@ -155,9 +155,10 @@ std::int32_t Walker::start() {
 }
 
 // In proportion to the weights, or to 1.
-std::size_t Walker::draw_neighbour(std::size_t node) {
+std::int32_t Walker::draw_neighbour(std::size_t node) {
   if (aliases_) return aliases_->draw(graph_, node, generator_);
-  return generator_.integer(static_cast<std::uint32_t>(graph_.neighbours_of(node).size()));
+  const std::span<const std::int32_t> neighbours = graph_.neighbours_of(node);
+  return neighbours[generator_.integer(static_cast<std::uint32_t>(neighbours.size()))];
 }
 
 // A draw among all neighbours until it is one that is free: in proportion to the weights of the free ones. Where many draws
@@ -169,7 +170,7 @@ std::int32_t Walker::rejecting_step_from(std::size_t node) {
   const std::int64_t oldest = clock_ - settings_.no_repeat_window;
   const auto is_free = [&](std::int32_t next) { return settings_.no_repeat_window == 0 || seen_[next] < oldest; };
   for (int draw = 0; draw < kDraws; ++draw) {
-    const std::int32_t next = neighbours[draw_neighbour(node)];
+    const std::int32_t next = draw_neighbour(node);
     if (is_free(next)) return next;
   }
   const auto weight_of = [&](std::size_t i) { return graph_.is_weighted() ? graph_.weights_of(node)[i] : 1.0; };
@@ -177,7 +178,7 @@ std::int32_t Walker::rejecting_step_from(std::size_t node) {
   for (std::size_t i = 0; i < neighbours.size(); ++i) {
     if (is_free(neighbours[i])) sum += weight_of(i);
   }
-  if (sum == 0.0) return neighbours[draw_neighbour(node)];
+  if (sum == 0.0) return draw_neighbour(node);
   double left = generator_.random() * sum;
   std::int32_t last = neighbours[0];
   for (std::size_t i = 0; i < neighbours.size(); ++i) {

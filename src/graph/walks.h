@@ -9,7 +9,8 @@
 //   degree       the number of its neighbours, or the sum of its edges' weights
 // (with all but the first, steps are drawn otherwise too, with the same probabilities)
 // and steps to a neighbour, uniformly among those that are not one of its last no_repeat_window nodes (the current one
-// included), among all of them where none is left; on a graph with weights in proportion to those of the edges. Before each step it restarts, by the rule of the start, with
+// included), among all of them where none is left; on a graph with weights in proportion to those of the edges. Before
+// each step it restarts, by the rule of the start, with
 // probability restart_prob; a node without neighbours does so too. Visits are those of the walks before.
 #include <cstdint>
 #include <filesystem>
@@ -53,7 +54,7 @@ class Walker {
   void weigh_by_degree();
   void weigh_starts();
   std::int32_t start();
-  std::size_t draw_neighbour(std::size_t node);
+  std::int32_t draw_neighbour(std::size_t node);
   std::int32_t rejecting_step_from(std::size_t node);
   std::int32_t step_from(std::int32_t node);
   std::int32_t restart_from(std::int32_t node);
@@ -95,8 +96,8 @@ struct WalkSummary {
   Notices notices;  // what the filesystem could not do for the files
 };
 
-/// `names` are those of the nodes, kept in the rule; empty: they have none. Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `progress` is
-/// called now and then with the number of walks so far. Throws Error as Walker and AtomicFile, or when two files are
+/// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `names` are
+/// those of the nodes, kept in the rule; empty: they have none. `progress` is called now and then with the number of walks so far. Throws Error as Walker and AtomicFile, or when two files are
 /// one.
 WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const std::vector<std::string>& names,
                         const WalkSettings& settings, const WalkFiles& files,
