@@ -33,6 +33,9 @@ say "  Topology: $TOPOLOGY"
 say "  Grid size: ${H}x${W}"
 say "  Dataset: $DATASET_NAME"
 if [ -n "$GRAPH_FROM" ]; then
+  if [ -n "${is_given[NEIGH]:-}" ]; then
+    fail "NEIGH is of surfaces, and GRAPH_FROM names a graph of your own" "Please set one of them"
+  fi
   say "  From: $GRAPH_FROM"
 else
   say "  Neighborhood: $NEIGH (4 or 8)"

@@ -79,7 +79,7 @@ nlohmann::ordered_json make_graph(std::FILE* out, const std::filesystem::path& f
 std::string weights_text(const Graph& graph) {
   if (!graph.is_weighted()) return {};
   const auto [least, most] = std::ranges::minmax_element(graph.weights);
-  return fmt::format(", with weights from {} to {}", *least, *most);
+  return fmt::format(", with weights from {:.12g} to {:.12g}", *least, *most);
 }
 
 // The graph of a file, under the name that the three options make.

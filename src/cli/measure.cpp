@@ -116,7 +116,7 @@ std::vector<Setting<MeasureSettings>> measure_table() {
   using S = MeasureSettings;
   return {
       Row("graph_dir", "GRAPH_DIR", path(&S::graph), any_value(),
-          "The graph: a folder with one, or an A_{name}_labeled.csv; else the folder graph/ of the run's data"),
+          "The graph: a folder with one, an A_{name}_labeled.csv or a graph_{name}.npz; else the folder graph/ of the run's data"),
       Row("output", "FILE", path(&S::output), any_value(), "Where the JSON goes; else geometry.json beside the arrays"),
       Row("nearest", "K", number(&S::nearest), between(1, 10'000), "Nearest nodes by cosine that are looked at"),
       Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),

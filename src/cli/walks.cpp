@@ -113,7 +113,7 @@ void run_walks(WalksCommand command, bool as_json) {
   print_plan(out, command);
   say(out, "Loading graph representation...\n");
   show_now(out);
-  const Graph graph = read_graph(find_graph_file(command.graph_dir, name));
+  const Graph graph = read_named_graph(command.graph_dir, name);
   const std::vector<std::string> names = read_graph_names(command.graph_dir, name, graph.size());
   const GraphFacts facts = graph_facts(graph);
   print_graph(out, graph, facts);
@@ -194,8 +194,9 @@ void add_walks_command(CLI::App& program) {
   add_settings(*command, walk_table(), walks->settings);
   add_settings(*command, file_table(), walks->files);
   command->footer(
-      "A graph of your own: strider graph --from reads the usual kinds of files. Or put its adjacency matrix (labels, integers from 0, in the first line and the\n"
-      "first column, 0 or 1 elsewhere) into A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"
+      "A graph of your own: strider graph --from reads the usual kinds of files. Or put its adjacency matrix\n"
+      "(labels, integers from 0, in the first line and the first column, 0 or 1 elsewhere) into\n"
+      "A_{topology}_{H}x{W}_labeled.csv, with any topology, H and W.\n"
       "Beside the walks goes walk_rule_{topology}_{H}x{W}.json, from which the best possible loss is computed.\n\n"
       "Example: strider walks --graph_dir results/torus_30x40/graph --topology torus --H 30 --W 40 \\\n"
       "           --out results/torus_30x40/sequences/walks_torus_30x40.csv");

@@ -131,13 +131,20 @@ ReadMatrix read_dense_graph(const fs::path& file) {
   return entries.graph();
 }
 
-fs::path find_graph_file(const fs::path& folder, const std::string& name) {
-  const fs::path sparse = sparse_graph_file(folder, name);
-  return path_exists(sparse) ? sparse : labeled_adjacency_file(folder, name);
-}
-
 Graph read_graph(const fs::path& file) {
   return file.extension() == ".npz" ? read_sparse_graph(file).graph : read_labeled_adjacency(file);
+}
+
+Graph read_named_graph(const fs::path& folder, const std::string& name) {
+  const fs::path sparse = sparse_graph_file(folder, name), labeled = labeled_adjacency_file(folder, name);
+  if (!path_exists(sparse)) return read_graph(labeled);
+  Graph graph = read_graph(sparse);
+  if (!path_exists(labeled)) return graph;
+  const Graph other = read_graph(labeled);
+  if (other.labels == graph.labels && other.offsets == graph.offsets && other.neighbours == graph.neighbours) return graph;
+  throw Error(fmt::format("There are two graphs of this name, with other edges: {} and {}", sparse.filename().string(),
+                          labeled.filename().string()),
+              {.file = folder.string(), .place = {}, .advice = "Remove the one that is not meant."});
 }
 
 }  // namespace strider

@@ -27,8 +27,9 @@ ReadMatrix read_sparse_graph(const std::filesystem::path& file);
 /// A square matrix in a .npy file, of any type of number; the same errors.
 ReadMatrix read_dense_graph(const std::filesystem::path& file);
 
-/// The graph of a name in its folder: graph_{name}.npz where it exists, else A_{name}_labeled.csv.
-std::filesystem::path find_graph_file(const std::filesystem::path& folder, const std::string& name);
+/// The graph of a name in its folder: graph_{name}.npz where it exists, else A_{name}_labeled.csv. Throws Error as the
+/// readers of both, and where both are there with other edges: then which is meant is not known.
+Graph read_named_graph(const std::filesystem::path& folder, const std::string& name);
 /// Either of them (graph_folder.h).
 Graph read_graph(const std::filesystem::path& file);
 

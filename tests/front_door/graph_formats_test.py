@@ -222,6 +222,22 @@ class GraphFormatsTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("Jumps: 0 of", done.stdout)
 
+    def test_two_graphs_of_one_name_are_refused(self):
+        self.call(self.write("edges", "0 1\n1 2\n"))
+        (self.folder / "graph/A_mine_1x8_labeled.csv").write_text(",0,1,2\n0,0,1,1\n1,1,0,1\n2,1,1,0\n")
+        done = subprocess.run([PROGRAM, "walks", "--graph_dir", "graph", "--topology", "mine", "--H", "1", "--W", "8",
+                               "--max_seqs", "5", "--out", "walks.csv"], cwd=self.folder, capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("two graphs of this name, with other edges: graph_mine_1x8.npz and A_mine_1x8_labeled.csv", done.stderr)
+        self.assertFalse((self.folder / "walks.csv").exists())
+
+    def test_a_setting_of_surfaces_is_refused(self):
+        self.write("edges", "0 1\n1 2\n")
+        done = self.scene.run("01a_graph_generation.sh", TOPOLOGY="mine", H=1, W=3, GRAPH_FROM="edges", NEIGH=4)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("NEIGH is of surfaces", done.stderr)
+
     def test_what_is_refused(self):
         graphml = '<graphml><graph edgedefault="undirected"><node id="a"/><node id="b"/>{}</graph></graphml>'
         market = "%%MatrixMarket matrix coordinate {} general\n{}\n"
