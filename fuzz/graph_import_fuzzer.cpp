@@ -1,6 +1,5 @@
-#include "graph_import/graph_import.h"
-
 #include "base/error.h"
+#include "graph_import/graph_import.h"
 #include "input_file.h"
 #include "use_graph.h"
 

@@ -1,8 +1,7 @@
-#include "data/walk_import.h"
-
 #include <filesystem>
 
 #include "base/error.h"
+#include "data/walk_import.h"
 #include "data/walks_csv.h"
 #include "input_file.h"
 #include "scratch_folder.h"

@@ -182,12 +182,11 @@ void run_checkpoints(const ExtractSettings& settings, bool is_output_set, bool a
                 {.file = {}, .place = {}, .advice = "Leave it out; or extract each checkpoint with --model_dir."});
   }
   std::FILE* const out = as_json ? nullptr : stdout;
-  const CheckpointExtraction what{
-      .run = run_of(settings.model_dir),
-      .output = is_output_set ? settings.output_dir : std::filesystem::path(),
-      .representations = settings.representations,
-      .overwrite = settings.overwrite,
-      .threads = settings.threads == 0 ? available_processors() : settings.threads};
+  const CheckpointExtraction what{.run = run_of(settings.model_dir),
+                                  .output = is_output_set ? settings.output_dir : std::filesystem::path(),
+                                  .representations = settings.representations,
+                                  .overwrite = settings.overwrite,
+                                  .threads = settings.threads == 0 ? available_processors() : settings.threads};
   say(out, "{}\nRepresentations of Every Checkpoint\n{}\n\nRun: {}\n\n", kRule, kRule, what.run.string());
   const ExtractedSteps steps = extract_checkpoints(what, [&](std::int64_t step, bool is_new) {
     say(out, "  Step {}{}\n", step, is_new ? "" : ", as it was");
@@ -259,7 +258,8 @@ std::string types_help() {
     help += fmt::format("  {:<18}{}\n", type.name, type.where);
   }
   help += "input_embeds and final_hidden (after the final norm) are always written.\n\n";
-  help += "--checkpoints leaves one file a step and an index; steps that are there already, of the same weights, stay.\n\n";
+  help +=
+      "--checkpoints leaves one file a step and an index; steps that are there already, of the same weights, stay.\n\n";
   help += "Example: strider extract --model_dir results/torus_30x40/2M_llama/final_model \\\n";
   help += "           --output_dir results/torus_30x40/2M_llama/token_representations \\\n";
   help += "           --representations after_block ffn_gate\n";

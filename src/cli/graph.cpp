@@ -86,8 +86,9 @@ std::string weights_text(const Graph& graph) {
 void run_import(GraphSettings settings, bool as_json) {
   for (const SurfaceType& type : surface_types()) {
     if (settings.topology != type.name) continue;
-    throw Error(fmt::format("{} is the name of a surface, and GRAPH_FROM (--from) names a graph of your own", type.name),
-                {.file = {}, .place = {}, .advice = "Choose another TOPOLOGY (--topology) for it."});
+    throw Error(
+        fmt::format("{} is the name of a surface, and GRAPH_FROM (--from) names a graph of your own", type.name),
+        {.file = {}, .place = {}, .advice = "Choose another TOPOLOGY (--topology) for it."});
   }
   // What 01a reads as several surfaces is no name either.
   if (settings.topology.empty() || settings.topology == "all" ||
@@ -183,7 +184,9 @@ std::string surfaces_help() {
       "\nNode ids are row * W + column; they are the tokens of walks. The pole of the sphere has the next id "
       "after\nits last cell, and its boundary cells none.\n\n";
   help += "With --from, topology, H and W only name the graph.\n\n";
-  help += "Example: strider graph --from karate.txt --topology karate --H 1 --W 34 --output_dir results/karate_1x34/graph\n";
+  help +=
+      "Example: strider graph --from karate.txt --topology karate --H 1 --W 34 --output_dir "
+      "results/karate_1x34/graph\n";
   help += "         strider graph --H 30 --W 40 --topology torus --output_dir results/torus_30x40/graph\n";
   return help;
 }
@@ -208,12 +211,15 @@ std::vector<Setting<GraphSettings>> place_table() {
       Row("output_dir", "GRAPH_DIR", folder(&GraphSettings::output_dir), any_value(),
           "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
       Row("from", "GRAPH_FROM", path(&GraphSettings::from), any_value(),
-          "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, .npy or "
+          "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, .npy "
+          "or "
           ".npz of scipy.sparse; text also compressed with gzip or zstd; nodes may have names"),
       Row("directed", "DIRECTED",
-          choice(&GraphSettings::directed, std::vector<std::pair<std::string, std::optional<bool>>>{
-                                               {"auto", std::nullopt}, {"true", true}, {"false", false}}),
-          any_value(), "Whether the edges of GRAPH_FROM go one way; auto: as the file says, those of an edge list both ways"),
+          choice(&GraphSettings::directed,
+                 std::vector<std::pair<std::string, std::optional<bool>>>{
+                     {"auto", std::nullopt}, {"true", true}, {"false", false}}),
+          any_value(),
+          "Whether the edges of GRAPH_FROM go one way; auto: as the file says, those of an edge list both ways"),
   };
 }
 

@@ -116,7 +116,8 @@ std::vector<Setting<MeasureSettings>> measure_table() {
   using S = MeasureSettings;
   return {
       Row("graph_dir", "GRAPH_DIR", path(&S::graph), any_value(),
-          "The graph: a folder with one, an A_{name}_labeled.csv or a graph_{name}.npz; else the folder graph/ of the run's data"),
+          "The graph: a folder with one, an A_{name}_labeled.csv or a graph_{name}.npz; else the folder graph/ of the "
+          "run's data"),
       Row("output", "FILE", path(&S::output), any_value(), "Where the JSON goes; else geometry.json beside the arrays"),
       Row("nearest", "K", number(&S::nearest), between(1, 10'000), "Nearest nodes by cosine that are looked at"),
       Row("threads", "THREADS", number(&S::threads).or_word("all", 0), between(1, kMostThreads), "Threads; or all"),
@@ -134,7 +135,8 @@ constexpr const char* kColumns =
     "  Laplacian   overlap of the first principal components with the graph Laplacian's first eigenvectors\n"
     "  probe R2    cross-validated R squared of linear probes for the nodes' coordinates\n"
     "  eff. dim    effective dimension: the participation ratio of the variances\n\n"
-    "With a model and its dataset: the share of its probability on moves along edges, and on those that the rule of the\n"
+    "With a model and its dataset: the share of its probability on moves along edges, and on those that the rule of "
+    "the\n"
     "walks allows, and how valid the walks are that are sampled from it.\n\n"
     "Example: strider measure results/torus_30x40/2M_llama/token_representations\n";
 

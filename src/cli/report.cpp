@@ -42,7 +42,8 @@ std::vector<Setting<PageSettings>> report_table() {
       Row("representations", "REPRESENTATION_DIR", path(&S::representations), any_value(),
           "Token representations; else token_representations in the run"),
       Row("graph_dir", "GRAPH_DIR", path(&S::graph), any_value(),
-          "The graph: a folder with one, an A_{name}_labeled.csv or a graph_{name}.npz; else the folder graph/ of the run's data"),
+          "The graph: a folder with one, an A_{name}_labeled.csv or a graph_{name}.npz; else the folder graph/ of the "
+          "run's data"),
       Row("dataset_dir", "DATASET_DIR", path(&S::dataset), any_value(),
           "The dataset; else where the run says, or the folder dataset/ beside the run"),
       Row("logging_dir", "LOG_DIR", path(&S::log_folder), any_value(), "Folder of metrics.jsonl; else the run"),

@@ -33,9 +33,9 @@ struct Options {
   TrainingSettings settings;
   bool no_cuda = false;  // DEVICE=cpu
   ReportTo report_to = ReportTo::kAll;
-  bool json = false;                  // one object on stdout at the end; what a person reads then goes to stderr
+  bool json = false;  // one object on stdout at the end; what a person reads then goes to stderr
   std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
-  std::optional<std::filesystem::path> graph_dir;               // that GEOMETRY_STEPS compares with
+  std::optional<std::filesystem::path> graph_dir;              // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
 };
 

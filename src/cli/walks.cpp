@@ -169,7 +169,8 @@ std::vector<Setting<WalkSettings>> walk_table() {
                              {"uniform", StartRule::kUniform},
                              {"degree", StartRule::kDegree}}),
           any_value(),
-          "Where walks start: visits (nodes with few visits, as LLM-Topo draws them); for large graphs visits-tree (the "
+          "Where walks start: visits (nodes with few visits, as LLM-Topo draws them); for large graphs visits-tree "
+          "(the "
           "same, other draws), uniform, or degree"),
       Row("seed", "SEED", number(&S::seed), any_value(), "Seed: the same one gives the same bytes"),
   };

@@ -77,10 +77,10 @@ bool TextLines::next(std::string_view* line) {
     parts.buffer.erase(0, parts.at);
     const std::size_t from = parts.buffer.size();
     parts.at = 0;
-    const auto piece = take_arrow(parts.stream->Read(kTextPiece),
-                                  fmt::format("the {} cannot be read to {} end", parts.what,
-                                              parts.what.ends_with('s') ? "their" : "its").c_str(),
-                                  parts.file, kTextDamaged);
+    const auto piece = take_arrow(
+        parts.stream->Read(kTextPiece),
+        fmt::format("the {} cannot be read to {} end", parts.what, parts.what.ends_with('s') ? "their" : "its").c_str(),
+        parts.file, kTextDamaged);
     parts.ended = piece->size() == 0;
     parts.buffer.append(reinterpret_cast<const char*>(piece->data()), static_cast<std::size_t>(piece->size()));
     end = parts.buffer.find('\n', from);
@@ -118,8 +118,7 @@ std::vector<std::string> csv_fields(std::string_view line, const fs::path& file,
   try {
     if (!records.next()) return {};
   } catch (const Error& error) {
-    throw Error(error.message(),
-                {.file = file.string(), .place = place, .advice = error.details().advice});
+    throw Error(error.message(), {.file = file.string(), .place = place, .advice = error.details().advice});
   }
   return {records.fields().begin(), records.fields().end()};
 }

@@ -73,14 +73,16 @@ std::string vocabulary_json(const std::vector<std::string>& names) {
 std::vector<std::string> read_vocabulary_names(const fs::path& file) {
   const nlohmann::json object = read_json(file);
   const auto fail = [&](const std::string& message) {
-    throw Error(message, {.file = file.string(), .place = {}, .advice = "Make the graph again (strider graph --from)."});
+    throw Error(message,
+                {.file = file.string(), .place = {}, .advice = "Make the graph again (strider graph --from)."});
   };
   if (!object.is_object()) fail("This is no vocabulary: an object of names and ids");
   std::vector<std::string> names(object.size());
   std::vector<bool> is_known(object.size());
   for (const auto& [name, id] : object.items()) {
     const bool fits = id.is_number_unsigned() && id.get<std::uint64_t>() < names.size();
-    if (!fits || is_known[id.get<std::size_t>()]) fail(fmt::format("The id {} of \"{}\" is none of 0 to {}, or taken", id.dump(), name, names.size() - 1));
+    if (!fits || is_known[id.get<std::size_t>()])
+      fail(fmt::format("The id {} of \"{}\" is none of 0 to {}, or taken", id.dump(), name, names.size() - 1));
     names[id.get<std::size_t>()] = name;
     is_known[id.get<std::size_t>()] = true;
   }

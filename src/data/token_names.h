@@ -1,7 +1,7 @@
 #pragma once
-// Which name has which id. Where the names are the whole numbers 0 to n-1, each is its own id. Else they are numbered: whole
-// numbers (all of them) by size, other names in the order of their bytes, so that the same set of names has the same ids
-// whatever the order in which they come.
+// Which name has which id. Where the names are the whole numbers 0 to n-1, each is its own id. Else they are numbered:
+// whole numbers (all of them) by size, other names in the order of their bytes, so that the same set of names has the
+// same ids whatever the order in which they come.
 #include <cstdint>
 #include <filesystem>
 #include <functional>

@@ -87,13 +87,13 @@ struct WeightsAndGradients {
 struct ModelReached {
   std::int64_t step = 0;
   const LlamaConfig& config;
-  const ModelCompanions& companions;      // the vocabulary, and which tokens training never sees
+  const ModelCompanions& companions;       // the vocabulary, and which tokens training never sees
   std::span<const float> parameters = {};  // in the order of ParameterLayout(config); valid during the call
   bool wants_representations = false, wants_geometry = false;
 };
 
-/// How much of the graph is in one array of representations: its measures by name, as strider measure writes them. Those
-/// that are not defined are left out.
+/// How much of the graph is in one array of representations: its measures by name, as strider measure writes them.
+/// Those that are not defined are left out.
 struct ArrayGeometry {
   std::string array;  // "layer_3_after_block"
   std::vector<std::pair<std::string, double>> measures;

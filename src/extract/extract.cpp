@@ -193,7 +193,8 @@ ExtractSeconds extract(const ExtractPlan& plan, const ExtractListener& listener)
   seconds.forward = plan.contexts == nullptr
                         ? write_arrays(plan, *engine, staged.path() / kArraysFile, listener.on_array)
                         : write_context_arrays(plan, *engine, staged.path(), listener);
-  write_file_atomically(staged.path() / kMetadataFile, metadata_json(plan.token_ids, plan.token_texts, plan.never_seen));
+  write_file_atomically(staged.path() / kMetadataFile,
+                        metadata_json(plan.token_ids, plan.token_texts, plan.never_seen));
   write_file_atomically(staged.path() / kSummaryFile, summary_json(plan));
   const auto raw_entries = plan.keeps_raw ? read_npz_entries(staged.path() / kRawFile) : std::vector<NpzEntry>();
   write_file_atomically(staged.path() / kInfoFile,

@@ -123,8 +123,7 @@ std::span<const std::int32_t> GraphMeasurer::tokens() const {
   return parts_->geometry.graph.labels;
 }
 
-std::vector<std::optional<LayerMeasures>> GraphMeasurer::measure(
-    const std::vector<std::vector<float>>& layers) const {
+std::vector<std::optional<LayerMeasures>> GraphMeasurer::measure(const std::vector<std::vector<float>>& layers) const {
   std::vector<std::optional<LayerMeasures>> measures(layers.size());
   const std::size_t nodes = parts_->geometry.size();
   const std::size_t nearest = std::min<std::size_t>(MeasureSettings{}.nearest, nodes - 1);
@@ -147,8 +146,7 @@ GeometryReport measure_geometry(const MeasureSettings& settings) {
   add_graph_notices(graph, report);
 
   ThreadTeam team(settings.threads);
-  const GraphGeometry geometry =
-      make_graph_geometry(graph, read_graph_coordinates(report.graph, graph.size()), team);
+  const GraphGeometry geometry = make_graph_geometry(graph, read_graph_coordinates(report.graph, graph.size()), team);
   report.nodes = geometry.size();
   report.edges = geometry.graph.edges();
   report.nearest = std::min(static_cast<std::size_t>(settings.nearest), geometry.size() - 1);

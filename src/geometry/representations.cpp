@@ -146,7 +146,8 @@ std::vector<fs::path> graphs_in(const fs::path& folder) {
     if (!graph_name(name).empty()) files.push_back(entry.path());
   }
   std::ranges::sort(files);
-  // Of a graph that is there in both forms the first, A_{name}_labeled.csv: edges are what is compared, not their weights.
+  // Of a graph that is there in both forms the first, A_{name}_labeled.csv: edges are what is compared, not their
+  // weights.
   const auto same = [](const fs::path& a, const fs::path& b) { return graph_name(a) == graph_name(b); };
   std::ranges::stable_sort(files, {}, [](const fs::path& file) { return graph_name(file); });
   files.erase(std::unique(files.begin(), files.end(), same), files.end());

@@ -1,6 +1,6 @@
 #pragma once
-// Draws in proportion to weights in constant time: an alias table for each node (Walker 1977; the construction is that of
-// Vose 1991, "A linear algorithm for generating random numbers with a given distribution").
+// Draws in proportion to weights in constant time: an alias table for each node (Walker 1977; the construction is that
+// of Vose 1991, "A linear algorithm for generating random numbers with a given distribution").
 #include <cstdint>
 #include <vector>
 

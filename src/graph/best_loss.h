@@ -3,8 +3,8 @@
 // the rule allows (the neighbours that are not among the last no_repeat_window nodes, the current one included; all
 // neighbours where none is left), so the loss of a perfect model is the entropy of those choices:
 //   mean over predicted tokens of ln(number of nodes that the rule allows)
-// On a graph with weights a next node's probability is its edge's share of the weights of those that are allowed, and the
-// loss of a perfect model on these walks is
+// On a graph with weights a next node's probability is its edge's share of the weights of those that are allowed, and
+// the loss of a perfect model on these walks is
 //   mean over predicted tokens of -ln(that share)
 //
 // Usage:

@@ -1,6 +1,6 @@
 #pragma once
-// The cells of a grid that a graph's nodes are, from nodes_{name}.csv: rowcol_index,node_id,i,j,layer, where the layer is
-// a name ("single", or which half of a sphere).
+// The cells of a grid that a graph's nodes are, from nodes_{name}.csv: rowcol_index,node_id,i,j,layer, where the layer
+// is a name ("single", or which half of a sphere).
 #include <cstdint>
 #include <filesystem>
 #include <optional>

@@ -34,8 +34,8 @@ struct WrittenGraph {
 /// Memory grows with the number of nodes, not with its square. Throws Error as check_grid and AtomicFile.
 WrittenGraph write_graph_folder(const std::filesystem::path& folder, const Grid& grid);
 
-/// A_{name}.npy, distance_matrix_{name}.npy and, last, A_{name}_labeled.csv, 0 and 1, of any graph: files as large as the
-/// square of its nodes. Returns them in the order above, with what the filesystem could not do.
+/// A_{name}.npy, distance_matrix_{name}.npy and, last, A_{name}_labeled.csv, 0 and 1, of any graph: files as large as
+/// the square of its nodes. Returns them in the order above, with what the filesystem could not do.
 WrittenGraph write_adjacency_files(const std::filesystem::path& folder, const std::string& name, const Graph& graph);
 
 /// Where read_labeled_adjacency finds the graph of that name.

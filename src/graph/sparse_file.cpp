@@ -39,10 +39,12 @@ class Entries {
   void add(std::int64_t row, std::int64_t column, double weight) {
     if (weight == 0.0) return;
     const std::string place = fmt::format("row {}, column {}", row, column);
-    if (row < 0 || column < 0 || row >= static_cast<std::int64_t>(nodes_) || column >= static_cast<std::int64_t>(nodes_)) {
+    if (row < 0 || column < 0 || row >= static_cast<std::int64_t>(nodes_) ||
+        column >= static_cast<std::int64_t>(nodes_)) {
       fail_on_matrix(fmt::format("This is outside of a matrix of {} rows", nodes_), file_, place);
     }
-    if (!(weight > 0.0) || std::isinf(weight)) fail_on_matrix(fmt::format("The weight {} is none of an edge", weight), file_, place);
+    if (!(weight > 0.0) || std::isinf(weight))
+      fail_on_matrix(fmt::format("The weight {} is none of an edge", weight), file_, place);
     edges_.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(column), weight});
   }
 
@@ -68,7 +70,8 @@ void read_lines(const fs::path& file, std::size_t nodes, const std::vector<doubl
     fail_on_matrix("indptr, indices and data do not go together", file);
   }
   for (std::size_t line = 0; line < nodes; ++line) {
-    if (starts[line + 1] < starts[line] || starts[line + 1] > starts.back()) fail_on_matrix("indptr does not ascend", file);
+    if (starts[line + 1] < starts[line] || starts[line + 1] > starts.back())
+      fail_on_matrix("indptr does not ascend", file);
     for (std::int64_t k = starts[line]; k < starts[line + 1]; ++k) {
       const auto at = static_cast<std::size_t>(k);
       add(static_cast<std::int64_t>(line), indices[at], data[at]);
@@ -85,9 +88,8 @@ fs::path sparse_graph_file(const fs::path& folder, const std::string& name) {
 void write_sparse_graph(const fs::path& file, const Graph& graph) {
   const std::vector<std::int64_t> starts(graph.offsets.begin(), graph.offsets.end());
   const auto size = static_cast<std::int64_t>(graph.size());
-  const RawArray data = graph.is_weighted()
-                            ? raw_array_of("<f8", graph.weights)
-                            : raw_array_of("|i1", std::vector<std::int8_t>(graph.neighbours.size(), 1));
+  const RawArray data = graph.is_weighted() ? raw_array_of("<f8", graph.weights)
+                                            : raw_array_of("|i1", std::vector<std::int8_t>(graph.neighbours.size(), 1));
   RawArray shape = raw_array_of("<i8", std::vector<std::int64_t>{size, size});
   const RawArray format{.dtype = "|S3", .fortran_order = false, .shape = {}, .bytes = "csr"};
   write_raw_npz(file, {{"indices", raw_array_of("<i4", graph.neighbours)},
@@ -103,13 +105,16 @@ ReadMatrix read_sparse_graph(const fs::path& file) {
   const std::vector<double> data = as_doubles(read_raw_npz(file, "data"), file, "data");
   Entries entries(nodes, file);
   if (format == "csr") {
-    read_lines(file, nodes, data, [&](std::int64_t row, std::int64_t column, double w) { entries.add(row, column, w); });
+    read_lines(file, nodes, data,
+               [&](std::int64_t row, std::int64_t column, double w) { entries.add(row, column, w); });
   } else if (format == "csc") {
-    read_lines(file, nodes, data, [&](std::int64_t column, std::int64_t row, double w) { entries.add(row, column, w); });
+    read_lines(file, nodes, data,
+               [&](std::int64_t column, std::int64_t row, double w) { entries.add(row, column, w); });
   } else if (format == "coo") {
     const std::vector<std::int64_t> rows = as_integers(read_raw_npz(file, "row"), file, "row");
     const std::vector<std::int64_t> columns = as_integers(read_raw_npz(file, "col"), file, "col");
-    if (rows.size() != data.size() || columns.size() != data.size()) fail_on_matrix("row, col and data do not go together", file);
+    if (rows.size() != data.size() || columns.size() != data.size())
+      fail_on_matrix("row, col and data do not go together", file);
     for (std::size_t i = 0; i < data.size(); ++i) entries.add(rows[i], columns[i], data[i]);
   } else {
     fail_on_matrix(fmt::format("Matrices of the format {} are not read", format), file, "format");
@@ -141,7 +146,8 @@ Graph read_named_graph(const fs::path& folder, const std::string& name) {
   Graph graph = read_graph(sparse);
   if (!path_exists(labeled)) return graph;
   const Graph other = read_graph(labeled);
-  if (other.labels == graph.labels && other.offsets == graph.offsets && other.neighbours == graph.neighbours) return graph;
+  if (other.labels == graph.labels && other.offsets == graph.offsets && other.neighbours == graph.neighbours)
+    return graph;
   throw Error(fmt::format("There are two graphs of this name, with other edges: {} and {}", sparse.filename().string(),
                           labeled.filename().string()),
               {.file = folder.string(), .place = {}, .advice = "Remove the one that is not meant."});

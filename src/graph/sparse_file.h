@@ -1,7 +1,7 @@
 #pragma once
-// graph_{name}.npz: a graph as scipy.sparse.load_npz reads it, a matrix in compressed sparse rows with the weight of the
-// edge from i to j in row i and column j: arrays indices, indptr, format ("csr"), shape and data, as scipy 1.0 and later
-// write them. Node i has the label i.
+// graph_{name}.npz: a graph as scipy.sparse.load_npz reads it, a matrix in compressed sparse rows with the weight of
+// the edge from i to j in row i and column j: arrays indices, indptr, format ("csr"), shape and data, as scipy 1.0 and
+// later write them. Node i has the label i.
 #include <filesystem>
 #include <string>
 
@@ -19,9 +19,9 @@ struct ReadMatrix {
   std::size_t repeated = 0;  // entries of the same row and column, which are added
 };
 
-/// Formats csr, csc and coo. Entries of 0 are no edges; where all weights are the same the graph has none. Throws Error:
-/// not such an archive, a matrix that is not square, a place outside of it, a negative weight or one that is not finite,
-/// no node.
+/// Formats csr, csc and coo. Entries of 0 are no edges; where all weights are the same the graph has none. Throws
+/// Error: not such an archive, a matrix that is not square, a place outside of it, a negative weight or one that is not
+/// finite, no node.
 ReadMatrix read_sparse_graph(const std::filesystem::path& file);
 
 /// A square matrix in a .npy file, of any type of number; the same errors.

@@ -75,11 +75,7 @@ void check_walk_settings(const WalkSettings& settings) {
 }
 
 Walker::Walker(const Graph& graph, const WalkSettings& settings)
-    : graph_(graph),
-      settings_(settings),
-      generator_(settings.seed),
-      visits_(graph.size()),
-      lacking_(graph.size()) {
+    : graph_(graph), settings_(settings), generator_(settings.seed), visits_(graph.size()), lacking_(graph.size()) {
   check_walk_settings(settings);
   constexpr std::int64_t kLongest = 1LL << 31;
   if (settings.max_length >= kLongest) refuse("MAX_LENGTH", fmt::format("{}", settings.max_length), "below 2^31");
@@ -161,9 +157,9 @@ std::int32_t Walker::draw_neighbour(std::size_t node) {
   return neighbours[generator_.integer(static_cast<std::uint32_t>(neighbours.size()))];
 }
 
-// A draw among all neighbours until it is one that is free: in proportion to the weights of the free ones. Where many draws
-// were not, which are free is looked up, and the draw is among these: the same distribution. So most steps look at one
-// neighbour alone, which on a large graph is one cache miss instead of one for each.
+// A draw among all neighbours until it is one that is free: in proportion to the weights of the free ones. Where many
+// draws were not, which are free is looked up, and the draw is among these: the same distribution. So most steps look
+// at one neighbour alone, which on a large graph is one cache miss instead of one for each.
 std::int32_t Walker::rejecting_step_from(std::size_t node) {
   constexpr int kDraws = 8;
   const std::span<const std::int32_t> neighbours = graph_.neighbours_of(node);

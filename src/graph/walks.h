@@ -1,9 +1,11 @@
 #pragma once
 // Random walks on a graph, the same ones for the same seed as LLM-Topo's stage 01b makes with numpy's Generator.
 // A walk starts (START) at node i with probability proportional to
-//   visits       (max(0, mean visits - visits of i) + 1e-8) ^ (1 / temperature), drawn as LLM-Topo draws it, which passes
+//   visits       (max(0, mean visits - visits of i) + 1e-8) ^ (1 / temperature), drawn as LLM-Topo draws it, which
+//   passes
 //                over all nodes for each walk
-//   visits-tree  the same, drawn otherwise: first among numbers of visits, kept in a tree with the nodes that have each,
+//   visits-tree  the same, drawn otherwise: first among numbers of visits, kept in a tree with the nodes that have
+//   each,
 //                then among these; for a graph of n nodes a walk costs as many operations as there are such numbers
 //   uniform      1
 //   degree       the number of its neighbours, or the sum of its edges' weights
@@ -63,13 +65,13 @@ class Walker {
   WalkSettings settings_;
   NumpyGenerator generator_;
   std::vector<double> visits_;
-  std::size_t lacking_;  // nodes with fewer visits than min_visits_per_node
-  std::vector<double> weights_;     // of each node as a start
-  std::vector<double> cumulative_;  // their shares, added up
-  std::optional<VisitLevels> levels_;  // of visits-tree
-  std::optional<AliasTables> aliases_; // of a graph with weights
-  std::vector<std::int64_t> seen_;  // of each node: the clock when a walk was last there
-  std::vector<std::int32_t> free_;  // neighbours that may be stepped to
+  std::size_t lacking_;                 // nodes with fewer visits than min_visits_per_node
+  std::vector<double> weights_;         // of each node as a start
+  std::vector<double> cumulative_;      // their shares, added up
+  std::optional<VisitLevels> levels_;   // of visits-tree
+  std::optional<AliasTables> aliases_;  // of a graph with weights
+  std::vector<std::int64_t> seen_;      // of each node: the clock when a walk was last there
+  std::vector<std::int32_t> free_;      // neighbours that may be stepped to
   std::vector<std::int32_t> walk_;
   std::int64_t clock_ = 0;
   std::int64_t steps_ = 0;
@@ -97,8 +99,8 @@ struct WalkSummary {
 };
 
 /// Makes walks and writes both files and the rule beside the walks (walk_rule_file). Each appears whole. `names` are
-/// those of the nodes, kept in the rule; empty: they have none. `progress` is called now and then with the number of walks so far. Throws Error as Walker and AtomicFile, or when two files are
-/// one.
+/// those of the nodes, kept in the rule; empty: they have none. `progress` is called now and then with the number of
+/// walks so far. Throws Error as Walker and AtomicFile, or when two files are one.
 WalkSummary write_walks(const Graph& graph, const std::string& graph_name, const std::vector<std::string>& names,
                         const WalkSettings& settings, const WalkFiles& files,
                         const std::function<void(std::int64_t)>& progress);

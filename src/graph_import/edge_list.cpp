@@ -46,7 +46,8 @@ bool are_all_numbers(std::string_view line) {
   });
 }
 
-// Names in a table with tabs may have spaces in them. Numbers have none: there both are white space (KONECT mixes them).
+// Names in a table with tabs may have spaces in them. Numbers have none: there both are white space (KONECT mixes
+// them).
 Separator separator_of(std::string_view line) {
   if (are_all_numbers(line)) return Separator::kSpace;
   if (line.find('\t') != std::string_view::npos) return Separator::kTab;
@@ -171,8 +172,8 @@ double parse_weight(std::string_view text, const fs::path& file, const std::stri
 
 namespace {
 
-// The dictionary of attributes that networkx.write_edgelist puts behind an edge, "{}" or "{'weight': 2.0}"; its place in
-// the line, or npos.
+// The dictionary of attributes that networkx.write_edgelist puts behind an edge, "{}" or "{'weight': 2.0}"; its place
+// in the line, or npos.
 std::size_t attributes_at(std::string_view line) {
   return trimmed(line).ends_with('}') ? line.find('{') : std::string_view::npos;
 }
@@ -278,8 +279,8 @@ class EdgeListReader {
                  .advice = fmt::format("A weight is a number above 0. {}", kHeaderAdvice)});
   }
 
-  // Where all nodes are numbers but those of the first line, which are there alone, it is a header: taken for an edge, it
-  // would also make texts of the numbers.
+  // Where all nodes are numbers but those of the first line, which are there alone, it is a header: taken for an edge,
+  // it would also make texts of the numbers.
   void refuse_header() const {
     if (first_place_.empty() || read_.edges.size() < 2 || read_.edges[0].from == read_.edges[0].to) return;
     for (std::size_t place = 0; place < read_.names.size(); ++place) {

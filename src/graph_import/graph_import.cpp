@@ -90,8 +90,10 @@ ImportedGraph of_matrix(ReadMatrix read, const std::string& kind, const GraphImp
   imported.repeated = read.repeated;
   imported.directed = !graph_facts(imported.graph).is_symmetric;
   if (!settings.directed.value_or(true) && imported.directed) {
-    throw Error("The matrix has entries whose way back is missing, and DIRECTED=false (--directed) asks for edges that go both ways",
-                {.file = settings.from.string(), .place = {}, .advice = "Leave DIRECTED out; or write a symmetric matrix."});
+    throw Error(
+        "The matrix has entries whose way back is missing, and DIRECTED=false (--directed) asks for edges that go both "
+        "ways",
+        {.file = settings.from.string(), .place = {}, .advice = "Leave DIRECTED out; or write a symmetric matrix."});
   }
   return imported;
 }

@@ -36,7 +36,8 @@ std::string text_of(const fs::path& file) {
 std::string_view value_text(std::string_view value) {
   constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t first = value.find_first_not_of(kSpace);
-  return first == std::string_view::npos ? std::string_view() : value.substr(first, value.find_last_not_of(kSpace) + 1 - first);
+  return first == std::string_view::npos ? std::string_view()
+                                         : value.substr(first, value.find_last_not_of(kSpace) + 1 - first);
 }
 
 std::string line_at(const std::string& text, std::ptrdiff_t offset) {
@@ -90,14 +91,13 @@ NamedEdges read_graphml(const fs::path& file) {
     const std::string_view source = node.attribute("source").as_string(), target = node.attribute("target").as_string();
     if (source.empty() || target.empty()) fail("An edge without source and target", file, place_of(node));
     if (const pugi::xml_attribute own = node.attribute("directed"); own && own.as_bool() != read.is_directed) {
-      fail(fmt::format("An edge that is {}directed in a graph of {} edges", own.as_bool() ? "" : "not ", by_default), file,
-           place_of(node));
+      fail(fmt::format("An edge that is {}directed in a graph of {} edges", own.as_bool() ? "" : "not ", by_default),
+           file, place_of(node));
     }
     Edge edge{.from = places.place_of(source), .to = 0};
     edge.to = places.place_of(target);
     if (places.size() > declared) {
-      fail(fmt::format("The edge from {} to {} has an end that is no node", source, target), file,
-           place_of(node));
+      fail(fmt::format("The edge from {} to {} has an end that is no node", source, target), file, place_of(node));
     }
     if (read.is_weighted) {
       std::string_view weight = default_weight;

@@ -46,8 +46,9 @@ WrittenImport write_imported_graph(const fs::path& folder, const std::string& na
   const fs::path info = folder / fmt::format("graph_info_{}.json", name);
   WrittenImport written;
   const std::string vocabulary = imported.names.empty() ? std::string() : vocabulary_json(imported.names);
-  for (const fs::path& file : {sparse, names, labeled_adjacency_file(folder, name), folder / fmt::format("A_{}.npy", name),
-                               folder / fmt::format("distance_matrix_{}.npy", name)}) {
+  for (const fs::path& file :
+       {sparse, names, labeled_adjacency_file(folder, name), folder / fmt::format("A_{}.npy", name),
+        folder / fmt::format("distance_matrix_{}.npy", name)}) {
     written.notices.add(remove_atomically(file));
   }
   if (imported.graph.size() <= kMostNodesAsMatrix) {

@@ -1,5 +1,6 @@
 #pragma once
-// The files of a graph that was imported, in the folder where strider walks finds them. With a name such as karate_1x34:
+// The files of a graph that was imported, in the folder where strider walks finds them. With a name such as
+// karate_1x34:
 //   graph_{name}.npz             the graph with its weights, for scipy.sparse.load_npz (graph/sparse_file.h)
 //   vocab_{name}.json            {name: id}, where nodes have names other than 0 to n-1
 //   graph_info_{name}.json       what it was made from, and the names of these files
@@ -24,8 +25,8 @@ struct WrittenImport {
 
 std::filesystem::path graph_names_file(const std::filesystem::path& folder, const std::string& name);
 
-/// Each file appears whole, graph_{name}.npz last. Files of an earlier graph of that name that this one does not have are
-/// removed before.
+/// Each file appears whole, graph_{name}.npz last. Files of an earlier graph of that name that this one does not have
+/// are removed before.
 WrittenImport write_imported_graph(const std::filesystem::path& folder, const std::string& name,
                                    const std::filesystem::path& from, const ImportedGraph& imported);
 

@@ -55,7 +55,8 @@ class MatrixMarketReader {
     lines_.next(&line);
     std::vector<std::string> words;  // upper and lower case are the same here
     for (const std::string_view word : words_of(line)) words.push_back(lower_case(word));
-    if (words.size() != 5 || words[1] != "matrix") fail(fmt::format("no header of Matrix Market: \"{}\"", excerpt(line)));
+    if (words.size() != 5 || words[1] != "matrix")
+      fail(fmt::format("no header of Matrix Market: \"{}\"", excerpt(line)));
     if (words[2] != "coordinate") fail(fmt::format("matrices of the format {} are not read, but coordinate", words[2]));
     if (words[3] != "real" && words[3] != "integer" && words[3] != "pattern") {
       fail(fmt::format("entries of the kind {} are no weights", words[3]));

@@ -406,7 +406,8 @@ void write_raw_npz(const fs::path& file, const std::vector<std::pair<std::string
     const std::string& bytes = entries.emplace_back(npy_header(array.dtype, array.shape) + array.bytes);
     zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
     if (source == nullptr) fail(zip_get_error(archive.get()), kCannotWrite, file, name);
-    const zip_int64_t index = zip_file_add(archive.get(), (name + std::string(kSuffix)).c_str(), source, ZIP_FL_ENC_UTF_8);
+    const zip_int64_t index =
+        zip_file_add(archive.get(), (name + std::string(kSuffix)).c_str(), source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {
       zip_source_free(source);
       fail(zip_get_error(archive.get()), kCannotWrite, file, name);

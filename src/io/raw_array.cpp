@@ -54,24 +54,36 @@ RawArray read_raw_npy(const fs::path& file) {
                  .shape = parsed.header.shape,
                  .bytes = bytes.substr(parsed.bytes)};
   const std::uint64_t width = parsed.count == 0 ? 1 : array.bytes.size() / parsed.count;
-  if (array.bytes.size() != width * parsed.count) fail_on_array("The array has other bytes than its header asks for", file, {});
+  if (array.bytes.size() != width * parsed.count)
+    fail_on_array("The array has other bytes than its header asks for", file, {});
   return array;
 }
 
 std::vector<double> as_doubles(const RawArray& array, const fs::path& file, const std::string& place) {
   std::vector<double> values;
   const std::string& type = array.dtype;
-  if (type == "<f8") values = converted<double, double>(array);
-  else if (type == "<f4") values = converted<double, float>(array);
-  else if (type == "<i8") values = converted<double, std::int64_t>(array);
-  else if (type == "<i4") values = converted<double, std::int32_t>(array);
-  else if (type == "<i2") values = converted<double, std::int16_t>(array);
-  else if (type == "|i1") values = converted<double, std::int8_t>(array);
-  else if (type == "<u8") values = converted<double, std::uint64_t>(array);
-  else if (type == "<u4") values = converted<double, std::uint32_t>(array);
-  else if (type == "<u2") values = converted<double, std::uint16_t>(array);
-  else if (type == "|u1" || type == "|b1") values = converted<double, std::uint8_t>(array);
-  else fail_on_array(fmt::format("Values of type {} are no numbers that are read here", type), file, place);
+  if (type == "<f8")
+    values = converted<double, double>(array);
+  else if (type == "<f4")
+    values = converted<double, float>(array);
+  else if (type == "<i8")
+    values = converted<double, std::int64_t>(array);
+  else if (type == "<i4")
+    values = converted<double, std::int32_t>(array);
+  else if (type == "<i2")
+    values = converted<double, std::int16_t>(array);
+  else if (type == "|i1")
+    values = converted<double, std::int8_t>(array);
+  else if (type == "<u8")
+    values = converted<double, std::uint64_t>(array);
+  else if (type == "<u4")
+    values = converted<double, std::uint32_t>(array);
+  else if (type == "<u2")
+    values = converted<double, std::uint16_t>(array);
+  else if (type == "|u1" || type == "|b1")
+    values = converted<double, std::uint8_t>(array);
+  else
+    fail_on_array(fmt::format("Values of type {} are no numbers that are read here", type), file, place);
   if (values.size() != array.size()) fail_on_array("The array has other bytes than its header asks for", file, place);
   return values;
 }
@@ -96,7 +108,8 @@ std::vector<std::int64_t> as_integers(const RawArray& array, const fs::path& fil
 
 std::string as_text(const RawArray& array, const fs::path& file, const std::string& place) {
   if (array.dtype.starts_with("|S")) return array.bytes.substr(0, array.bytes.find('\0'));
-  if (!array.dtype.starts_with("<U")) fail_on_array(fmt::format("Values of type {} are no text", array.dtype), file, place);
+  if (!array.dtype.starts_with("<U"))
+    fail_on_array(fmt::format("Values of type {} are no text", array.dtype), file, place);
   std::string text;
   for (std::size_t i = 0; i + 3 < array.bytes.size() && array.bytes[i] != '\0'; i += 4) text += array.bytes[i];
   return text;

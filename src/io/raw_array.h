@@ -24,8 +24,8 @@ RawArray read_raw_npz(const std::filesystem::path& file, const std::string& name
 /// An .npz file that appears whole. Same arrays, same bytes.
 void write_raw_npz(const std::filesystem::path& file, const std::vector<std::pair<std::string, RawArray>>& arrays);
 
-/// Numbers of any of numpy's types of integers, booleans and floats (little-endian). Throws Error, which names `file` and
-/// `place`, for another type.
+/// Numbers of any of numpy's types of integers, booleans and floats (little-endian). Throws Error, which names `file`
+/// and `place`, for another type.
 std::vector<double> as_doubles(const RawArray& array, const std::filesystem::path& file, const std::string& place);
 /// The same; throws Error for a number that is not whole as well.
 std::vector<std::int64_t> as_integers(const RawArray& array, const std::filesystem::path& file,

@@ -35,7 +35,8 @@ std::vector<Token> tokens_of(const fs::path& npz, std::int64_t rows) {
   std::vector<Token> tokens;
   const fs::path file = npz.parent_path() / "token_metadata.json";
   if (!path_exists(file)) {
-    for (std::int64_t row = 0; row < rows; ++row) tokens.push_back({static_cast<std::int32_t>(row), std::to_string(row)});
+    for (std::int64_t row = 0; row < rows; ++row)
+      tokens.push_back({static_cast<std::int32_t>(row), std::to_string(row)});
     return tokens;
   }
   const nlohmann::json list = read_json(file);
@@ -44,8 +45,8 @@ std::vector<Token> tokens_of(const fs::path& npz, std::int64_t rows) {
                 {.file = file.string(), .place = {}, .advice = "Extract the representations again (OVERWRITE=true)."});
   }
   for (const nlohmann::json& row : list) {
-    tokens.push_back({static_cast<std::int32_t>(json_integer(row, "token_id", file)),
-                      json_string(row, "token_str", file)});
+    tokens.push_back(
+        {static_cast<std::int32_t>(json_integer(row, "token_id", file)), json_string(row, "token_str", file)});
   }
   return tokens;
 }

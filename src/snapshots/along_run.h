@@ -18,8 +18,8 @@ std::unique_ptr<RunListener> make_representations_along_run(std::filesystem::pat
 
 /// GEOMETRY_STEPS: the measures of strider measure for the embeddings, what is after each block, and what is after the
 /// final norm, passed on as RunListener::on_geometry to `listener`, which outlives it. The graph is that in the folder
-/// or file `graph`; where nothing is given it is looked up near `output_dir` (geometry/representations.h). check() reads
-/// it, and throws Error where there is none that can be measured; on_model where a node is no token of the model.
+/// or file `graph`; where nothing is given it is looked up near `output_dir` (geometry/representations.h). check()
+/// reads it, and throws Error where there is none that can be measured; on_model where a node is no token of the model.
 std::unique_ptr<RunListener> make_geometry_along_run(std::filesystem::path output_dir,
                                                      std::optional<std::filesystem::path> graph, int threads,
                                                      RunListener& listener);

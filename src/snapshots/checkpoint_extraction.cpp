@@ -48,7 +48,8 @@ void check_run(const fs::path& run, const std::vector<CheckpointPlace>& places) 
                                   : "SAVE_STEPS and SAVE_TOTAL_LIMIT=all keep more of them while a run trains."});
 }
 
-// What the run began with: its settings, in a checkpoint, say how it is drawn. Nothing, and a notice, where they do not.
+// What the run began with: its settings, in a checkpoint, say how it is drawn. Nothing, and a notice, where they do
+// not.
 std::optional<std::vector<float>> first_weights(const fs::path& checkpoint, const LlamaConfig& config,
                                                 const ParameterLayout& layout, Notices& notices) {
   if (!path_exists(checkpoint / "strider_state.json")) {
@@ -122,8 +123,7 @@ ExtractedSteps extract_checkpoints(const CheckpointExtraction& settings,
     const std::optional<ReadModel> model = read_model(place.folder, extracted.notices);
     if (!model) continue;
     if (std::exchange(is_first, false)) {
-      const auto first =
-          first_weights(place.folder, model->config, ParameterLayout(model->config), extracted.notices);
+      const auto first = first_weights(place.folder, model->config, ParameterLayout(model->config), extracted.notices);
       if (first) add(0, *model, *first);
     }
     add(place.step, *model, model->weights);

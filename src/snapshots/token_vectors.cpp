@@ -13,11 +13,10 @@ constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
 }  // namespace
 
 TokenVectors::TokenVectors(const LlamaConfig& config, int threads)
-    : engine_(make_engine(config, {.threads = threads,
-                                   .max_length = 1,
-                                   .walks_per_step = 1,
-                                   .precision = Precision::kFloat32,
-                                   .groups = {}})) {}
+    : engine_(make_engine(
+          config,
+          {.threads = threads, .max_length = 1, .walks_per_step = 1, .precision = Precision::kFloat32, .groups = {}})) {
+}
 
 void TokenVectors::write(const std::filesystem::path& file, std::span<const std::int32_t> ids,
                          std::span<const TokenArray> arrays) {

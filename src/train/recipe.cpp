@@ -30,8 +30,8 @@ std::vector<RecipeValue> shared_values() {
 }
 
 // The rates of embeddings, lm_head and norms decide how much of the surface stays in the model's first principal
-// components, and how soon the loss falls. At the end lm_head alone learns to read what is in the layers, which leaves them
-// as they are (docs/recipes.md).
+// components, and how soon the loss falls. At the end lm_head alone learns to read what is in the layers, which leaves
+// them as they are (docs/recipes.md).
 std::vector<RecipeValue> fast(const char* steps, const char* matrices) {
   return joined(shared_values(), {{"max_steps", steps},
                                   {"batch_size", "16"},

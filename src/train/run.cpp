@@ -76,7 +76,7 @@ int TrainingRun::run() {
 
 FinishedRun TrainingRun::finish() {
   writer_->wait();
-  writer_.reset();  // gives its copy's memory back
+  writer_.reset();                               // gives its copy's memory back
   if (!state_.ended_by.empty()) report_model();  // its last step was an ordinary one until its evaluation
   FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
   // A sitting that ended between the last checkpoint and this has left one too many.
@@ -239,9 +239,7 @@ void TrainingRun::report_weights(std::span<const float> gradient) {
 
 // Where the settings ask for it.
 void TrainingRun::report_model() {
-  const auto is_time = [&](std::int64_t steps) {
-    return steps > 0 && (state_.global_step % steps == 0 || is_last());
-  };
+  const auto is_time = [&](std::int64_t steps) { return steps > 0 && (state_.global_step % steps == 0 || is_last()); };
   const bool for_representations = is_time(settings_.representation_steps);
   const bool for_geometry = is_time(settings_.geometry_steps);
   if (reported_model_ == state_.global_step || (!for_representations && !for_geometry)) return;

@@ -44,7 +44,7 @@ struct TrainingSettings {
   bool is_eval_steps_set = false;
   bool final_evaluation = false;  // evaluate the last step too, where eval_steps does not divide it
   std::int64_t logging_steps = 10;
-  std::int64_t histogram_steps = 0;  // between RunListener::on_weights; 0: never
+  std::int64_t histogram_steps = 0;       // between RunListener::on_weights; 0: never
   std::int64_t representation_steps = 0;  // between RunListener::on_model for representations; 0: never
   std::int64_t geometry_steps = 0;        // the same for measures of geometry
   std::uint64_t seed = 42;

@@ -42,7 +42,8 @@ TrainingSettingsTable make_table() {
           "Folder for checkpoints and final_model"),
       Row("recipe", "RECIPE", choice(&S::recipe, named({Recipe::kReference, Recipe::kFast, Recipe::kLowestLoss})),
           any_value(), kMayDiffer,
-          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the reference's loss "
+          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the reference's "
+          "loss "
           "in a sixth of its tokens), or fast (until the graph is known, with the surface kept in the model)"),
       Row("init_from", "INIT_FROM", folder(&S::init_from), any_value(), kMayDiffer,
           "Model folder whose weights to start from; without it they are drawn from the seed"),
@@ -72,8 +73,8 @@ TrainingSettingsTable make_table() {
           "Steps between log entries"),
       Row("histogram_steps", "HISTOGRAM_STEPS", number(&S::histogram_steps), between(0, kMost), kMayDiffer,
           "Steps between histograms of weights and gradients in the event files; 0: none"),
-      Row("representation_steps", "REPRESENTATION_STEPS", number(&S::representation_steps), between(0, kMost), kMayDiffer,
-          "Steps between representations of the model on its way, in representations_by_step/; 0: none"),
+      Row("representation_steps", "REPRESENTATION_STEPS", number(&S::representation_steps), between(0, kMost),
+          kMayDiffer, "Steps between representations of the model on its way, in representations_by_step/; 0: none"),
       Row("geometry_steps", "GEOMETRY_STEPS", number(&S::geometry_steps), between(0, kMost), kMayDiffer,
           "Steps between measures of how much of the graph is in each layer, as strider measure has them; 0: none"),
       Row("seed", "SEED", number(&S::seed), any_value(), kMustMatch, "Seed of the weights and of the order of walks"),
@@ -141,7 +142,8 @@ TrainingSettingsTable make_table() {
           "Share of the steps in which the rate of warmup_stable_decay falls")
           .before(0.2),
       Row("head_steps", "HEAD_STEPS", number(&S::head_steps), between(0, kMost), kMayBeContinued,
-          "Of the steps, the last so many (at most half) train lm_head alone, in a schedule of their own; the others' ends "
+          "Of the steps, the last so many (at most half) train lm_head alone, in a schedule of their own; the others' "
+          "ends "
           "before")
           .before(std::int64_t{0}),
       Row("head_learning_rate", "HEAD_LEARNING_RATE", number(&S::head_learning_rate), at_least(0), kMayBeContinued,

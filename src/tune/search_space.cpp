@@ -31,9 +31,8 @@ Candidate recipe_candidate(std::int64_t non_embedding, bool loss_alone) {
   const std::int64_t head_steps = number_in(candidate.values, "head_steps", 0);
   const std::int64_t steps = number_in(candidate.values, "max_steps", 1);
   candidate.head_share = static_cast<double>(head_steps) / static_cast<double>(steps);
-  std::erase_if(candidate.values, [](const RecipeValue& value) {
-    return value.option == "max_steps" || value.option == "head_steps";
-  });
+  std::erase_if(candidate.values,
+                [](const RecipeValue& value) { return value.option == "max_steps" || value.option == "head_steps"; });
   return candidate;
 }
 

@@ -142,7 +142,8 @@ class Search {
     for (const Candidate& candidate : candidates_) {
       Json values = Json::object();
       for (const RecipeValue& value : candidate.values) values[value.option] = value.value;
-      json["candidates"].push_back({{"values", values}, {"slow_start", candidate.slow_start}, {"head_share", candidate.head_share}});
+      json["candidates"].push_back(
+          {{"values", values}, {"slow_start", candidate.slow_start}, {"head_share", candidate.head_share}});
     }
     json["rungs"] = Json::array();
     for (const Rung& rung : rungs_) json["rungs"].push_back({{"candidates", rung.candidates}, {"tokens", rung.tokens}});

@@ -201,8 +201,8 @@ TEST(Walks, ATemperatureTooLowForNumbersIsRefusedAndLeavesNothing) {
   settings.max_length = 200;
   settings.max_seqs = 1000;
   const test::ScratchFolder folder;
-  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", {}, settings, files_in(folder, "x"),
-                           ignore_progress),
+  EXPECT_THROW(write_walks(make_surface_graph({Surface::kPlane, 2, 2, 4}).graph, "x", {}, settings,
+                           files_in(folder, "x"), ignore_progress),
                Error);
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }

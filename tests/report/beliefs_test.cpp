@@ -129,10 +129,10 @@ TEST(Beliefs, APlayedWalkListsTheMostProbableNodesFirst) {
 TEST(ValidityOf, CountsEdgesAndWhatTheRuleAllows) {
   const Graph graph = ring();
   const std::vector<std::vector<std::int32_t>> walks{
-      {10, 9, 8, 7},    // once around, all allowed
-      {10, 9, 10, 5},   // back to where it was
-      {10, 8, 0, 9},    // no edge, no node, from no node
-      {10},             // no step
+      {10, 9, 8, 7},   // once around, all allowed
+      {10, 9, 10, 5},  // back to where it was
+      {10, 8, 0, 9},   // no edge, no node, from no node
+      {10},            // no step
   };
   const WalkValidity ruled = validity_of(graph, 2, walks);
   EXPECT_EQ(ruled.walks, 4);

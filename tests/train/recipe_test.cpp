@@ -126,8 +126,9 @@ TEST(Recipe, HeadStepsChangeTheHeadAlone) {
   read_weights(longer.output_dir / "final_model", layout, after);
   for (const ParameterInfo& tensor : layout.tensors()) {
     const auto first = static_cast<std::ptrdiff_t>(tensor.offset);
-    const bool is_same = std::equal(before.begin() + first, before.begin() + first + static_cast<std::ptrdiff_t>(tensor.size),
-                                    after.begin() + first);
+    const bool is_same =
+        std::equal(before.begin() + first, before.begin() + first + static_cast<std::ptrdiff_t>(tensor.size),
+                   after.begin() + first);
     EXPECT_EQ(is_same, tensor.name != "lm_head.weight") << tensor.name;
   }
 }

@@ -140,8 +140,8 @@ WalkValidity validity_of(const Graph& graph, std::optional<std::int64_t> window,
     bool is_valid = true;
     for (std::size_t p = 0; p + 1 < nodes.size(); ++p) {
       ++validity.steps;
-      const auto near = nodes[p] < 0 ? std::span<const std::int32_t>()
-                                     : graph.neighbours_of(static_cast<std::size_t>(nodes[p]));
+      const auto near =
+          nodes[p] < 0 ? std::span<const std::int32_t>() : graph.neighbours_of(static_cast<std::size_t>(nodes[p]));
       const bool on_edge = std::ranges::find(near, nodes[p + 1]) != near.end();
       validity.on_edges += on_edge ? 1 : 0;
       if (!window) {

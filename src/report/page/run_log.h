@@ -15,7 +15,7 @@ struct RunLog {
   Series loss, evaluation;  // nats per predicted token, where that is known
   Series learning_rate, gradient_norm;
   std::vector<nlohmann::json> geometry;  // the lines of that event, by step, ascending
-  nlohmann::json run, end;  // the lines of metrics.jsonl of these events; null where there is none
+  nlohmann::json run, end;               // the lines of metrics.jsonl of these events; null where there is none
   std::filesystem::path file;
 };
 

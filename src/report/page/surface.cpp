@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostDrawnNodes = 65'535;    // whose indices are uint16
+constexpr std::size_t kMostDrawnNodes = 65'535;  // whose indices are uint16
 
 template <typename T>
 Json array_json(const std::vector<T>& values) {
@@ -189,8 +189,8 @@ Json surface_json(const SurfaceSource& source, DrawnSurface& surface, Missing& m
   PlacesByArray places;
   data["frames"] = frames_json(representations, arrays, graph.size(), places, missing);
   const std::size_t left = source.most_bytes - std::min(source.most_bytes, frame_bytes(graph.size()) * arrays.size());
-  const StepsSource steps{.folder = source.steps, .geometry = source.geometry, .most_bytes = left,
-                          .threads = source.threads};
+  const StepsSource steps{
+      .folder = source.steps, .geometry = source.geometry, .most_bytes = left, .threads = source.threads};
   add_steps(steps, surface, places, data, missing);
   data["geometry"] = shown_geometry(geometry_of(source, representations, graph, missing));
   return data;
