@@ -189,7 +189,8 @@ TEST(GraphOfEdges, WeightsWhoseSumIsNoNumberAreRefused) {
 }
 
 TEST(BestLoss, OfWeightsIsTheLossOfAModelThatKnowsThem) {
-  RuledGraph ruled{.rule = {}, .graph = weighted_graph()};
+  RuledGraph ruled;
+  ruled.graph = weighted_graph();
   ruled.rule.settings.no_repeat_window = 2;
   BestLoss best(ruled);
   best.add(std::vector<std::int32_t>{0, 1, 2});
