@@ -119,17 +119,10 @@ def when_table(runs):
     return rows
 
 
-def processor():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return "an unknown processor"
-
-
 def section(runs, charts):
     run_line = runs[0]["lines"][0]
     lines = [BEGIN, "",
-             f"`make results` made what follows, on {processor()}, {run_line['threads']} threads, {run_line['precision']}; the 2M "
+             f"`make results` made what follows, on {run_line['processor']}, {run_line['threads']} threads, {run_line['precision']}; the 2M "
              f"preset, grids of 30 x 40, default walks. Losses of the table are over all 6,000 validation walks. Measures come every "
              f"{EVERY} steps; seconds are those of steps alone. Each measure is that of the layer where it is largest.", "",
              *table(runs), "", "![Training loss by tokens and by seconds](charts/recipes_loss.svg)", "",

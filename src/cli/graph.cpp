@@ -30,11 +30,10 @@ struct GraphSettings {
   std::optional<bool> directed;      // whether its edges go one way; nothing: as the file says
 };
 
-std::filesystem::path folder_of(const GraphSettings& settings, const Grid& grid) {
+std::filesystem::path folder_of(const GraphSettings& settings, const std::string& name) {
   constexpr std::string_view kName = "{name}";
   std::string folder = settings.output_dir;
   for (std::size_t at = folder.find(kName); at != std::string::npos; at = folder.find(kName, at)) {
-    const std::string name = grid_name(grid);
     folder.replace(at, kName.size(), name);
     at += name.size();
   }
@@ -98,9 +97,6 @@ void run_import(GraphSettings settings, bool as_json) {
   }
   std::FILE* const out = as_json ? nullptr : stdout;
   const std::string name = fmt::format("{}_{}x{}", settings.topology, settings.grid.height, settings.grid.width);
-  constexpr std::string_view kName = "{name}";
-  std::string folder = settings.output_dir;
-  if (const std::size_t at = folder.find(kName); at != std::string::npos) folder.replace(at, kName.size(), name);
   say(out, "[*] Reading {}\n", settings.from.string());
   show_now(out);
   const ImportedGraph imported = import_graph({.from = settings.from, .directed = settings.directed});
@@ -118,7 +114,7 @@ void run_import(GraphSettings settings, bool as_json) {
   }
   Notices notices = imported.notices;
   for (const std::string& text : graph_notices(facts)) notices.add(text);
-  const WrittenImport written = write_imported_graph(folder, name, settings.from, imported);
+  const WrittenImport written = write_imported_graph(folder_of(settings, name), name, settings.from, imported);
   for (const std::filesystem::path& file : written.files) say(out, "    Saved: {}\n", file.string());
   if (!written.as_matrix) {
     say(out, "    Not saved: matrices as large as the square of more than {} nodes\n", kMostNodesAsMatrix);
@@ -167,7 +163,7 @@ void run_graph(const GraphSettings& settings, bool as_json) {
   nlohmann::ordered_json graphs = nlohmann::ordered_json::array();
   for (const Surface surface : surfaces) {
     grid.surface = surface;
-    graphs.push_back(make_graph(out, folder_of(settings, grid), grid, notices));
+    graphs.push_back(make_graph(out, folder_of(settings, grid_name(grid)), grid, notices));
   }
   if (as_json) {
     say("{}\n", nlohmann::ordered_json{{"graphs", graphs}, {"notices", notices.texts()}}.dump(2));
@@ -211,9 +207,8 @@ std::vector<Setting<GraphSettings>> place_table() {
       Row("output_dir", "GRAPH_DIR", folder(&GraphSettings::output_dir), any_value(),
           "Folder for the graph's files; {name} in it is replaced by the name of each graph, such as torus_30x40"),
       Row("from", "GRAPH_FROM", path(&GraphSettings::from), any_value(),
-          "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, .npy "
-          "or "
-          ".npz of scipy.sparse; text also compressed with gzip or zstd; nodes may have names"),
+          "A graph of your own instead: an edge list (text or CSV, with weights or not), Matrix Market, GraphML, "
+          ".npy or .npz of scipy.sparse; text also compressed with gzip or zstd; nodes may have names"),
       Row("directed", "DIRECTED",
           choice(&GraphSettings::directed,
                  std::vector<std::pair<std::string, std::optional<bool>>>{

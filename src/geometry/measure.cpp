@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -13,6 +12,7 @@
 #include "base/parallel.h"
 #include "geometry/graph_measurer.h"
 #include "geometry/layer.h"
+#include "geometry/vector_fault.h"
 #include "graph/cells.h"
 #include "graph/graph_facts.h"
 #include "graph/sparse_file.h"
@@ -88,19 +88,6 @@ RowMatrix read_graph_coordinates(const fs::path& graph, std::size_t nodes) {
   return file ? read_coordinates(*file, nodes) : RowMatrix{};
 }
 
-// What measure_layer asks of vectors.
-bool has_geometry(const std::vector<float>& values, std::size_t nodes) {
-  const std::size_t width = values.size() / nodes;
-  bool differs = false;
-  for (std::size_t node = 0; node < nodes; ++node) {
-    const std::span<const float> row(values.data() + node * width, width);
-    if (!std::ranges::all_of(row, [](float value) { return std::isfinite(value); })) return false;
-    if (std::ranges::all_of(row, [](float value) { return value == 0.0F; })) return false;
-    differs = differs || !std::ranges::equal(row, std::span(values).first(width));
-  }
-  return differs;
-}
-
 }  // namespace
 
 struct GraphMeasurer::Parts {
@@ -129,7 +116,8 @@ std::vector<std::optional<LayerMeasures>> GraphMeasurer::measure(const std::vect
   const std::size_t nearest = std::min<std::size_t>(MeasureSettings{}.nearest, nodes - 1);
   parallel_for(parts_->team, std::ssize(layers), [&](int, std::int64_t i) {
     const auto at = static_cast<std::size_t>(i);
-    if (has_geometry(layers[at], nodes)) measures[at] = measure_layer(parts_->geometry, layers[at], nearest);
+    if (!find_vector_fault(layers[at], layers[at].size() / nodes))
+      measures[at] = measure_layer(parts_->geometry, layers[at], nearest);
   });
   return measures;
 }

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/exists.h"
 #include "base/whole_number.h"
+#include "geometry/vector_fault.h"
 #include "graph/cells.h"
 #include "io/json.h"
 #include "io/npz.h"
@@ -69,39 +68,9 @@ std::vector<LayerArray> choose(std::vector<LayerArray> arrays, const std::vector
   return chosen;
 }
 
-struct Tokens {
-  std::vector<std::int32_t> ids;                // of each row
-  std::vector<std::string> texts;               // of each row
-  std::unordered_set<std::int64_t> never_seen;  // rows
-};
-
-Tokens read_tokens(const fs::path& npz, std::int64_t rows) {
-  Tokens tokens;
-  const fs::path file = npz.parent_path() / "token_metadata.json";
-  if (!path_exists(file)) {
-    for (std::int64_t row = 0; row < rows; ++row) tokens.ids.push_back(static_cast<std::int32_t>(row));
-    for (const std::int32_t id : tokens.ids) tokens.texts.push_back(std::to_string(id));
-    return tokens;
-  }
-  const nlohmann::json list = read_json(file);
-  if (!list.is_array() || std::ssize(list) != rows) {
-    throw Error(fmt::format("token_metadata.json does not list the {} rows of {}", rows, npz.filename().string()),
-                {.file = file.string(), .place = {}, .advice = "Extract the representations again (OVERWRITE=true)."});
-  }
-  for (const nlohmann::json& row : list) {
-    const std::int64_t id = json_integer(row, "token_id", file);
-    if (row.contains("never_seen") && json_boolean(row, "never_seen", file))
-      tokens.never_seen.insert(std::ssize(tokens.ids));
-    tokens.ids.push_back(static_cast<std::int32_t>(id));
-    const bool has_text = row.contains("token_str") && row["token_str"].is_string();
-    tokens.texts.push_back(has_text ? row["token_str"].get<std::string>() : std::to_string(id));
-  }
-  return tokens;
-}
-
 constexpr const char* kOtherGraph = "Name the graph that this model's walks went on with --graph_dir.";
 
-void match_rows(Representations& representations, const Tokens& tokens, const Graph& graph, Notices& notices) {
+void match_rows(Representations& representations, const RowTokens& tokens, const Graph& graph, Notices& notices) {
   std::unordered_map<std::int32_t, std::int64_t> row_of_token;
   for (std::int64_t row = 0; row < representations.rows; ++row) {
     row_of_token.emplace(tokens.ids[static_cast<std::size_t>(row)], row);
@@ -193,6 +162,32 @@ fs::path graph_file(const std::optional<fs::path>& given, const fs::path& repres
               {.file = representations.string(), .place = {}, .advice = kOtherGraph});
 }
 
+RowTokens read_row_tokens(const fs::path& npz, std::int64_t rows) {
+  RowTokens tokens;
+  const fs::path file = npz.parent_path() / "token_metadata.json";
+  if (!path_exists(file)) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      tokens.ids.push_back(static_cast<std::int32_t>(row));
+      tokens.texts.emplace_back(std::to_string(row));
+    }
+    return tokens;
+  }
+  const nlohmann::json list = read_json(file);
+  if (!list.is_array() || std::ssize(list) != rows) {
+    throw Error(fmt::format("token_metadata.json does not list the {} rows of {}", rows, npz.filename().string()),
+                {.file = file.string(), .place = {}, .advice = "Extract the representations again (OVERWRITE=true)."});
+  }
+  for (const nlohmann::json& row : list) {
+    const std::int64_t id = json_integer(row, "token_id", file);
+    if (row.contains("never_seen") && json_boolean(row, "never_seen", file))
+      tokens.never_seen.insert(std::ssize(tokens.ids));
+    tokens.ids.push_back(static_cast<std::int32_t>(id));
+    const bool has_text = row.contains("token_str") && row["token_str"].is_string();
+    tokens.texts.push_back(has_text ? std::optional(row["token_str"].get<std::string>()) : std::nullopt);
+  }
+  return tokens;
+}
+
 Representations open_representations(const fs::path& path, const std::vector<std::string>& names, const Graph& graph,
                                      Notices& notices) {
   Representations representations;
@@ -217,10 +212,12 @@ Representations open_representations(const fs::path& path, const std::vector<std
   }
   sort_arrays(arrays);
   representations.arrays = choose(std::move(arrays), names, file);
-  const Tokens tokens = read_tokens(file, representations.rows);
+  const RowTokens tokens = read_row_tokens(file, representations.rows);
   match_rows(representations, tokens, graph, notices);
   representations.token_of_row = tokens.ids;
-  representations.text_of_row = tokens.texts;
+  for (std::size_t row = 0; row < tokens.ids.size(); ++row) {
+    representations.text_of_row.push_back(tokens.texts[row].value_or(std::to_string(tokens.ids[row])));
+  }
   return representations;
 }
 
@@ -235,25 +232,26 @@ std::vector<float> read_layer(const Representations& representations, const Laye
   };
   std::vector<float> values;
   values.reserve(representations.row_of_node.size() * width);
-  bool varies = false;
   for (const std::int64_t row : representations.row_of_node) {
     const float* const from = all.values.data() + static_cast<std::size_t>(row) * width;
-    bool is_zero = true;
-    for (std::size_t column = 0; column < width; ++column) {
-      const auto place = [&] {
-        return fmt::format("token {}, column {}", representations.token_of_row[static_cast<std::size_t>(row)], column);
-      };
-      if (!std::isfinite(from[column])) fail(fmt::format("A value that is not finite ({})", from[column]), place());
-      is_zero = is_zero && from[column] == 0.0F;
-    }
-    if (is_zero) {
-      fail("A vector of zeros, which has no direction, in a row",
-           fmt::format("token {}", representations.token_of_row[static_cast<std::size_t>(row)]));
-    }
     values.insert(values.end(), from, from + width);
-    varies = varies || !std::equal(from, from + width, values.begin());
   }
-  if (!varies) fail("The same vector for every token, in all rows", {});
+  if (const std::optional<VectorFault> fault = find_vector_fault(values, width)) {
+    const auto row = static_cast<std::size_t>(representations.row_of_node[fault->row]);
+    const std::string token = fmt::format("token {}", representations.token_of_row[row]);
+    switch (fault->what) {
+      case VectorFault::kNotFinite:
+        fail(fmt::format("A value that is not finite ({})", values[fault->row * width + fault->column]),
+             fmt::format("{}, column {}", token, fault->column));
+        break;
+      case VectorFault::kZero:
+        fail("A vector of zeros, which has no direction, in a row", token);
+        break;
+      case VectorFault::kAllTheSame:
+        fail("The same vector for every token, in all rows", {});
+        break;
+    }
+  }
   return values;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/notices.h"
@@ -37,6 +38,17 @@ struct Representations {
 /// is a gap in the graph's, may be no node: they are left out with a notice.
 Representations open_representations(const std::filesystem::path& path, const std::vector<std::string>& names,
                                      const Graph& graph, Notices& notices);
+
+/// The token of each row of an .npz file of representations, from token_metadata.json beside it; without that file row
+/// r is token r.
+struct RowTokens {
+  std::vector<std::int32_t> ids;
+  std::vector<std::optional<std::string>> texts;  // the id as text without the file; nothing where it does not say
+  std::unordered_set<std::int64_t> never_seen;    // rows of tokens that training never saw
+};
+
+/// Throws Error where the file does not list `rows` rows.
+RowTokens read_row_tokens(const std::filesystem::path& npz, std::int64_t rows);
 
 /// The npz file that `path` means. Throws Error as above.
 std::filesystem::path representations_file(const std::filesystem::path& path);

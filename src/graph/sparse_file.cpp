@@ -38,13 +38,13 @@ class Entries {
 
   void add(std::int64_t row, std::int64_t column, double weight) {
     if (weight == 0.0) return;
-    const std::string place = fmt::format("row {}, column {}", row, column);
+    const auto place = [&] { return fmt::format("row {}, column {}", row, column); };
     if (row < 0 || column < 0 || row >= static_cast<std::int64_t>(nodes_) ||
         column >= static_cast<std::int64_t>(nodes_)) {
-      fail_on_matrix(fmt::format("This is outside of a matrix of {} rows", nodes_), file_, place);
+      fail_on_matrix(fmt::format("This is outside of a matrix of {} rows", nodes_), file_, place());
     }
     if (!(weight > 0.0) || std::isinf(weight))
-      fail_on_matrix(fmt::format("The weight {} is none of an edge", weight), file_, place);
+      fail_on_matrix(fmt::format("The weight {} is none of an edge", weight), file_, place());
     edges_.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(column), weight});
   }
 
@@ -90,12 +90,11 @@ void write_sparse_graph(const fs::path& file, const Graph& graph) {
   const auto size = static_cast<std::int64_t>(graph.size());
   const RawArray data = graph.is_weighted() ? raw_array_of("<f8", graph.weights)
                                             : raw_array_of("|i1", std::vector<std::int8_t>(graph.neighbours.size(), 1));
-  RawArray shape = raw_array_of("<i8", std::vector<std::int64_t>{size, size});
   const RawArray format{.dtype = "|S3", .fortran_order = false, .shape = {}, .bytes = "csr"};
   write_raw_npz(file, {{"indices", raw_array_of("<i4", graph.neighbours)},
                        {"indptr", raw_array_of("<i8", starts)},
                        {"format", format},
-                       {"shape", shape},
+                       {"shape", raw_array_of("<i8", std::vector<std::int64_t>{size, size})},
                        {"data", data}});
 }
 

@@ -135,17 +135,13 @@ void Walker::weigh_starts() {
 std::int32_t Walker::start() {
   switch (settings_.start) {
     case StartRule::kVisits:
+    case StartRule::kDegree:
       break;
     case StartRule::kVisitsTree:
       return static_cast<std::int32_t>(levels_->draw(static_cast<double>(steps_) / static_cast<double>(visits_.size()),
                                                      kLeastWeight, 1.0 / settings_.temperature, generator_));
     case StartRule::kUniform:
       return static_cast<std::int32_t>(generator_.integer(static_cast<std::uint32_t>(graph_.size())));
-    case StartRule::kDegree: {
-      const double at = generator_.random() * cumulative_.back();
-      const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), at);
-      return static_cast<std::int32_t>(std::min(found, cumulative_.end() - 1) - cumulative_.begin());
-    }
   }
   return static_cast<std::int32_t>(generator_.choice(cumulative_));
 }

@@ -151,22 +151,26 @@ class EntrySource {
   zip_error_t error_;
 };
 
-void add_entry(zip_t* archive, const NpzArray& array, Writing& writing, const fs::path& file) {
-  const std::string name = array.name + std::string(kSuffix);
-  auto entry = std::make_unique<EntrySource>(array, writing);
-  zip_source_t* source = zip_source_function(archive, &EntrySource::serve, entry.get());
-  if (source == nullptr) fail(zip_get_error(archive), kCannotWrite, file, array.name);
-  static_cast<void>(entry.release());  // the source's now
-  const zip_int64_t index = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
+// Gives `source` to the archive, stored and without a time of its own; null: it could not be made.
+void add_source(zip_t* archive, const std::string& array, zip_source_t* source, const fs::path& file) {
+  if (source == nullptr) fail(zip_get_error(archive), kCannotWrite, file, array);
+  const zip_int64_t index = zip_file_add(archive, (array + std::string(kSuffix)).c_str(), source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
-    fail(zip_get_error(archive), kCannotWrite, file, array.name);
+    fail(zip_get_error(archive), kCannotWrite, file, array);
   }
   const auto at = static_cast<zip_uint64_t>(index);
   if (zip_set_file_compression(archive, at, ZIP_CM_STORE, 0) != 0 ||
       zip_file_set_dostime(archive, at, kDosTime, kDosDate, 0) != 0) {
-    fail(zip_get_error(archive), kCannotWrite, file, array.name);
+    fail(zip_get_error(archive), kCannotWrite, file, array);
   }
+}
+
+void add_entry(zip_t* archive, const NpzArray& array, Writing& writing, const fs::path& file) {
+  auto entry = std::make_unique<EntrySource>(array, writing);
+  zip_source_t* source = zip_source_function(archive, &EntrySource::serve, entry.get());
+  if (source != nullptr) static_cast<void>(entry.release());  // the source's now
+  add_source(archive, array.name, source, file);
 }
 
 // Bytes of one value: the number in "<f4"; characters of text take four each. 0 for what has no fixed size.
@@ -295,20 +299,46 @@ Archive open_for_writing(ZipSink& sink, const fs::path& file) {
   return archive;
 }
 
-}  // namespace
+zip_uint64_t index_of(zip_t* archive, const std::string& name, const fs::path& file) {
+  const zip_int64_t index = zip_name_locate(archive, (name + std::string(kSuffix)).c_str(), 0);
+  if (index >= 0) return static_cast<zip_uint64_t>(index);
+  throw Error(fmt::format("There is no array \"{}\"", name),
+              {.file = file.string(), .place = {}, .advice = "See its arrays with: strider inspect"});
+}
 
-void write_npz(const fs::path& file, const std::vector<NpzArray>& arrays, std::int64_t rows_at_once) {
-  Writing writing{.rows_at_once = rows_at_once, .thrown = {}};
+// Calls add(archive), which adds the entries, and writes them; `writing` has what their sources throw.
+template <typename Add>
+void write_archive(const fs::path& file, const Writing& writing, const Add& add) {
   LargeFile target(file);
   ZipSink sink(target);
   Archive archive = open_for_writing(sink, file);
-  for (const NpzArray& array : arrays) add_entry(archive.get(), array, writing, file);
+  add(archive.get());
   if (zip_close(archive.get()) != 0) {
     if (writing.thrown) std::rethrow_exception(writing.thrown);
     if (sink.thrown()) std::rethrow_exception(sink.thrown());
     fail(zip_get_error(archive.get()), kCannotWrite, file, {});
   }
   static_cast<void>(archive.release());  // zip_close has freed it
+}
+
+}  // namespace
+
+void write_npz(const fs::path& file, const std::vector<NpzArray>& arrays, std::int64_t rows_at_once) {
+  Writing writing{.rows_at_once = rows_at_once, .thrown = {}};
+  write_archive(file, writing, [&](zip_t* archive) {
+    for (const NpzArray& array : arrays) add_entry(archive, array, writing, file);
+  });
+}
+
+void write_raw_npz(const fs::path& file, const std::vector<std::pair<std::string, RawArray>>& arrays) {
+  std::vector<std::string> entries;  // stay until the archive is closed
+  entries.reserve(arrays.size());
+  write_archive(file, {}, [&](zip_t* archive) {
+    for (const auto& [name, array] : arrays) {
+      const std::string& bytes = entries.emplace_back(npy_header(array.dtype, array.shape) + array.bytes);
+      add_source(archive, name, zip_source_buffer(archive, bytes.data(), bytes.size(), 0), file);
+    }
+  });
 }
 
 std::vector<NpzEntry> read_npz_entries(const fs::path& file) {
@@ -328,7 +358,7 @@ std::vector<NpzEntry> read_npz_entries(const fs::path& file) {
 
 struct NpzFloatReader::Parts {
   Parts(const fs::path& from, const std::string& name)
-      : file(from), archive(open_for_reading(file)), entry(archive.get(), index_of(name), file) {
+      : file(from), archive(open_for_reading(file)), entry(archive.get(), index_of(archive.get(), name, file), file) {
     const NpyHeader& header = entry.header();
     if (header.dtype != kFloat32 || (header.fortran_order && header.shape.size() > 1)) {
       throw Error(fmt::format("The array is {}{} and not float32 in C order", header.dtype,
@@ -338,13 +368,6 @@ struct NpzFloatReader::Parts {
     entry.check_size();
     left = entry.count();
     if (left == 0) entry.check_end();
-  }
-
-  zip_uint64_t index_of(const std::string& name) const {
-    const zip_int64_t index = zip_name_locate(archive.get(), (name + std::string(kSuffix)).c_str(), 0);
-    if (index >= 0) return static_cast<zip_uint64_t>(index);
-    throw Error(fmt::format("There is no array \"{}\"", name),
-                {.file = file.string(), .place = {}, .advice = "See its arrays with: strider inspect"});
   }
 
   fs::path file;
@@ -381,11 +404,7 @@ NpzFloats read_npz_floats(const fs::path& file, const std::string& name) {
 
 RawArray read_raw_npz(const fs::path& file, const std::string& name) {
   const Archive archive = open_for_reading(file);
-  const zip_int64_t index = zip_name_locate(archive.get(), (name + std::string(kSuffix)).c_str(), 0);
-  if (index < 0) {
-    throw Error(fmt::format("There is no array \"{}\"", name), {.file = file.string(), .place = {}, .advice = {}});
-  }
-  EntryReader reader(archive.get(), static_cast<zip_uint64_t>(index), file);
+  EntryReader reader(archive.get(), index_of(archive.get(), name, file), file);
   reader.check_size();
   RawArray array{.dtype = reader.header().dtype,
                  .fortran_order = reader.header().fortran_order,
@@ -394,35 +413,6 @@ RawArray read_raw_npz(const fs::path& file, const std::string& name) {
   reader.read_bytes(array.bytes.data(), array.bytes.size());
   reader.check_end();
   return array;
-}
-
-void write_raw_npz(const fs::path& file, const std::vector<std::pair<std::string, RawArray>>& arrays) {
-  std::vector<std::string> entries;  // stay until the archive is closed
-  entries.reserve(arrays.size());
-  LargeFile target(file);
-  ZipSink sink(target);
-  Archive archive = open_for_writing(sink, file);
-  for (const auto& [name, array] : arrays) {
-    const std::string& bytes = entries.emplace_back(npy_header(array.dtype, array.shape) + array.bytes);
-    zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
-    if (source == nullptr) fail(zip_get_error(archive.get()), kCannotWrite, file, name);
-    const zip_int64_t index =
-        zip_file_add(archive.get(), (name + std::string(kSuffix)).c_str(), source, ZIP_FL_ENC_UTF_8);
-    if (index < 0) {
-      zip_source_free(source);
-      fail(zip_get_error(archive.get()), kCannotWrite, file, name);
-    }
-    const auto at = static_cast<zip_uint64_t>(index);
-    if (zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0) != 0 ||
-        zip_file_set_dostime(archive.get(), at, kDosTime, kDosDate, 0) != 0) {
-      fail(zip_get_error(archive.get()), kCannotWrite, file, name);
-    }
-  }
-  if (zip_close(archive.get()) != 0) {
-    if (sink.thrown()) std::rethrow_exception(sink.thrown());
-    fail(zip_get_error(archive.get()), kCannotWrite, file, {});
-  }
-  static_cast<void>(archive.release());  // zip_close has freed it
 }
 
 }  // namespace strider

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cmath>
@@ -23,15 +24,31 @@ namespace fs = std::filesystem;
   throw Error(message, {.file = file.string(), .place = place, .advice = {}});
 }
 
-template <typename To, typename From>
-std::vector<To> converted(const RawArray& array) {
-  std::vector<To> values(array.bytes.size() / sizeof(From));
+template <typename From>
+std::vector<double> converted(const RawArray& array) {
+  std::vector<double> values(array.bytes.size() / sizeof(From));
   for (std::size_t i = 0; i < values.size(); ++i) {
     From value;
     std::memcpy(&value, array.bytes.data() + i * sizeof(From), sizeof(From));
-    values[i] = static_cast<To>(value);
+    values[i] = static_cast<double>(value);
   }
   return values;
+}
+
+struct NumberType {
+  std::string_view dtype;
+  std::vector<double> (*convert)(const RawArray&);
+};
+
+constexpr NumberType kNumberTypes[] = {
+    {"<f8", converted<double>},        {"<f4", converted<float>},         {"<i8", converted<std::int64_t>},
+    {"<i4", converted<std::int32_t>},  {"<i2", converted<std::int16_t>},  {"|i1", converted<std::int8_t>},
+    {"<u8", converted<std::uint64_t>}, {"<u4", converted<std::uint32_t>}, {"<u2", converted<std::uint16_t>},
+    {"|u1", converted<std::uint8_t>},  {"|b1", converted<std::uint8_t>}};
+
+void check_values(const RawArray& array, std::size_t values, const fs::path& file, const std::string& place) {
+  if (values == array.size()) return;
+  fail_on_array("The array has other bytes than its header asks for", file, place);
 }
 
 }  // namespace
@@ -60,40 +77,21 @@ RawArray read_raw_npy(const fs::path& file) {
 }
 
 std::vector<double> as_doubles(const RawArray& array, const fs::path& file, const std::string& place) {
-  std::vector<double> values;
-  const std::string& type = array.dtype;
-  if (type == "<f8")
-    values = converted<double, double>(array);
-  else if (type == "<f4")
-    values = converted<double, float>(array);
-  else if (type == "<i8")
-    values = converted<double, std::int64_t>(array);
-  else if (type == "<i4")
-    values = converted<double, std::int32_t>(array);
-  else if (type == "<i2")
-    values = converted<double, std::int16_t>(array);
-  else if (type == "|i1")
-    values = converted<double, std::int8_t>(array);
-  else if (type == "<u8")
-    values = converted<double, std::uint64_t>(array);
-  else if (type == "<u4")
-    values = converted<double, std::uint32_t>(array);
-  else if (type == "<u2")
-    values = converted<double, std::uint16_t>(array);
-  else if (type == "|u1" || type == "|b1")
-    values = converted<double, std::uint8_t>(array);
-  else
-    fail_on_array(fmt::format("Values of type {} are no numbers that are read here", type), file, place);
-  if (values.size() != array.size()) fail_on_array("The array has other bytes than its header asks for", file, place);
+  const auto type = std::ranges::find(kNumberTypes, array.dtype, &NumberType::dtype);
+  if (type == std::ranges::end(kNumberTypes)) {
+    fail_on_array(fmt::format("Values of type {} are no numbers that are read here", array.dtype), file, place);
+  }
+  std::vector<double> values = type->convert(array);
+  check_values(array, values.size(), file, place);
   return values;
 }
 
 std::vector<std::int64_t> as_integers(const RawArray& array, const fs::path& file, const std::string& place) {
   if (array.dtype == "<i8") {
-    if (array.bytes.size() != array.size() * sizeof(std::int64_t)) {
-      fail_on_array("The array has other bytes than its header asks for", file, place);
-    }
-    return converted<std::int64_t, std::int64_t>(array);
+    std::vector<std::int64_t> values(array.bytes.size() / sizeof(std::int64_t));
+    check_values(array, values.size(), file, place);
+    std::memcpy(values.data(), array.bytes.data(), values.size() * sizeof(std::int64_t));
+    return values;
   }
   constexpr double kMost = 9007199254740992.0;  // 2^53
   std::vector<std::int64_t> integers;

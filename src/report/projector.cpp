@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
 
@@ -14,7 +13,6 @@
 #include "graph/cells.h"
 #include "graph/sparse_file.h"
 #include "io/atomic_file.h"
-#include "io/json.h"
 #include "io/npz.h"
 
 namespace strider {
@@ -26,29 +24,19 @@ constexpr const char* kConfigFile = "projector_config.pbtxt";
 constexpr const char* kFolder = "projector";
 constexpr std::string_view kFirstLine = "# Written by strider.";
 
-struct Token {
-  std::int32_t id = 0;
-  std::string text;
-};
-
-std::vector<Token> tokens_of(const fs::path& npz, std::int64_t rows) {
-  std::vector<Token> tokens;
-  const fs::path file = npz.parent_path() / "token_metadata.json";
-  if (!path_exists(file)) {
-    for (std::int64_t row = 0; row < rows; ++row)
-      tokens.push_back({static_cast<std::int32_t>(row), std::to_string(row)});
-    return tokens;
+// Of each row; every one has to be there.
+std::vector<std::string> texts_of(const RowTokens& tokens, const fs::path& npz) {
+  std::vector<std::string> texts;
+  for (const std::optional<std::string>& text : tokens.texts) {
+    if (!text) {
+      throw Error(fmt::format("token_metadata.json has no token_str for row {}", texts.size()),
+                  {.file = (npz.parent_path() / "token_metadata.json").string(),
+                   .place = {},
+                   .advice = "Extract the representations again (OVERWRITE=true)."});
+    }
+    texts.push_back(*text);
   }
-  const nlohmann::json list = read_json(file);
-  if (!list.is_array() || std::ssize(list) != rows) {
-    throw Error(fmt::format("token_metadata.json does not list the {} rows of {}", rows, npz.filename().string()),
-                {.file = file.string(), .place = {}, .advice = "Extract the representations again (OVERWRITE=true)."});
-  }
-  for (const nlohmann::json& row : list) {
-    tokens.push_back(
-        {static_cast<std::int32_t>(json_integer(row, "token_id", file)), json_string(row, "token_str", file)});
-  }
-  return tokens;
+  return texts;
 }
 
 // A token's text in one cell of a table.
@@ -74,19 +62,20 @@ std::optional<std::pair<Graph, Cells>> grid_of(const ProjectorSettings& settings
 }
 
 // A table of one column has no header: TensorBoard would take it for a token.
-std::string metadata_text(const std::vector<Token>& tokens, const std::optional<std::pair<Graph, Cells>>& grid) {
+std::string metadata_text(const RowTokens& tokens, const std::vector<std::string>& texts,
+                          const std::optional<std::pair<Graph, Cells>>& grid) {
   std::string text;
   if (!grid) {
-    for (const Token& token : tokens) text += cell_text(token.text) + "\n";
+    for (const std::string& token : texts) text += cell_text(token) + "\n";
     return text;
   }
   const auto& [graph, cells] = *grid;
   std::unordered_map<std::int32_t, std::size_t> node_of;
   for (std::size_t node = 0; node < graph.size(); ++node) node_of.emplace(graph.labels[node], node);
   text = "token\trow\tcolumn\n";
-  for (const Token& token : tokens) {
-    const auto node = node_of.find(token.id);
-    text += cell_text(token.text);
+  for (std::size_t row = 0; row < texts.size(); ++row) {
+    const auto node = node_of.find(tokens.ids[row]);
+    text += cell_text(texts[row]);
     if (node == node_of.end()) {
       text += "\t\t\n";
     } else {
@@ -143,7 +132,8 @@ WrittenProjector write_projector(const ProjectorSettings& settings) {
   const std::vector<NpzEntry> arrays = shown_arrays(npz);
   const fs::path config_file = settings.log_folder / kConfigFile;
   refuse_foreign(config_file);
-  const std::vector<Token> tokens = tokens_of(npz, arrays.front().shape[0]);
+  const RowTokens tokens = read_row_tokens(npz, arrays.front().shape[0]);
+  const std::vector<std::string> texts = texts_of(tokens, npz);
 
   WrittenProjector written;
   const auto add = [&](const fs::path& file) {
@@ -151,7 +141,7 @@ WrittenProjector write_projector(const ProjectorSettings& settings) {
     written.bytes += fs::file_size(file);
   };
   const fs::path metadata = settings.log_folder / kFolder / "metadata.tsv";
-  written.notices.add(write_file_atomically(metadata, metadata_text(tokens, grid_of(settings, npz))));
+  written.notices.add(write_file_atomically(metadata, metadata_text(tokens, texts, grid_of(settings, npz))));
   add(metadata);
   std::string config = fmt::format("{}\n", kFirstLine);
   for (const NpzEntry& entry : arrays) {

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "base/exists.h"
-#include "base/whole_number.h"
 #include "model/folder.h"
 #include "snapshots/step_folder.h"
 #include "train/checkpoint.h"
@@ -20,17 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// checkpoint-{step} folders with a model in them, whoever wrote them, by step.
+// Checkpoints with a model in them, whoever wrote them, by step.
 std::vector<CheckpointPlace> models_of(const fs::path& run) {
-  std::vector<CheckpointPlace> places;
-  for (const fs::path& folder : checkpoint_folders(run)) {
-    const std::string name = folder.filename().string();
-    const std::optional<std::int64_t> step = parse_whole_number(name.substr(name.find('-') + 1));
-    if (step && *step > 0 && name == checkpoint_name(*step) && path_exists(folder / "config.json")) {
-      places.push_back({folder, *step});
-    }
-  }
-  std::ranges::sort(places, {}, &CheckpointPlace::step);
+  std::vector<CheckpointPlace> places = checkpoints_by_step(run);
+  std::erase_if(places, [](const CheckpointPlace& place) {
+    const bool is_usual_name = place.folder.filename() == checkpoint_name(place.step);
+    return place.step == 0 || !is_usual_name || !path_exists(place.folder / "config.json");
+  });
   return places;
 }
 

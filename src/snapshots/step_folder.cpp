@@ -109,9 +109,11 @@ bool StepFolder::add(const ModelAtStep& model) {
   const bool is_known = place != index_.steps.end() && place->step == model.step;
   if (is_known && place->weights == now.weights && path_exists(file)) return false;
 
-  notices_.add(write_file_atomically(folder_ / kMetadataFile,
-                                     metadata_json(model.token_ids, model.token_texts, model.never_seen)));
-  if (!vectors_) vectors_ = std::make_unique<TokenVectors>(model.config, threads_);
+  if (!vectors_) {  // the first step that is written here; the vocabulary of all is the same
+    notices_.add(write_file_atomically(folder_ / kMetadataFile,
+                                       metadata_json(model.token_ids, model.token_texts, model.never_seen)));
+    vectors_ = std::make_unique<TokenVectors>(model.config, threads_);
+  }
   vectors_->set_parameters(model.parameters);
   vectors_->write(file, model.token_ids, list_token_arrays(model.config, types_));
   StepEntry entry{.step = model.step, .file = file_of(model.step), .weights = now.weights};

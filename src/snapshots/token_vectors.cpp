@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "extract/work.h"
 #include "io/npz.h"
 
 namespace strider {
-namespace {
-
-// Rows that are made at a time: work for a team, small beside the model.
-constexpr std::int64_t kRowsAtOnce = 32 * TokenStates::kBlock;
-
-}  // namespace
 
 TokenVectors::TokenVectors(const LlamaConfig& config, int threads)
     : engine_(make_engine(

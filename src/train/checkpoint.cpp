@@ -105,7 +105,7 @@ std::vector<fs::path> checkpoint_folders(const fs::path& output_dir) {
                      {.file = output_dir.string(), .place = {}, .advice = "Choose an OUTPUT_DIR that you may read."});
 }
 
-std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
+std::vector<CheckpointPlace> checkpoints_by_step(const fs::path& output_dir) {
   std::vector<CheckpointPlace> places;
   for (const fs::path& folder : checkpoint_folders(output_dir)) {
     const std::string name = folder.filename().string();
@@ -113,9 +113,15 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
     std::int64_t step = 0;
     const auto parsed = std::from_chars(digits, name.data() + name.size(), step);
     if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() || step < 0) continue;
-    if (path_exists(folder / kStateFile)) places.push_back({folder, step});
+    places.push_back({folder, step});
   }
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return places;
+}
+
+std::vector<CheckpointPlace> list_checkpoints(const fs::path& output_dir) {
+  std::vector<CheckpointPlace> places = checkpoints_by_step(output_dir);
+  std::erase_if(places, [](const CheckpointPlace& place) { return !path_exists(place.folder / kStateFile); });
   return places;
 }
 

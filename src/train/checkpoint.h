@@ -32,6 +32,9 @@ struct CheckpointPlace {
 /// is no such folder. Throws Error when it cannot be listed.
 std::vector<std::filesystem::path> checkpoint_folders(const std::filesystem::path& output_dir);
 
+/// Those of them whose names end in a step, oldest first.
+std::vector<CheckpointPlace> checkpoints_by_step(const std::filesystem::path& output_dir);
+
 /// Strider's own checkpoints in `output_dir`, oldest first. Folders of that name without strider_state.json are not
 /// among them.
 std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& output_dir);

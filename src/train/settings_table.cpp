@@ -42,9 +42,9 @@ TrainingSettingsTable make_table() {
           "Folder for checkpoints and final_model"),
       Row("recipe", "RECIPE", choice(&S::recipe, named({Recipe::kReference, Recipe::kFast, Recipe::kLowestLoss})),
           any_value(), kMayDiffer,
-          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the reference's "
-          "loss "
-          "in a sixth of its tokens), or fast (until the graph is known, with the surface kept in the model)"),
+          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the "
+          "reference's loss in a sixth of its tokens), or fast (until the graph is known, with the surface kept in the "
+          "model)"),
       Row("init_from", "INIT_FROM", folder(&S::init_from), any_value(), kMayDiffer,
           "Model folder whose weights to start from; without it they are drawn from the seed"),
       Row("epochs", "EPOCHS", whole_or_fraction(&S::epochs), above(0, kMost), kMayBeContinued,
@@ -143,8 +143,7 @@ TrainingSettingsTable make_table() {
           .before(0.2),
       Row("head_steps", "HEAD_STEPS", number(&S::head_steps), between(0, kMost), kMayBeContinued,
           "Of the steps, the last so many (at most half) train lm_head alone, in a schedule of their own; the others' "
-          "ends "
-          "before")
+          "ends before")
           .before(std::int64_t{0}),
       Row("head_learning_rate", "HEAD_LEARNING_RATE", number(&S::head_learning_rate), at_least(0), kMayBeContinued,
           "Peak learning rate of these steps")
