@@ -41,7 +41,7 @@ std::string progress_bar(const ProgressFigures& figures, int columns) {
   const std::string excess = figures.excess ? fmt::format(" ({:+.3f} over the best)", *figures.excess) : "";
   const std::string short_excess = figures.excess ? fmt::format(" ({:+.3f})", *figures.excess) : "";
   const std::string speed = fmt::format("  {} tokens/s", short_count(figures.tokens_per_second));
-  const std::string peak = fmt::format("  {:.0f}% of peak", 100.0 * figures.share_of_peak);
+  const std::string peak = fmt::format("  {:.0f}% of {}", 100.0 * figures.share_of_peak, figures.peak_name);
   const std::string left = fmt::format("  {} left", short_duration(figures.seconds_left));
   const auto room = static_cast<std::size_t>(std::max(0, columns));
   const std::string whole = fmt::format("{}{}{}{}{}{}", step, loss, excess, speed, peak, left);
@@ -67,8 +67,8 @@ std::string progress_line(const ProgressFigures& figures, double learning_rate, 
       fmt::format("step {}/{}  loss {:.4f}", with_commas(figures.step), with_commas(figures.max_steps), figures.loss);
   if (figures.excess) line += fmt::format("  {:+.4f} over the best", *figures.excess);
   line += fmt::format("  learning rate {:.3e}  gradient norm {:.3f}", learning_rate, grad_norm);
-  line += fmt::format("  {} tokens/s  {:.0f}% of peak  {} left", with_commas(std::llround(figures.tokens_per_second)),
-                      100.0 * figures.share_of_peak, short_duration(figures.seconds_left));
+  line += fmt::format("  {} tokens/s  {:.0f}% of {}  {} left", with_commas(std::llround(figures.tokens_per_second)),
+                      100.0 * figures.share_of_peak, figures.peak_name, short_duration(figures.seconds_left));
   return line;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "events/run_events.h"
 
@@ -35,7 +36,8 @@ struct ProgressFigures {
   double loss = 0.0;             // in the run's own denominator
   std::optional<double> excess;  // over the best possible loss, both per predicted token
   double tokens_per_second = 0.0;
-  double share_of_peak = 0.0;  // of the machine's arithmetic, 0 to 1
+  double share_of_peak = 0.0;           // of the machine's float32 arithmetic; with bfloat16 products it may be above 1
+  std::string_view peak_name = "peak";  // "float32 peak" where the products are not float32
   double seconds_left = 0.0;
 };
 

@@ -110,6 +110,7 @@ ProgressFigures TrainingReport::figures(double loss, std::optional<double> loss_
   figures.excess = excess(loss_per_prediction);
   figures.tokens_per_second = speed_.tokens_per_second();
   figures.share_of_peak = run_.peak_flops > 0.0 ? speed_.flops_per_second() / run_.peak_flops : 0.0;
+  if (run_.precision != "float32") figures.peak_name = "float32 peak";
   figures.seconds_left = seconds_left();
   return figures;
 }

@@ -234,6 +234,18 @@ TEST(TrainingReportTest, ExcessIsPerPredictedTokenWhateverTheLossIs) {
       << text;
 }
 
+TEST(TrainingReportTest, BfloatRunsAreComparedWithTheFloat32Peak) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  TrainingReport report(screen);
+  RunStarted run = some_run();
+  run.precision = "bfloat16";
+  report.on_start(run);
+  report.on_step({.step = 1, .loss = 2.0, .loss_per_prediction = 2.0, .tokens = 6400, .flops = 3e11, .seconds = 1.0});
+  report.on_log({.step = 1, .loss = 2.0, .loss_per_prediction = 2.0, .grad_norm = 0.5, .learning_rate = 1e-5});
+  EXPECT_NE(paper.text().find("150% of float32 peak"), std::string::npos) << paper.text();
+}
+
 TEST(TrainingReportTest, TimeLeftCountsTheEvaluationsToCome) {
   Paper paper;
   Screen screen(paper.file(), false);
