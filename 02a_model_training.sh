@@ -71,6 +71,7 @@ setting GEOMETRY_STEPS geometry_steps 0 "steps between measures of how much of t
 setting REPRESENTATIONS representations after_block "types that REPRESENTATION_STEPS takes; 02b_representation_extraction.sh names them"
 place GRAPH_DIR graph_dir "./$DATA_DIR/graph" "the graph that GEOMETRY_STEPS compares with"
 setting REPORT_TO report_to all "tensorboard: event files in LOG_DIR; none; or all: what the program can write"
+setting PLAN plan "" "a file to write what the run takes to, as JSON, instead of training"
 setting RESUME resume auto "auto: go on with an interrupted run of the same settings; never"
 setting OVERWRITE overwrite false "true: replace a finished run, or one of other settings; with RESUME=never any run"
 setting CONTINUE continue false "true: go on from the newest checkpoint of a run with another schedule"
@@ -145,7 +146,7 @@ model=()
 if [ -n "${user_set[OUTPUT_DIR]:-}" ]; then
   model=("MODEL_DIR=$OUTPUT_DIR/final_model" "REPRESENTATION_DIR=${REPRESENTATION_DIR:-$OUTPUT_DIR/token_representations}")
 fi
-say "Training model..."
+if [ -n "$PLAN" ]; then say "Planning..."; else say "Training model..."; fi
 # In place of this shell, so that a signal to the script reaches the run, once: it finishes its step, keeps a checkpoint,
 # and says at its end where the model is and what the next step is.
 STRIDER_NEXT_STEP=$(command_line 02b_representation_extraction.sh RUN_NAME CONFIG "${model[@]}") \

@@ -1,13 +1,16 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build install test test-pages report-picture bench results fuzz soak sanitize coverage format lint clean
+.PHONY: help run build install test test-pages test-sweep test-cluster report-picture sweep bench results fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run       set up, build, then a small default run: dataset, model, representations"
 	@echo "make build     set up and build the program build/strider; with GPU=1 also its engine for NVIDIA GPUs"
 	@echo "make install   build, then program, scripts, presets, manual pages and completion to PREFIX=/usr/local (and DESTDIR)"
+	@echo "make sweep SWEEP=my.yaml   set up, build, run every combination that a file lists (docs/sweeps.md)"
 	@echo "make test      set up, build, run every test"
 	@echo "make test-pages      the page of strider report in a headless Chromium (Debian)"
+	@echo "make test-sweep      sweeps on the cores of this machine, by Snakemake"
+	@echo "make test-cluster    a sweep on a real Slurm, which it sets up and takes down (root)"
 	@echo "make report-picture  draw docs/report.png anew, from a small run"
 	@echo "make bench     set up, build, run the benchmarks"
 	@echo "make results   train the recipes on three surfaces, put tables and charts into docs/results.md (20 minutes)"
@@ -35,6 +38,18 @@ test:
 
 test-pages:
 	@scripts/test_pages.sh tests/pages/page_test.py
+
+SWEEP ?= workflow/sweep.yaml
+sweep:
+	@scripts/sweep.sh "$(SWEEP)"
+
+test-sweep:
+	@scripts/build.sh program
+	@scripts/python_env.sh build/workflow scripts/requirements-workflow.txt
+	@build/workflow/bin/python -B tests/workflow/sweep_test.py
+
+test-cluster:
+	@scripts/test_cluster.sh
 
 report-picture:
 	@scripts/test_pages.sh tests/pages/draw_picture.py

@@ -1,6 +1,6 @@
 # What `cmake --install build` puts under its prefix:
 #   bin/strider, lib/strider/ (Arrow's libraries, where they are those of the pyarrow wheel)
-#   share/strider/ (the numbered scripts, steps/, configs/), share/man/man1/, completion for bash, zsh and fish
+#   share/strider/ (the numbered scripts, steps/, configs/, workflow/), share/man/man1/, completion for bash, zsh and fish
 include(GNUInstallDirs)
 set(share ${CMAKE_INSTALL_DATADIR}/strider)
 
@@ -22,6 +22,7 @@ install(PROGRAMS ${scripts} DESTINATION ${share})
 install(PROGRAMS steps/default_run.sh DESTINATION ${share}/steps)
 install(FILES steps/front_door.sh DESTINATION ${share}/steps)
 install(DIRECTORY configs DESTINATION ${share} FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY workflow DESTINATION ${share} PATTERN "__pycache__" EXCLUDE)
 
 # The program writes its pages and completions itself. Where the scripts find it is said in a file beside them.
 file(RELATIVE_PATH program_from_share ${CMAKE_INSTALL_FULL_DATADIR}/strider ${CMAKE_INSTALL_FULL_BINDIR}/strider)

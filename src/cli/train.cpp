@@ -15,6 +15,7 @@
 #include "cli/setting_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "io/atomic_file.h"
 #include "report/metrics_file.h"
 #include "report/screen.h"
 #include "report/tensorboard_events.h"
@@ -37,6 +38,7 @@ struct Options {
   std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
   std::optional<std::filesystem::path> graph_dir;              // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
+  std::filesystem::path plan;         // where to write what the run takes, instead of training; empty: train
 };
 
 // Throws Error where what is asked for cannot be written.
@@ -116,10 +118,14 @@ class JsonReport : public RunListener {
             {"memory_limit", event.memory_limit},
             {"processor", event.processor},
             {"vectors", event.vectors},
-            {"peak_flops", event.peak_flops}};
+            {"peak_flops", event.peak_flops},
+            {"arithmetic_seconds", event.arithmetic_seconds_of_steps()},
+            {"evaluation_arithmetic_seconds", event.arithmetic_seconds_of_evaluations()}};
   }
   void on_notice(const std::string& text) override { notices_.push_back(text); }
   void on_end(const RunEnded& event) override { seconds_ = event.seconds; }
+
+  std::string text_of_plan() const { return nlohmann::ordered_json{{"plan", run_}, {"notices", notices_}}.dump(2); }
 
   std::string text(const TrainingOutcome& outcome) const {
     const auto or_null = [](const auto& value) { return value ? nlohmann::ordered_json(*value) : nullptr; };
@@ -155,10 +161,17 @@ void run_train(const std::string& program, const Options& options) {
   Screen screen(out, can_redraw(fileno(out)));
   TrainingReport report(screen);
   const TrainingSettings settings = settings_of(options);
+  JsonReport json;
+  if (!options.plan.empty()) {
+    RunListeners readers({&report, &json});
+    plan_training(settings, readers);
+    print_notices(out, write_file_atomically(options.plan, json.text_of_plan() + "\n"));
+    say(out, "Plan: {}; nothing was trained\n", options.plan.string());
+    return;
+  }
   const std::filesystem::path& log_folder = options.logging_dir.empty() ? settings.output_dir : options.logging_dir;
   MetricsFile metrics(log_folder);
   const std::unique_ptr<RunListener> curves = make_curves(options, log_folder);
-  JsonReport json;
   RunListeners readers({&report, &metrics, curves.get(), &json});
   const std::unique_ptr<RunListener> representations =
       make_representations_along_run(settings.output_dir, options.representations, settings.threads);
@@ -201,6 +214,10 @@ std::vector<Setting<Options>> command_settings() {
               "Folder of metrics.jsonl and event files, written while the run goes [the output folder]"),
       Setting("graph_dir", "GRAPH_DIR", folder(&Options::graph_dir), any_value(),
               "Folder of the graph that --geometry_steps compares with [graph/ near the output folder]"),
+      Setting(
+          "plan", "PLAN", folder(&Options::plan), any_value(),
+          "Check everything, write what the run takes (steps, memory, seconds of its arithmetic) to this JSON file, "
+          "and train nothing"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),
   };
 }

@@ -65,10 +65,8 @@ void show_machine(Screen& screen, const RunStarted& s) {
   screen.line(float32 ? std::string("  Precision: float32")
                       : fmt::format("  Precision: {} products, float32 sums and weights", s.precision));
   screen.line(fmt::format("  Memory: {} of {}", short_bytes(s.memory_bytes), short_bytes(s.memory_limit)));
-  const double steps = static_cast<double>(s.max_steps - s.first_step);
-  const double flops = s.flops_per_epoch * steps / static_cast<double>(s.steps_per_epoch);
   screen.line(fmt::format("  Time: {}{}, for arithmetic alone at its float32 peak of {}",
-                          short_duration(flops / s.peak_flops), float32 ? " at the least" : "",
+                          short_duration(s.arithmetic_seconds_of_steps()), float32 ? " at the least" : "",
                           short_flops(s.peak_flops)));
 }
 

@@ -152,4 +152,10 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
   return outcome_of(finished, plan);
 }
 
+void plan_training(const TrainingSettings& asked, RunListener& listener) {
+  NoticeOnce notice(listener);
+  const PreparedRun prepared = prepare_run(asked, listener, notice);
+  listener.on_start(start_of(*prepared.plan, prepared.start));
+}
+
 }  // namespace strider

@@ -32,4 +32,8 @@ struct TrainingOutcome {
 /// thread; the error of one is thrown here, after the step that is under way.
 TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals);
 
+/// Everything that train() does before its first step: checks, and RunStarted to the listener, also of a run that is
+/// finished. Nothing is trained, and nothing written but the lock's file in the output folder. Throws Error as train().
+void plan_training(const TrainingSettings& asked, RunListener& listener);
+
 }  // namespace strider
