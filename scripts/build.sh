@@ -4,7 +4,8 @@
 #        build.sh tests       the program and every test
 #        build.sh bench       the program and the benchmarks
 # GPU=1 adds the engine for NVIDIA GPUs, with the CUDA toolkit of the system or of pinned wheels; GPU=0 takes it out again;
-# without either a tree stays as it is.
+# without either a tree stays as it is. MPI=1 and MPI=0 are the same for what lets several processes train one model, with
+# the system's MPI, or Debian's Open MPI.
 # STRIDER_WARNINGS_AS_ERRORS=ON (off by default, since a newer compiler has other warnings) is for whoever changes it.
 set -euo pipefail
 
@@ -50,6 +51,19 @@ case ${GPU:-} in
     ;;
   *)
     echo "Error: GPU=$GPU; 1 builds the engine for NVIDIA GPUs, 0 leaves it out" >&2
+    exit 2
+    ;;
+esac
+
+case ${MPI:-} in
+  "") ;;
+  0) options+=(-DSTRIDER_MPI=OFF) ;;
+  1)
+    options+=(-DSTRIDER_MPI=ON)
+    if ! command -v mpicxx >/dev/null; then scripts/system_packages.sh mpi; fi
+    ;;
+  *)
+    echo "Error: MPI=$MPI; 1 lets several processes train one model, 0 leaves it out" >&2
     exit 2
     ;;
 esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that are missing, through root or sudo; does nothing when none is.
-# Usage: system_packages.sh build|test|bench|lint|clang|pages|coverage|cluster...
+# Usage: system_packages.sh build|test|bench|lint|clang|pages|coverage|mpi|cluster...
 set -euo pipefail
 
 packages=()
@@ -17,9 +17,10 @@ for use in "$@"; do
     clang) packages+=(clang libclang-rt-dev llvm) ;;  # with libFuzzer, the sanitizers and what names places in reports
     pages) packages+=(chromium chromium-driver fonts-dejavu-core) ;;  # Debian alone: Ubuntu has the browser as a snap
     coverage) packages+=(gcovr) ;;
+    mpi) packages+=(libopenmpi-dev openmpi-bin) ;;
     cluster) packages+=(slurm-wlm munge) ;;
     *)
-      echo "usage: system_packages.sh build|test|bench|lint|clang|pages|coverage|cluster..." >&2
+      echo "usage: system_packages.sh build|test|bench|lint|clang|pages|coverage|mpi|cluster..." >&2
       exit 2
       ;;
   esac

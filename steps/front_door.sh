@@ -6,8 +6,13 @@
 # Whoever reads the output may go at any time: then a script goes on without being heard.
 trap '' PIPE
 
+# Of the processes that mpirun starts, one speaks.
+speaks=true
+case ${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RANK:-0}}} in 0) ;; *) speaks=false ;; esac
+
 # A line of output.
 say() {
+  if ! $speaks; then return; fi
   printf '%s\n' "$*" 2>/dev/null || true
 }
 

@@ -15,6 +15,8 @@
 #include "cli/setting_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "communicator/communicator.h"
+#include "engine/ranks/ranks.h"
 #include "io/atomic_file.h"
 #include "report/metrics_file.h"
 #include "report/screen.h"
@@ -38,6 +40,7 @@ struct Options {
   std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
   std::optional<std::filesystem::path> graph_dir;              // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
+  double rank_timeout = 300.0;        // seconds that ranks wait for one that gives no sign
   std::filesystem::path plan;         // where to write what the run takes, instead of training; empty: train
 };
 
@@ -154,13 +157,39 @@ class JsonReport : public RunListener {
   double seconds_ = 0.0;  // trained, over all sittings
 };
 
-void run_train(const std::string& program, const Options& options) {
+// Rank 0's: the others leave when it goes out of scope, whatever happened.
+class ServingRanks {
+ public:
+  explicit ServingRanks(Communicator& ranks) : ranks_(ranks) {}
+  ~ServingRanks() { dismiss_ranks(ranks_); }
+  ServingRanks(const ServingRanks&) = delete;
+  ServingRanks& operator=(const ServingRanks&) = delete;
+
+ private:
+  Communicator& ranks_;
+};
+
+// A rank other than 0: it prints nothing but its errors, and passes on signals that only it gets.
+void serve_rank(Communicator& ranks, const TrainingSettings& settings) {
+  constexpr int kNoOutput = -1;
+  TrainingSignals signals;
+  const SignalScope scope(signals, kNoOutput);
+  ranks.signal_here = [&signals] { return signals.stop.load(); };
+  try {
+    serve_ranks(ranks, settings.threads);
+  } catch (const std::exception& error) {
+    say(stderr, "Error on rank {}: {}\n", ranks.rank(), error.what());
+    ranks.abort(1);
+  }
+}
+
+void train_here(const std::string& program, const Options& options, const TrainingSettings& settings,
+                Communicator& ranks) {
   std::FILE* const out = options.json ? stderr : stdout;
   say(out, "{}\nGraph Walk Model Training\n{}\n\n", kRule, kRule);
   std::fflush(out);
   Screen screen(out, can_redraw(fileno(out)));
   TrainingReport report(screen);
-  const TrainingSettings settings = settings_of(options);
   JsonReport json;
   if (!options.plan.empty()) {
     RunListeners readers({&report, &json});
@@ -184,7 +213,11 @@ void run_train(const std::string& program, const Options& options) {
   TrainingOutcome outcome;
   {
     const SignalScope scope(signals, fileno(out));
-    outcome = train(settings, listeners, signals);
+    ranks.on_signal_elsewhere = [&signals](int signal) {
+      std::int64_t none = 0;
+      if (signals.stop_at.compare_exchange_strong(none, steady_nanoseconds())) signals.stop.store(signal);
+    };
+    outcome = train(settings, listeners, signals, &ranks);
   }
   screen.clear_status();
   if (options.json) say("{}\n", json.text(outcome));
@@ -200,6 +233,29 @@ void run_train(const std::string& program, const Options& options) {
     throw CLI::RuntimeError(kSignalled + outcome.stopped_by);
   }
   print_next_step(out, program, outcome);
+}
+
+void run_train(const std::string& program, const Options& options) {
+  const std::unique_ptr<Communicator> ranks = make_communicator(options.rank_timeout);
+  TrainingSettings settings = settings_of(options);
+  if (ranks->size() > 1) {
+    if (settings.device == Device::kCuda) {
+      throw Error(fmt::format("DEVICE=cuda is one GPU, and {} ranks were started", ranks->size()),
+                  {.file = {}, .place = {}, .advice = "Start it once, without mpirun; or set DEVICE=cpu."});
+    }
+    settings.device = Device::kCpu;
+  }
+  if (ranks->rank() > 0) {
+    serve_rank(*ranks, settings);
+    return;
+  }
+  const ServingRanks serving(*ranks);
+  try {
+    train_here(program, options, settings, *ranks);
+  } catch (const SilentRank& error) {
+    say(stderr, "Error: {}\n", error.what());
+    ranks->abort(1);
+  }
 }
 
 // What only the command itself uses.
@@ -218,6 +274,8 @@ std::vector<Setting<Options>> command_settings() {
           "plan", "PLAN", folder(&Options::plan), any_value(),
           "Check everything, write what the run takes (steps, memory, seconds of its arithmetic) to this JSON file, "
           "and train nothing"),
+      Setting("rank_timeout", "RANK_TIMEOUT", number(&Options::rank_timeout), at_least(1),
+              "With mpirun: seconds that ranks wait for one that gives no sign, before the run ends on all"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),
   };
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
 #include "engine/cpu/cpu_token_states.h"
+#include "engine/ranks/ranks.h"
 
 namespace strider {
 
@@ -35,6 +36,7 @@ void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_lo
 }
 
 std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSettings& settings) {
+  if (settings.ranks != nullptr && settings.ranks->size() > 1) return make_leading_engine(config, settings);
   try {
     return std::make_unique<CpuEngine>(config, settings);
   } catch (const std::bad_alloc&) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "communicator/communicator.h"
 #include "engine/optimizer.h"
 #include "engine/precision.h"
 #include "engine/token_states.h"
@@ -30,6 +31,7 @@ struct EngineSettings {
   std::int64_t walks_per_step = 1;  // most walks that will come in one call
   Precision precision = Precision::kFloat32;
   std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that cannot train
+  Communicator* ranks = nullptr;  // those that share each step with this process (engine/ranks/); null: it is alone
 };
 
 class Engine {

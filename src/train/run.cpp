@@ -19,12 +19,22 @@ namespace strider {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+EngineSettings engine_of(const RunPlan& plan, Communicator* ranks) {
+  EngineSettings settings = engine_settings(plan.settings, plan.config, plan.dataset);
+  settings.ranks = ranks;
+  return settings;
+}
+
+}  // namespace
+
 TrainingRun::TrainingRun(const RunContext& context)
     : plan_(context.plan),
       listener_(context.listener),
       notice_(context.notice),
       signals_(context.signals),
-      engine_(make_engine_on(settings_.device, plan_.config, engine_settings(settings_, plan_.config, plan_.dataset))),
+      engine_(make_engine_on(settings_.device, plan_.config, engine_of(plan_, context.ranks))),
       origin_{settings_, engine_->config(), engine_->layout(), steps_, plan_.fingerprint, plan_.companions},
       writer_(std::in_place, origin_, *engine_,
               [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),

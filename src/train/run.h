@@ -25,6 +25,7 @@ struct RunContext {
   RunListener& listener;
   NoticeOnce& notice;
   TrainingSignals& signals;
+  Communicator* ranks = nullptr;  // EngineSettings::ranks
 };
 
 class TrainingRun {

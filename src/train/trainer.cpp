@@ -127,7 +127,8 @@ void clear_the_way(const PreparedRun& prepared, NoticeOnce& notice) {
 
 }  // namespace
 
-TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals) {
+TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals,
+                      Communicator* ranks) {
   NoticeOnce notice(listener);
   PreparedRun prepared = prepare_run(asked, listener, notice);
   const RunPlan& plan = *prepared.plan;
@@ -138,7 +139,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
     listener.on_end(end_of(*prepared.finished, plan, nullptr));
     return outcome;
   }
-  TrainingRun run({plan, listener, notice, signals});
+  TrainingRun run({plan, listener, notice, signals, ranks});
   listener.on_start(start_of(plan, prepared.start));
   run.start(prepared.start);
   prepared.start = {};  // gives its memory back

@@ -30,7 +30,9 @@ struct TrainingOutcome {
 /// Trains as TrainingSettings say. Throws Error on bad input, before anything is written, and when a loss or gradient
 /// is no longer finite, with the weights of the last checkpoint left as they are. Checkpoints are written by another
 /// thread; the error of one is thrown here, after the step that is under way.
-TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals);
+/// `ranks`: this process is rank 0 of several that share the steps, which serve it (engine/ranks/ranks.h).
+TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals,
+                      Communicator* ranks = nullptr);
 
 /// Everything that train() does before its first step: checks, and RunStarted to the listener, also of a run that is
 /// finished. Nothing is trained, and nothing written but the lock's file in the output folder. Throws Error as train().

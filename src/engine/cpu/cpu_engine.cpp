@@ -38,11 +38,6 @@ bool trains(const EngineSettings& settings) {
   return !settings.groups.empty();
 }
 
-// Runs of kUpdateFloats that make up all parameters.
-std::int64_t update_runs(const ParameterLayout& layout) {
-  return (layout.total() + kUpdateFloats - 1) / kUpdateFloats;
-}
-
 }  // namespace
 
 void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings) {
@@ -78,8 +73,52 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
   for (std::size_t lane = 0; lane < memory_.gradients.size(); ++lane) {
     lanes_.emplace_back(llama_backward_stages(config), memory_.gradients[lane], memory_.token_gradients[lane]);
   }
-  squares_.resize(update_runs(weights_.layout()));
+  squares_.resize(optimizer_.units().size());
   blocks_.reserve(settings.walks_per_step);
+  if (settings.ranks == nullptr || settings.ranks->size() == 1) return;
+  if (trains(settings) && settings.ranks->size() > static_cast<int>(lanes_.size())) {
+    throw Error(fmt::format("a model of this size can be trained by at most {} ranks, and there are {}", lanes_.size(),
+                            settings.ranks->size()),
+                {.file = {}, .place = {}, .advice = "Start fewer ranks, with more THREADS each."});
+  }
+  exchange_.emplace(*settings.ranks);
+  for (std::size_t i = 0; i < optimizer_.units().size(); ++i) {
+    first_range_.push_back(unit_ranges_.size());
+    for (const OptimizerPlan::Run& run : optimizer_.units()[i].runs) {
+      unit_ranges_.push_back({.offset = run.offset, .count = run.count, .owner = owner_of_unit(i)});
+    }
+  }
+}
+
+// Gives all ranks what the owners of the shards have.
+void CpuEngine::gather(std::span<const Shard> shards) const {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(ranks()), 0);
+  for (const Shard& shard : shards) counts[static_cast<std::size_t>(shard.owner)] += shard.count;
+  std::vector<std::int64_t> at(counts.size(), 0);
+  std::int64_t total = 0;
+  for (std::size_t r = 0; r < counts.size(); ++r) {
+    at[r] = total;
+    total += counts[r];
+  }
+  std::vector<float> all(static_cast<std::size_t>(total));
+  std::vector<float*> places;
+  for (const Shard& shard : shards) {
+    std::int64_t& next = at[static_cast<std::size_t>(shard.owner)];
+    places.push_back(all.data() + next);
+    next += shard.count;
+    if (shard.owner == rank()) std::copy_n(shard.values, shard.count, places.back());
+  }
+  all_gather(*settings_.ranks, counts, std::span(all));
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (shards[i].owner != rank()) std::copy_n(places[i], shards[i].count, shards[i].values);
+  }
+}
+
+// Of a buffer in the parameters' layout, by the units of the optimizer.
+std::vector<CpuEngine::Shard> CpuEngine::shards_of(float* flat) const {
+  std::vector<Shard> shards;
+  for (const OwnedRange& range : unit_ranges_) shards.push_back({flat + range.offset, range.count, range.owner});
+  return shards;
 }
 
 void CpuEngine::load_parameters(const std::function<void(std::span<float> values)>& fill) {
@@ -105,20 +144,38 @@ std::span<float> CpuEngine::state_named(std::string_view name) const {
 }
 
 void CpuEngine::copy_optimizer_state(std::string_view name, std::span<float> out) const {
-  std::ranges::copy(state_named(name), out.begin());
+  const std::span<float> state = state_named(name);
+  if (exchange_) {
+    std::vector<Shard> shards;
+    for (std::size_t i = 0; i < optimizer_.units().size(); ++i) {
+      for (const OptimizerPlan::Run& run : optimizer_.units()[i].runs) {
+        for (float* const values : run.states) {
+          const bool is_in_it = values >= state.data() && values < state.data() + state.size();
+          if (is_in_it) shards.push_back({values, run.count, owner_of_unit(i)});
+        }
+      }
+    }
+    gather(shards);
+  }
+  std::ranges::copy(state, out.begin());
 }
 
 void CpuEngine::set_optimizer_state(std::string_view name, std::span<const float> values) {
   std::ranges::copy(values, state_named(name).begin());
 }
 
-// Calls work(worker, block, i) for every planned block, which leaves its losses, and sums them per walk. False where it
-// was given up between two blocks.
+// Calls work(worker, block, i) for this rank's planned blocks, which leave their losses, and sums them per walk. False
+// where it was given up between two blocks.
 template <class Work>
 bool CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
                            const GiveUp& give_up, const Work& work) {
-  const auto take = [&](int member, std::int64_t i) {
+  own_blocks_.clear();
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (rank_of_block_[i] == rank()) own_blocks_.push_back(static_cast<std::int64_t>(i));
+  }
+  const auto take = [&](int member, std::int64_t round) {
     Worker& worker = workers_[member];
+    const std::int64_t i = own_blocks_[static_cast<std::size_t>(round)];
     const BlockPlan& plan = blocks_[i];
     const auto begin = static_cast<std::size_t>(plan.first);
     const auto size = static_cast<std::size_t>(plan.last - plan.first);
@@ -127,7 +184,43 @@ bool CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_q
     work(worker, block, i);
     worker.sum_losses(walk_losses.subspan(begin, size));
   };
-  return parallel_for(team_, static_cast<std::int64_t>(blocks_.size()), take, give_up);
+  const bool is_done = parallel_for(team_, static_cast<std::int64_t>(own_blocks_.size()), take, give_up);
+  return exchange_ ? collect_losses(walk_losses, is_done) : is_done;
+}
+
+// Takes all losses to rank 0, which decides whether the call was given up.
+bool CpuEngine::collect_losses(std::span<double> walk_losses, bool is_done) {
+  Communicator& ranks = *settings_.ranks;
+  const auto size = static_cast<std::size_t>(ranks.size());
+  std::vector<std::span<const std::byte>> out(size);
+  std::vector<std::span<std::byte>> in(size);
+  auto flag = static_cast<std::byte>(is_done);
+  std::vector<double> message(walk_losses.begin(), walk_losses.end());
+  if (ranks.rank() != 0) {
+    message.push_back(ranks.signal_here ? ranks.signal_here() : 0);
+    out[0] = std::as_bytes(std::span(message));
+    in[0] = {&flag, 1};
+    ranks.exchange(out, in);
+    return flag != std::byte{0};
+  }
+  std::vector<std::vector<double>> of_rank(size, std::vector<double>(walk_losses.size() + 1));
+  for (std::size_t r = 1; r < size; ++r) {
+    out[r] = {&flag, 1};
+    in[r] = std::as_writable_bytes(std::span(of_rank[r]));
+  }
+  ranks.exchange(out, in);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (rank_of_block_[i] == 0) continue;
+    const std::vector<double>& from = of_rank[static_cast<std::size_t>(rank_of_block_[i])];
+    for (std::int64_t walk = blocks_[i].first; walk < blocks_[i].last; ++walk) {
+      walk_losses[static_cast<std::size_t>(walk)] = from[static_cast<std::size_t>(walk)];
+    }
+  }
+  for (std::size_t r = 1; r < size; ++r) {
+    const int signal = static_cast<int>(of_rank[r].back());
+    if (signal != 0 && ranks.on_signal_elsewhere) ranks.on_signal_elsewhere(signal);
+  }
+  return is_done;
 }
 
 // Calls work(worker, i, first, last) for every run of kTokensAtOnce tokens.
@@ -157,32 +250,70 @@ const float* CpuEngine::project_tokens() {
 // Their gradient, from all lanes, on to the parameters.
 void CpuEngine::project_tokens_backward() {
   const std::int64_t width = weights_.attention().shape().qkv_width();
-  const auto walk_blocks = static_cast<std::int64_t>(blocks_.size());
+  const auto lane_of = [&](std::int64_t piece) { return piece % lane_plan_.used; };
+  if (exchange_) {
+    const std::int64_t vocab = config().vocab_size;
+    std::vector<OwnedRange> pieces;
+    for (std::int64_t begin = 0; begin < vocab; begin += kTokensAtOnce) {
+      const std::int64_t tokens = std::min(kTokensAtOnce, vocab - begin);
+      const std::int64_t lane = lane_of(static_cast<std::int64_t>(pieces.size()));
+      pieces.push_back({begin * width, tokens * width, static_cast<int>(lane % ranks())});
+    }
+    exchange_->run(team_, memory_.token_gradients, lane_plan_.used, pieces);
+  }
   for_tokens([&](Worker& worker, std::int64_t i, std::int64_t begin, std::int64_t end) {
+    const std::int64_t lane = lane_of(i);
+    if (lane % ranks() != rank()) return;
     const Rows sum{worker.buffers.layers.front().qkv.data, width};
-    sum_gradients((end - begin) * width, worker.parts_at(lanes_in_use(memory_.token_gradients), begin * width),
-                  sum.data);
-    const std::int64_t lane = i % lanes_used_;
-    const std::int64_t blocks_before = (walk_blocks - lane + lanes_used_ - 1) / lanes_used_;
-    llama_project_tokens_backward(weights_, worker.load_tokens(begin, end), sum, worker.buffers,
-                                  {&lanes_[lane], blocks_before + i / lanes_used_});
+    const std::span<const float* const> parts =
+        exchange_ ? exchange_->parts(static_cast<std::size_t>(i), worker.parts)
+                  : worker.parts_at(lanes_in_use(memory_.token_gradients), begin * width);
+    sum_gradients((end - begin) * width, parts, sum.data);
+    llama_project_tokens_backward(
+        weights_, worker.load_tokens(begin, end), sum, worker.buffers,
+        {&lanes_[lane], lane_plan_.blocks[static_cast<std::size_t>(lane)] + i / lane_plan_.used});
   });
 }
 
 std::span<float* const> CpuEngine::lanes_in_use(const std::vector<float*>& parts) const {
-  return std::span(parts).first(lanes_used_);
+  return std::span(parts).first(lane_plan_.used);
 }
 
+// Sums the lanes, unit by unit of the optimizer: with ranks, each has its own units' gradient afterwards, and all have
+// the squares of all.
 void CpuEngine::reduce() {
   if (reduced_) return;
-  const std::int64_t total = layout().total();
-  for_each(static_cast<std::int64_t>(squares_.size()), [&](Worker& worker, std::int64_t i) {
-    const std::int64_t begin = i * kUpdateFloats;
-    squares_[i] =
-        sum_gradients(std::min(kUpdateFloats, total - begin), worker.parts_at(lanes_in_use(memory_.gradients), begin),
-                      memory_.gradients.front() + begin);
+  if (exchange_) exchange_->run(team_, memory_.gradients, lane_plan_.used, unit_ranges_);
+  const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
+  for_each(static_cast<std::int64_t>(units.size()), [&](Worker& worker, std::int64_t i) {
+    const auto unit = static_cast<std::size_t>(i);
+    if (owner_of_unit(unit) != rank()) return;
+    squares_[unit] = 0.0;
+    for (std::size_t r = 0; r < units[unit].runs.size(); ++r) {
+      const OptimizerPlan::Run& run = units[unit].runs[r];
+      const std::span<const float* const> parts = exchange_
+                                                      ? exchange_->parts(first_range_[unit] + r, worker.parts)
+                                                      : worker.parts_at(lanes_in_use(memory_.gradients), run.offset);
+      squares_[unit] += sum_gradients(run.count, parts, memory_.gradients.front() + run.offset);
+    }
   });
+  if (exchange_) gather_squares();
   reduced_ = true;
+}
+
+void CpuEngine::gather_squares() {
+  const auto size = static_cast<std::size_t>(ranks());
+  std::vector<std::int64_t> counts(size, 0);
+  for (std::size_t unit = 0; unit < squares_.size(); ++unit) counts[unit % size] += 1;
+  std::vector<double> all;
+  for (std::size_t r = 0; r < size; ++r) {
+    for (std::size_t unit = r; unit < squares_.size(); unit += size) all.push_back(squares_[unit]);
+  }
+  all_gather(*settings_.ranks, counts, std::span(all));
+  std::size_t at = 0;
+  for (std::size_t r = 0; r < size; ++r) {
+    for (std::size_t unit = r; unit < squares_.size(); unit += size) squares_[unit] = all[at++];
+  }
 }
 
 bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
@@ -190,13 +321,17 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
   if (lanes_.empty()) throw std::logic_error("this engine was made without parameter groups and cannot train");
   plan_blocks(walks, 1, settings_, blocks_);
   for (GradientLane& lane : lanes_) lane.restart();
-  const auto lanes = static_cast<std::int64_t>(lanes_.size());
   const auto scale = static_cast<float>(1.0 / denominator);
-  lanes_used_ = std::min(lanes, static_cast<std::int64_t>(blocks_.size()));
+  plan_lanes(blocks_, static_cast<std::int64_t>(lanes_.size()), lane_plan_);
+  rank_of_block_.clear();
+  for (const LanePlan::Place& place : lane_plan_.of_block) {
+    rank_of_block_.push_back(static_cast<int>(place.lane) % ranks());
+  }
   const float* token_qkv = project_tokens();
   const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
     llama_forward(weights_, block, true, worker.buffers);
-    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[i % lanes], i / lanes});
+    const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
+    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[place.lane], place.number});
   };
   if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
   if (token_qkv != nullptr) project_tokens_backward();
@@ -213,7 +348,8 @@ double CpuEngine::gradient_norm() {
 
 std::vector<float> CpuEngine::gradient() {
   reduce();
-  const float* const values = memory_.gradients.front();
+  float* const values = memory_.gradients.front();
+  if (exchange_) gather(shards_of(values));
   return {values, values + layout().total()};
 }
 
@@ -228,12 +364,17 @@ void CpuEngine::update(std::span<const double> learning_rates, double max_grad_n
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
   parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int member, std::int64_t i) {
     const OptimizerPlan::Unit& unit = units[i];
+    if (owner_of_unit(static_cast<std::size_t>(i)) != rank()) return;
     for (const OptimizerPlan::Run& run : unit.runs) {
       optimizer_.update(run, numbers, memory_.gradients.front(), weights_.values().data(),
                         memory_.update_scratch[member]);
     }
-    pack(unit);
+    if (!exchange_) pack(unit);
   });
+  if (exchange_) {
+    gather(shards_of(weights_.values().data()));
+    parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int, std::int64_t i) { pack(units[i]); });
+  }
   const std::vector<OptimizerPlan::Unit>& packings = optimizer_.packings();
   if (packings.empty()) return;
   parallel_for(team_, static_cast<std::int64_t>(packings.size()), [&](int, std::int64_t i) { pack(packings[i]); });
@@ -241,6 +382,8 @@ void CpuEngine::update(std::span<const double> learning_rates, double max_grad_n
 
 bool CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {
   plan_blocks(walks, 1, settings_, blocks_);
+  rank_of_block_.clear();
+  for (std::size_t i = 0; i < blocks_.size(); ++i) rank_of_block_.push_back(static_cast<int>(i) % ranks());
   return for_blocks(walks, project_tokens(), walk_losses, give_up,
                     [&](Worker& worker, const Block& block, std::int64_t) {
                       llama_forward(weights_, block, false, worker.buffers);

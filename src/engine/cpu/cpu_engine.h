@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,9 @@
 #include "base/carver.h"
 #include "base/parallel.h"
 #include "base/thread_team.h"
+#include "engine/cpu/gradient_exchange.h"
 #include "engine/cpu/gradient_lane.h"
+#include "engine/cpu/lane_plan.h"
 #include "engine/cpu/optimizer_state.h"
 #include "engine/cpu/weights.h"
 #include "engine/cpu/worker.h"
@@ -70,6 +73,21 @@ class CpuEngine : public Engine {
   void for_each(std::int64_t count, const Work& work) {
     parallel_for(team_, count, [&](int member, std::int64_t i) { work(workers_[member], i); });
   }
+  // A run of floats of some flat buffer, and the rank that has made them last.
+  struct Shard {
+    float* values = nullptr;
+    std::int64_t count = 0;
+    int owner = 0;
+  };
+
+  int rank() const { return exchange_ ? settings_.ranks->rank() : 0; }
+  int ranks() const { return exchange_ ? settings_.ranks->size() : 1; }
+  int owner_of_unit(std::size_t unit) const { return static_cast<int>(unit) % ranks(); }
+  void gather(std::span<const Shard> shards) const;
+  std::vector<Shard> shards_of(float* flat) const;
+  bool collect_losses(std::span<double> walk_losses, bool is_done);
+  void gather_squares();
+
   template <class Work>
   bool for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
                   const GiveUp& give_up, const Work& work);
@@ -91,9 +109,14 @@ class CpuEngine : public Engine {
   std::deque<GradientLane> lanes_;
   OptimizerPlan optimizer_;
   std::int64_t updates_ = 0;
-  std::vector<double> squares_;  // of the gradient, a part for each run of kUpdateFloats
+  std::optional<GradientExchange> exchange_;  // where ranks share the steps
+  std::vector<OwnedRange> unit_ranges_;       // of the optimizer's units, run by run; with ranks only
+  std::vector<std::size_t> first_range_;      // of each unit, in unit_ranges_
+  std::vector<double> squares_;               // of the gradient, of each unit of the optimizer
   std::vector<BlockPlan> blocks_;
-  std::int64_t lanes_used_ = 0;
+  std::vector<int> rank_of_block_;
+  std::vector<std::int64_t> own_blocks_;  // indices of this rank's, ascending
+  LanePlan lane_plan_;
   bool reduced_ = false;
 };
 

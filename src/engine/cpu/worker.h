@@ -38,19 +38,19 @@ class Worker {
   /// buffers.losses of the loaded walks, summed per walk.
   void sum_losses(std::span<double> walk_losses) const;
 
-  /// Each of `parts` plus `offset` floats. Valid until the next call.
-  std::span<const float* const> parts_at(std::span<float* const> parts, std::int64_t offset) {
-    parts_.assign(parts.begin(), parts.end());
-    for (const float*& part : parts_) part += offset;
-    return parts_;
+  /// Each of `of_lanes` plus `offset` floats. Valid until the next call.
+  std::span<const float* const> parts_at(std::span<float* const> of_lanes, std::int64_t offset) {
+    parts.assign(of_lanes.begin(), of_lanes.end());
+    for (const float*& part : parts) part += offset;
+    return parts;
   }
 
   BlockBuffers buffers;
+  std::vector<const float*> parts;  // of a sum
 
  private:
   std::vector<std::int32_t> inputs_, targets_;
   std::vector<std::int64_t> lengths_;
-  std::vector<const float*> parts_;
 };
 
 }  // namespace strider

@@ -112,10 +112,37 @@ TEST(SumGradients, AddsPartsAndGivesTheSumOfSquares) {
   const double squares = sum_gradients(10000, parts, sum.data());
   double expected = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_EQ(sum[i], a[i] + b[i] + c[i]);
+    ASSERT_EQ(sum[i], (a[i] + c[i]) + b[i]);
     expected += double{sum[i]} * double{sum[i]};
   }
   EXPECT_NEAR(squares, expected, 1e-6 * expected);
+}
+
+// What makes the bits of several processes those of one.
+TEST(SumGradients, SumsOfEverySecondOrFourthPartSumToTheSameBits) {
+  constexpr std::int64_t kCount = 1000;
+  std::vector<Floats> values;
+  for (unsigned seed = 0; seed < kMostParts; ++seed) values.push_back(test::random_floats(kCount, seed + 1));
+  for (std::size_t parts = 1; parts <= kMostParts; ++parts) {
+    std::vector<const float*> all;
+    for (std::size_t p = 0; p < parts; ++p) all.push_back(values[p].data());
+    Floats expected(kCount);
+    const double squares = sum_gradients(kCount, all, expected.data());
+    for (std::size_t ranks = 2; ranks <= kMostParts; ranks *= 2) {
+      std::vector<Floats> sums;
+      for (std::size_t rank = 0; rank < std::min(ranks, parts); ++rank) {
+        std::vector<const float*> own;
+        for (std::size_t p = rank; p < parts; p += ranks) own.push_back(all[p]);
+        sums.emplace_back(kCount);
+        sum_gradients(kCount, own, sums.back().data());
+      }
+      std::vector<const float*> pointers;
+      for (const Floats& sum : sums) pointers.push_back(sum.data());
+      Floats sum(kCount);
+      EXPECT_EQ(sum_gradients(kCount, pointers, sum.data()), squares);
+      EXPECT_EQ(sum, expected) << parts << " parts, " << ranks << " ranks";
+    }
+  }
 }
 
 }  // namespace

@@ -19,8 +19,17 @@ double SumGradients(std::int64_t count, std::span<const float* const> parts, flo
   for (std::int64_t begin = 0; begin < count; begin += kRun) {
     const std::int64_t size = std::min(kRun, count - begin);
     squares += static_cast<double>(sum_vectors(size, [&](auto d, std::int64_t i) {
-      auto total = hn::LoadU(d, parts[0] + begin + i);
-      for (const float* const part : parts.subspan(1)) total = hn::Add(total, hn::LoadU(d, part + begin + i));
+      const auto pair = [&](std::size_t first) {
+        const auto part = hn::LoadU(d, parts[first] + begin + i);
+        return parts.size() > first + 4 ? hn::Add(part, hn::LoadU(d, parts[first + 4] + begin + i)) : part;
+      };
+      auto total = pair(0);
+      if (parts.size() > 2) total = hn::Add(total, pair(2));
+      if (parts.size() > 1) {
+        auto odd = pair(1);
+        if (parts.size() > 3) odd = hn::Add(odd, pair(3));
+        total = hn::Add(total, odd);
+      }
       hn::StoreU(total, d, sum + begin + i);
       return hn::Mul(total, total);
     }));

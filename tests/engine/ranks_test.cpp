@@ -1,0 +1,213 @@
+// Several ranks that share each step, as threads: all results have the bits of one process.
+#include "engine/ranks/ranks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "communicator/thread_ranks.h"
+#include "engine/groups.h"
+
+namespace strider {
+namespace {
+
+LlamaConfig small_model(bool tied) {
+  LlamaConfig config;
+  config.vocab_size = 60;
+  config.hidden_size = 32;
+  config.intermediate_size = 80;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 8;
+  config.tie_word_embeddings = tied;
+  return config;
+}
+
+std::vector<std::vector<std::int32_t>> random_walks(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::vector<std::int32_t>> walks(count);
+  for (auto& walk : walks) {
+    walk.resize(1 + random() % 100);
+    for (std::int32_t& token : walk) token = static_cast<std::int32_t>(random() % 60);
+  }
+  return walks;
+}
+
+std::vector<ParameterGroup> muon_and_adamw(const ParameterLayout& layout) {
+  ParameterGroup matrices{.rule = {.name = "muon"}, .weight_decay = 0.1};
+  ParameterGroup rest{.rule = {.name = "adamw"}, .weight_decay = 0.01};
+  for (std::size_t i = 0; i < layout.tensors().size(); ++i) {
+    const ParameterInfo& tensor = layout.tensors()[i];
+    const bool is_matrix = tensor.shape.size() == 2 && !tensor.is_embedding && tensor.offset != layout.lm_head();
+    (is_matrix ? matrices : rest).tensors.push_back(i);
+  }
+  return {matrices, rest};
+}
+
+// All that a run sees of an engine.
+struct Outcome {
+  std::vector<double> losses, evaluation;
+  std::vector<double> norms;
+  std::vector<float> gradient, parameters;
+  std::vector<std::vector<float>> states;
+  bool operator==(const Outcome&) const = default;
+};
+
+struct Model {
+  LlamaConfig config;
+  EngineSettings settings;
+  std::vector<float> weights;
+};
+
+Model model_of(bool tied, bool with_muon, Precision precision) {
+  const LlamaConfig config = small_model(tied);
+  const ParameterLayout layout(config);
+  std::vector<float> weights(static_cast<std::size_t>(layout.total()));
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal(0.0F, 0.05F);
+  for (float& weight : weights) weight = normal(random);
+  return {config,
+          {.threads = 1,
+           .max_length = 100,
+           .walks_per_step = 40,
+           .precision = precision,
+           .groups = with_muon ? muon_and_adamw(layout) : test::all_alike(layout)},
+          weights};
+}
+
+Outcome train_on(Engine& engine, const Model& model) {
+  Outcome outcome;
+  engine.set_parameters(model.weights);
+  // One block and many: fewer blocks than lanes, and more; tokens of their own, and projected once for all.
+  for (const std::size_t walks : {1, 3, 40, 12, 40}) {
+    const auto tokens = random_walks(walks, static_cast<unsigned>(walks));
+    const std::vector<WalkView> views(tokens.begin(), tokens.end());
+    std::vector<double> losses(views.size());
+    engine.forward_backward(views, 100.0, losses);
+    outcome.losses.insert(outcome.losses.end(), losses.begin(), losses.end());
+    outcome.norms.push_back(engine.gradient_norm());
+    outcome.gradient = engine.gradient();
+    engine.update(std::vector<double>(engine.groups().size(), 1e-2), 1.0);
+  }
+  const auto tokens = random_walks(30, 99);
+  outcome.evaluation.resize(tokens.size());
+  engine.evaluate(std::vector<WalkView>(tokens.begin(), tokens.end()), outcome.evaluation);
+  outcome.parameters = engine.parameters();
+  for (const StateBuffer& state : engine.optimizer_state()) {
+    outcome.states.emplace_back(static_cast<std::size_t>(state.floats));
+    engine.copy_optimizer_state(state.name, outcome.states.back());
+  }
+  return outcome;
+}
+
+void serve_with_two_threads(Communicator& ranks) {
+  serve_ranks(ranks, 2);
+}
+
+// Calls work(engine) with the engine that so many ranks share.
+void with_engine(int ranks, const Model& model, const std::function<void(Engine&)>& work) {
+  test::with_ranks(ranks, serve_with_two_threads, [&](Communicator& own) {
+    EngineSettings settings = model.settings;
+    settings.ranks = &own;
+    work(*make_engine(model.config, settings));
+    dismiss_ranks(own);
+  });
+}
+
+class Ranks : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, Ranks, testing::Values(2, 3, 4, 5, 8));
+
+TEST_P(Ranks, HaveTheBitsOfOneProcess) {
+  for (const bool tied : {false, true}) {
+    for (const bool with_muon : {false, true}) {
+      for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+        const Model model = model_of(tied, with_muon, precision);
+        const Outcome expected = train_on(*make_engine(model.config, model.settings), model);
+        with_engine(GetParam(), model, [&](Engine& engine) {
+          EXPECT_EQ(train_on(engine, model), expected) << tied << with_muon << name_of(precision);
+        });
+      }
+    }
+  }
+}
+
+TEST_P(Ranks, GoOnFromTheStateOfAnyOtherNumberOfThem) {
+  const Model model = model_of(false, true, Precision::kFloat32);
+  const auto tokens = random_walks(40, 5);
+  const std::vector<WalkView> views(tokens.begin(), tokens.end());
+  const auto step = [&](Engine& engine) {
+    std::vector<double> losses(views.size());
+    engine.forward_backward(views, 100.0, losses);
+    engine.update(std::vector<double>(engine.groups().size(), 1e-2), 1.0);
+  };
+  const auto whole = make_engine(model.config, model.settings);
+  whole->set_parameters(model.weights);
+  for (int i = 0; i < 4; ++i) step(*whole);
+
+  std::vector<float> parameters;
+  std::vector<std::vector<float>> states;
+  with_engine(GetParam(), model, [&](Engine& engine) {
+    engine.set_parameters(model.weights);
+    for (int i = 0; i < 2; ++i) step(engine);
+    parameters = engine.parameters();
+    for (const StateBuffer& state : engine.optimizer_state()) {
+      states.emplace_back(static_cast<std::size_t>(state.floats));
+      engine.copy_optimizer_state(state.name, states.back());
+    }
+  });
+  with_engine(2, model, [&](Engine& engine) {
+    engine.set_parameters(parameters);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      engine.set_optimizer_state(engine.optimizer_state()[i].name, states[i]);
+    }
+    engine.set_updates(2);
+    for (int i = 0; i < 2; ++i) step(engine);
+    EXPECT_EQ(engine.parameters(), whole->parameters());
+  });
+}
+
+TEST(RanksTest, ACallThatIsGivenUpLeavesThemInStep) {
+  const Model model = model_of(false, false, Precision::kFloat32);
+  const Outcome expected = train_on(*make_engine(model.config, model.settings), model);
+  with_engine(2, model, [&](Engine& engine) {
+    const auto tokens = random_walks(40, 5);
+    const std::vector<WalkView> views(tokens.begin(), tokens.end());
+    std::vector<double> losses(views.size());
+    engine.set_parameters(model.weights);
+    EXPECT_FALSE(engine.forward_backward(views, 100.0, losses, [] { return true; }));
+    EXPECT_FALSE(engine.evaluate(views, losses, [] { return true; }));
+    EXPECT_EQ(train_on(engine, model), expected);
+  });
+}
+
+TEST(RanksTest, MoreThanLanesAreRefused) {
+  const Model model = model_of(false, false, Precision::kFloat32);
+  const auto serve = [](Communicator& ranks) { EXPECT_THROW(serve_ranks(ranks, 1), Error); };
+  test::with_ranks(9, serve, [&](Communicator& own) {
+    EngineSettings settings = model.settings;
+    settings.ranks = &own;
+    EXPECT_THROW(make_engine(model.config, settings), Error);
+  });
+}
+
+TEST(RanksTest, ASignalThatOneGetsReachesRankZero) {
+  const Model model = model_of(false, false, Precision::kFloat32);
+  const auto serve = [](Communicator& ranks) {
+    ranks.signal_here = [] { return 15; };
+    serve_ranks(ranks, 1);
+  };
+  test::with_ranks(2, serve, [&](Communicator& own) {
+    int signal = 0;
+    own.on_signal_elsewhere = [&](int number) { signal = number; };
+    EngineSettings settings = model.settings;
+    settings.ranks = &own;
+    train_on(*make_engine(model.config, settings), model);
+    EXPECT_EQ(signal, 15);
+    dismiss_ranks(own);
+  });
+}
+
+}  // namespace
+}  // namespace strider
