@@ -4,7 +4,8 @@
 
 help:
 	@echo "make run       set up, build, then a small default run: dataset, model, representations"
-	@echo "make build     set up and build the program build/strider; with GPU=1 also its engine for NVIDIA GPUs"
+	@echo "make build     set up and build the program build/strider; with GPU=1 also its engine for NVIDIA GPUs,"
+	@echo "               with MPI=1 also what lets several processes train one model"
 	@echo "make install   build, then program, scripts, presets, manual pages and completion to PREFIX=/usr/local (and DESTDIR)"
 	@echo "make sweep SWEEP=my.yaml   set up, build, run every combination that a file lists (docs/sweeps.md)"
 	@echo "make test      set up, build, run every test"

@@ -6,6 +6,8 @@
 # GPU=1 adds the engine for NVIDIA GPUs, with the CUDA toolkit of the system or of pinned wheels; GPU=0 takes it out again;
 # without either a tree stays as it is. MPI=1 and MPI=0 are the same for what lets several processes train one model, with
 # the system's MPI, or Debian's Open MPI.
+# A new tree compiles each target as one source, which is sooner done from nothing; STRIDER_UNITY=OFF is for whoever
+# changes files and builds often. It holds until it is set again.
 # STRIDER_WARNINGS_AS_ERRORS=ON (off by default, since a newer compiler has other warnings) is for whoever changes it.
 set -euo pipefail
 
@@ -60,6 +62,7 @@ case ${MPI:-} in
   0) options+=(-DSTRIDER_MPI=OFF) ;;
   1)
     options+=(-DSTRIDER_MPI=ON)
+    # Any MPI of the system does.
     if ! command -v mpicxx >/dev/null; then scripts/system_packages.sh mpi; fi
     ;;
   *)
@@ -72,6 +75,12 @@ esac
 if [ -f build/CMakeCache.txt ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt; then
   echo "build/ was configured in another folder; configuring it anew"
   rm -rf build/CMakeCache.txt build/CMakeFiles build/build.ninja
+fi
+
+if [ -n "${STRIDER_UNITY:-}" ]; then
+  options+=(-DSTRIDER_UNITY="$STRIDER_UNITY")
+elif [ ! -f build/CMakeCache.txt ]; then
+  options+=(-DSTRIDER_UNITY=ON)
 fi
 
 cmake -S . -B build -G Ninja -DSTRIDER_WARNINGS_AS_ERRORS="${STRIDER_WARNINGS_AS_ERRORS:-OFF}" "${options[@]}" >build/configure.log || {

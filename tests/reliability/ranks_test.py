@@ -1,0 +1,153 @@
+"""Runs that several processes share, started by mpirun: the bits of one process, whatever becomes of a rank.
+
+    ranks_test.py PROGRAM MPIRUN
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from full_disk_test import small_disk
+from small_run import SmallRun, check, check_same, result, scratch_folder
+
+MPIRUN = []
+STEPS, SAVE_STEPS = 600, 300
+
+
+class SharedRun(SmallRun):
+    """By so many ranks; 0: by the program alone."""
+
+    def __init__(self, program, folder, ranks, save_steps=SAVE_STEPS, max_steps=STEPS):
+        super().__init__(program, folder, save_steps, max_steps)
+        self.alone = self.command
+        self.share(ranks)
+
+    def share(self, ranks):
+        self.command = [*MPIRUN, "-n", str(ranks), *self.alone] if ranks else self.alone
+
+
+def workers(process):
+    """The process ids of the ranks, by rank, once all of them are there."""
+    found = {}
+    for folder in pathlib.Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except (OSError, IndexError):
+            continue
+        if parent == process.pid:
+            for variable in environment:
+                if variable.startswith(b"OMPI_COMM_WORLD_RANK="):
+                    found[int(variable.split(b"=")[1])] = int(folder.name)
+    return found
+
+
+def read_until(process, pattern):
+    for line in process.stdout:
+        if re.search(pattern, line):
+            return
+    check(False, f"the program ended before it printed {pattern}")
+
+
+def any_number_of_ranks_makes_the_same_files(program, scratch, expected):
+    for ranks in (2, 3, 4):
+        run = SharedRun(program, scratch / f"same-{ranks}", ranks)
+        text = run.finish()
+        check_same(run, expected, f"{ranks} ranks")
+        check(len(re.findall("Training complete", text)) == 1, f"{ranks} ranks print what one would:\n{text}")
+
+
+def a_signal_to_any_rank_stops_all_at_one_step(program, scratch, expected):
+    """And another number of ranks goes on from there."""
+    for rank, ranks_after in ((0, 3), (1, 0)):
+        run = SharedRun(program, scratch / f"signal-{rank}", 2)
+        process = run.start()
+        read_until(process, r"^step \d+/")
+        os.kill(workers(process)[rank], signal.SIGTERM)
+        text, _ = process.communicate(timeout=60)
+        check(process.returncode == 128 + signal.SIGTERM, f"rank {rank}: exit code {process.returncode}\n{text}")
+        stopped = re.search(r"Stopped after step (\d+) by signal 15", text)
+        check(stopped and f"checkpoint-{stopped[1]}" in run.names(), f"rank {rank}: {run.names()}\n{text}")
+        run.share(ranks_after)
+        run.finish()
+        check_same(run, expected, f"a signal to rank {rank}")
+
+
+def a_rank_that_dies_or_hangs_ends_the_run_everywhere(program, scratch, expected):
+    for number, more in ((signal.SIGKILL, ()), (signal.SIGSTOP, ("--rank_timeout", "2"))):
+        for rank in (0, 2) if number == signal.SIGKILL else (1, 2):
+            when = f"{number.name} to rank {rank}"
+            run = SharedRun(program, scratch / f"{number.name}-{rank}", 3, save_steps=100, max_steps=3000)
+            process = run.start(more=more)
+            read_until(process, r"^Step 100: checkpoint")
+            pids = workers(process)
+            os.kill(pids[rank], number)
+            began = time.monotonic()
+            text, _ = process.communicate(timeout=60)
+            check(process.returncode not in (0, None), f"{when}: exit code {process.returncode}\n{text}")
+            check(time.monotonic() - began < 30, f"{when}: {time.monotonic() - began:.0f} s until the end")
+            if number == signal.SIGSTOP:
+                check(re.search(rf"has waited \d s for rank {rank}", text), f"{when}: the rank is not named\n{text}")
+                os.kill(pids[rank], signal.SIGCONT)
+            else:
+                check(f"rank {rank}" in text, f"{when}: the rank is not named\n{text}")
+            for pid in pids.values():
+                until = time.monotonic() + 10
+                while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+                    time.sleep(0.05)
+                check(not pathlib.Path(f"/proc/{pid}").exists(), f"{when}: process {pid} is left")
+            # The newest checkpoint is whole: the run goes on from it, by one process.
+            run.share(0)
+            run.finish()
+            whole = SmallRun(program, scratch / f"{number.name}-{rank}-whole", 100, 3000)
+            whole.finish()
+            check_same(run, result(whole), when)
+
+
+def a_full_disk_ends_the_run_everywhere(program, scratch, expected):
+    if os.geteuid() != 0:
+        print("a full disk: skipped, only root may mount one")
+        return
+    run = SharedRun(program, scratch / "disk", 2)
+    with small_disk(run.output, 300):
+        code, text = run.run()
+        check(code == 1 and "No space left on device" in text, f"a full disk: exit code {code}\n{text}")
+        check(not run.partials(), f"a full disk: {run.partials()}")
+        subprocess.run(["mount", "-o", "remount,size=16m", str(run.output)], check=True)
+        run.finish()
+        check_same(run, expected, "a full disk")
+
+
+def what_cannot_be_is_refused_once(program, scratch, expected):
+    run = SharedRun(program, scratch / "many", 9)
+    code, text = run.run()
+    check(code != 0 and "at most 8 ranks" in text, f"9 ranks: exit code {code}\n{text}")
+    run = SharedRun(program, scratch / "bad", 2)
+    code, text = run.run(more=("--learning_rate", "-1"))
+    check(code not in (0, None), f"a bad setting: exit code {code}\n{text}")
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    MPIRUN.extend([sys.argv[2], "--oversubscribe", "--allow-run-as-root", "--bind-to", "none"])
+    with scratch_folder() as scratch:
+        scratch = pathlib.Path(scratch)
+        whole = SmallRun(program, scratch / "whole", SAVE_STEPS, STEPS)
+        whole.finish()
+        expected = result(whole)
+        for test in (any_number_of_ranks_makes_the_same_files, a_signal_to_any_rank_stops_all_at_one_step,
+                     a_rank_that_dies_or_hangs_ends_the_run_everywhere, a_full_disk_ends_the_run_everywhere,
+                     what_cannot_be_is_refused_once):
+            began = time.monotonic()
+            test(program, scratch, expected)
+            print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
