@@ -59,6 +59,12 @@ class Engine {
   virtual std::int64_t updates() const = 0;
   virtual void set_updates(std::int64_t updates) = 0;
 
+  /// Says that from now on only lm_head is to learn (its own table, not that of tied embeddings), or all tensors again:
+  /// an engine may then leave out what only the gradients of the others take. These are zero then, in the norm too, and
+  /// update() leaves their tensors and states as they are. Whoever says it gives the others a learning rate of 0, which
+  /// comes to the same on an engine that leaves nothing out.
+  virtual void learn_lm_head_only(bool /*only*/) {}
+
   /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
   /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
   /// The same bits for any number of threads. False where it was given up: then losses and gradient are worth nothing,

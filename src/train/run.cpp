@@ -156,10 +156,14 @@ bool TrainingRun::step() {
   // A step without a single predicted token has nothing to be divided.
   const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
   const std::span<double> losses = std::span(losses_).first(walks.size());
-  if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
-  norm_ = engine_->gradient_norm();
   const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
   const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
+  if (settings_.head_steps > 0) {
+    only_lm_head_ = trains_lm_head_only(settings_, schedule_steps, schedule_step);
+    engine_->learn_lm_head_only(only_lm_head_);
+  }
+  if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
+  norm_ = engine_->gradient_norm();
   rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
   refuse_broken_numbers(losses);
   state_.global_step += 1;
@@ -217,7 +221,7 @@ void TrainingRun::report_step(double loss, double denominator, double seconds) {
   StepDone event;
   for (const WalkView walk : batches_.walks()) {
     event.tokens += static_cast<std::int64_t>(walk.size());
-    event.flops += flops_of(walk.size());
+    event.flops += only_lm_head_ ? head_flops_of(walk.size()) : flops_of(walk.size());
   }
   event.step = state_.global_step;
   event.loss = loss / denominator;
@@ -293,6 +297,13 @@ double TrainingRun::flops_of(std::size_t length) {
     flops_[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length));
   }
   return flops_[length];
+}
+
+// The forward third of training, and the rest for lm_head.
+double TrainingRun::head_flops_of(std::size_t length) {
+  const LlamaConfig& config = engine_->config();
+  const auto table = static_cast<double>(config.vocab_size * config.hidden_size);
+  return flops_of(length) / 3.0 + 4.0 * table * static_cast<double>(length);
 }
 
 // False where it was given up.

@@ -62,6 +62,7 @@ class TrainingRun {
   void warn_if_diverging(double loss_per_prediction);
   void log();
   double flops_of(std::size_t length);
+  double head_flops_of(std::size_t length);
   bool evaluates_now() const;
   bool evaluate();
   void end_if_good_enough();
@@ -96,6 +97,7 @@ class TrainingRun {
   double evaluation_seconds_ = 0.0;
   std::int64_t reported_model_ = -1;  // step of the last RunListener::on_model
   bool warned_of_divergence_ = false;
+  bool only_lm_head_ = false;  // the current step trains lm_head alone (HEAD_STEPS)
   Clock::time_point began_ = Clock::now();
   WallClock wall_;
 };

@@ -76,6 +76,10 @@ Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int6
 
 }  // namespace
 
+bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
+  return part_of(settings, max_steps, step).is_head;
+}
+
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
   const Part part = part_of(settings, max_steps, step);
   const double peak = part.is_head ? settings.head_learning_rate : settings.learning_rate;

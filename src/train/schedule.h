@@ -47,6 +47,9 @@ std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::i
 /// lm_head; the schedule of all others ends where it begins, and they stay as they are.
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
 
+/// Whether step `step` is one of those.
+bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
+
 /// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where
 /// GROUP_LEARNING_RATES and GROUP_WARMUP_STEPS have one.
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,

@@ -195,6 +195,44 @@ TEST_P(Gradients, SameBitsForAnyNumberOfThreadsOverManyBlocks) {
   expect_the_same_bits(Precision::kFloat32, 5);
 }
 
+TEST_P(Gradients, OfLmHeadAloneAreThoseOfAllAndTheOthersRest) {
+  const auto all = engine(2), alone = engine(2);
+  if (all->config().tie_word_embeddings) GTEST_SKIP() << "lm_head has no table of its own";
+  std::vector<double> expected(views.size()), losses(views.size());
+  // After a step of all, whose gradients and states are there.
+  for (Engine* const model : {all.get(), alone.get()}) {
+    model->forward_backward(views, predicted, losses);
+    model->update(1e-2, 1.0);
+  }
+  const std::vector<float> before = alone->parameters();
+  all->forward_backward(views, predicted, expected);
+  alone->learn_lm_head_only(true);
+  alone->forward_backward(views, predicted, losses);
+  EXPECT_EQ(losses, expected);
+  const std::vector<float> of_all = all->gradient(), of_head = alone->gradient();
+  const auto first = static_cast<std::size_t>(alone->layout().lm_head());
+  const auto last = first + static_cast<std::size_t>(alone->config().vocab_size * alone->config().hidden_size);
+  double squares = 0.0;
+  for (std::size_t i = 0; i < of_head.size(); ++i) {
+    EXPECT_EQ(of_head[i], i >= first && i < last ? of_all[i] : 0.0F) << i;
+    squares += double{of_head[i]} * double{of_head[i]};
+  }
+  EXPECT_NEAR(alone->gradient_norm(), std::sqrt(squares), 1e-5 * std::sqrt(squares));
+  alone->update(1e-2, 0.0);
+  const std::vector<float> after = alone->parameters();
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (i < first || i >= last) {
+      ASSERT_EQ(after[i], before[i]) << i;
+    }
+  }
+  EXPECT_NE(after[first], before[first]);
+  // All of them again, as if nothing had been.
+  alone->set_parameters(all->parameters());
+  alone->learn_lm_head_only(false);
+  alone->forward_backward(views, predicted, losses);
+  EXPECT_EQ(alone->gradient(), of_all);
+}
+
 TEST_P(Gradients, EvaluationGivesTheLossesOfTraining) {
   const auto model = engine(2);
   std::vector<double> training(views.size()), evaluation(views.size());

@@ -90,7 +90,9 @@ Outcome train_on(Engine& engine, const Model& model) {
     outcome.norms.push_back(engine.gradient_norm());
     outcome.gradient = engine.gradient();
     engine.update(std::vector<double>(engine.groups().size(), 1e-2), 1.0);
+    if (walks == 12 && !model.config.tie_word_embeddings) engine.learn_lm_head_only(true);
   }
+  engine.learn_lm_head_only(false);
   const auto tokens = random_walks(30, 99);
   outcome.evaluation.resize(tokens.size());
   engine.evaluate(std::vector<WalkView>(tokens.begin(), tokens.end()), outcome.evaluation);

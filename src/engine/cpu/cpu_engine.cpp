@@ -114,11 +114,30 @@ void CpuEngine::gather(std::span<const Shard> shards) const {
   }
 }
 
-// Of a buffer in the parameters' layout, by the units of the optimizer.
+// Of a buffer in the parameters' layout, what learns, by the units of the optimizer.
 std::vector<CpuEngine::Shard> CpuEngine::shards_of(float* flat) const {
   std::vector<Shard> shards;
-  for (const OwnedRange& range : unit_ranges_) shards.push_back({flat + range.offset, range.count, range.owner});
+  for (const OwnedRange& range : learning_ranges()) shards.push_back({flat + range.offset, range.count, range.owner});
   return shards;
+}
+
+// Whether the tensor that has a parameter learns.
+bool CpuEngine::learns(std::int64_t offset) const {
+  const std::int64_t first = layout().lm_head();
+  return !only_lm_head_ || (offset >= first && offset < first + config().vocab_size * config().hidden_size);
+}
+
+bool CpuEngine::learns(const OptimizerPlan::Unit& unit) const {
+  return unit.runs.empty() ? unit.matrix == nullptr || learns(unit.matrix->offset) : learns(unit.runs.front().offset);
+}
+
+// unit_ranges_, with nothing of those that do not learn.
+std::vector<OwnedRange> CpuEngine::learning_ranges() const {
+  std::vector<OwnedRange> ranges = unit_ranges_;
+  for (OwnedRange& range : ranges) {
+    if (!learns(range.offset)) range.count = 0;
+  }
+  return ranges;
 }
 
 void CpuEngine::load_parameters(const std::function<void(std::span<float> values)>& fill) {
@@ -283,12 +302,13 @@ std::span<float* const> CpuEngine::lanes_in_use(const std::vector<float*>& parts
 // the squares of all.
 void CpuEngine::reduce() {
   if (reduced_) return;
-  if (exchange_) exchange_->run(team_, memory_.gradients, lane_plan_.used, unit_ranges_);
+  if (exchange_) exchange_->run(team_, memory_.gradients, lane_plan_.used, learning_ranges());
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
   for_each(static_cast<std::int64_t>(units.size()), [&](Worker& worker, std::int64_t i) {
     const auto unit = static_cast<std::size_t>(i);
     if (owner_of_unit(unit) != rank()) return;
     squares_[unit] = 0.0;
+    if (!learns(units[unit])) return;
     for (std::size_t r = 0; r < units[unit].runs.size(); ++r) {
       const OptimizerPlan::Run& run = units[unit].runs[r];
       const std::span<const float* const> parts = exchange_
@@ -329,12 +349,17 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
   }
   const float* token_qkv = project_tokens();
   const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
-    llama_forward(weights_, block, true, worker.buffers);
     const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
-    llama_backward(weights_, block, scale, worker.buffers, {&lanes_[place.lane], place.number});
+    const LaneSlot slot{&lanes_[place.lane], place.number};
+    llama_forward(weights_, block, !only_lm_head_, worker.buffers);
+    if (only_lm_head_) {
+      llama_head_backward(weights_, block, scale, worker.buffers, slot);
+    } else {
+      llama_backward(weights_, block, scale, worker.buffers, slot);
+    }
   };
   if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
-  if (token_qkv != nullptr) project_tokens_backward();
+  if (token_qkv != nullptr && !only_lm_head_) project_tokens_backward();
   reduced_ = false;
   return true;
 }
@@ -350,7 +375,11 @@ std::vector<float> CpuEngine::gradient() {
   reduce();
   float* const values = memory_.gradients.front();
   if (exchange_) gather(shards_of(values));
-  return {values, values + layout().total()};
+  std::vector<float> gradient(values, values + layout().total());
+  for (const ParameterInfo& tensor : layout().tensors()) {
+    if (!learns(tensor.offset)) std::fill_n(gradient.begin() + tensor.offset, tensor.size, 0.0F);
+  }
+  return gradient;
 }
 
 void CpuEngine::update(std::span<const double> learning_rates, double max_grad_norm) {
@@ -364,7 +393,7 @@ void CpuEngine::update(std::span<const double> learning_rates, double max_grad_n
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
   parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int member, std::int64_t i) {
     const OptimizerPlan::Unit& unit = units[i];
-    if (owner_of_unit(static_cast<std::size_t>(i)) != rank()) return;
+    if (owner_of_unit(static_cast<std::size_t>(i)) != rank() || !learns(unit)) return;
     for (const OptimizerPlan::Run& run : unit.runs) {
       optimizer_.update(run, numbers, memory_.gradients.front(), weights_.values().data(),
                         memory_.update_scratch[member]);
@@ -373,11 +402,15 @@ void CpuEngine::update(std::span<const double> learning_rates, double max_grad_n
   });
   if (exchange_) {
     gather(shards_of(weights_.values().data()));
-    parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int, std::int64_t i) { pack(units[i]); });
+    parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int, std::int64_t i) {
+      if (learns(units[i])) pack(units[i]);
+    });
   }
   const std::vector<OptimizerPlan::Unit>& packings = optimizer_.packings();
   if (packings.empty()) return;
-  parallel_for(team_, static_cast<std::int64_t>(packings.size()), [&](int, std::int64_t i) { pack(packings[i]); });
+  parallel_for(team_, static_cast<std::int64_t>(packings.size()), [&](int, std::int64_t i) {
+    if (learns(packings[i])) pack(packings[i]);
+  });
 }
 
 bool CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {

@@ -51,6 +51,7 @@ class CpuEngine : public Engine {
   std::int64_t updates() const override { return updates_; }
   void set_updates(std::int64_t updates) override { updates_ = updates; }
 
+  void learn_lm_head_only(bool only) override { only_lm_head_ = only; }
   using Engine::evaluate;
   using Engine::forward_backward;
   bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
@@ -83,6 +84,9 @@ class CpuEngine : public Engine {
   int rank() const { return exchange_ ? settings_.ranks->rank() : 0; }
   int ranks() const { return exchange_ ? settings_.ranks->size() : 1; }
   int owner_of_unit(std::size_t unit) const { return static_cast<int>(unit) % ranks(); }
+  bool learns(std::int64_t offset) const;
+  bool learns(const OptimizerPlan::Unit& unit) const;
+  std::vector<OwnedRange> learning_ranges() const;
   void gather(std::span<const Shard> shards) const;
   std::vector<Shard> shards_of(float* flat) const;
   bool collect_losses(std::span<double> walk_losses, bool is_done);
@@ -118,6 +122,7 @@ class CpuEngine : public Engine {
   std::vector<std::int64_t> own_blocks_;  // indices of this rank's, ascending
   LanePlan lane_plan_;
   bool reduced_ = false;
+  bool only_lm_head_ = false;
 };
 
 }  // namespace strider

@@ -41,6 +41,9 @@ void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buff
 /// lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
 void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);
 
+/// llama_backward for lm_head's gradient alone; the forward pass need not have kept anything.
+void llama_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);
+
 /// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
 /// parameters, added to the lane. Its slot comes after those of all blocks of walks.
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,

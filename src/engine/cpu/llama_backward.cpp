@@ -134,6 +134,14 @@ void attention_part_backward(const Weights& weights, std::int64_t index, const B
   }
 }
 
+// From the losses to the gradient of `normed`, in dnormed, and of lm_head.
+void lm_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers,
+                      const StageGuard& lane) {
+  cross_entropy_forward_backward(weights.lm_head(), block.rows(), buffers.normed, block.targets.data(), scale,
+                                 buffers.losses, buffers.dnormed, lane.at(weights.layout().lm_head()), lane.write(),
+                                 buffers.loss_scratch, buffers.linear_scratch);
+}
+
 // From the losses to the gradient of the last residual stream, in dresidual.
 void head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
@@ -144,15 +152,19 @@ void head_backward(const Weights& weights, const Block& block, float scale, Bloc
     slot.lane->enter(embedding_stage(config.num_hidden_layers), slot.number);
   }
   const StageGuard lane(slot, head_stage());
-  cross_entropy_forward_backward(weights.lm_head(), rows, buffers.normed, block.targets.data(), scale, buffers.losses,
-                                 buffers.dnormed, lane.at(layout.lm_head()), lane.write(), buffers.loss_scratch,
-                                 buffers.linear_scratch);
+  lm_head_backward(weights, block, scale, buffers, lane);
   rms_norm_backward(rows, config.hidden_size, buffers.layers.back().input, weights.at(layout.final_norm()),
                     buffers.final_inverse, buffers.dnormed, buffers.dresidual, Write::kReplace,
                     lane.cleared_at(layout.final_norm(), config.hidden_size));
 }
 
 }  // namespace
+
+void llama_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers,
+                         LaneSlot slot) {
+  const StageGuard lane(slot, head_stage());
+  lm_head_backward(weights, block, scale, buffers, lane);
+}
 
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
                                    LaneSlot slot) {

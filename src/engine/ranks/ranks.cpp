@@ -22,6 +22,7 @@ enum class Call : std::int32_t {
   kGradient,
   kUpdate,
   kEvaluate,
+  kLearnHeadOnly,
   kCopyState,
   kSetState,
   kSetUpdates,
@@ -176,6 +177,10 @@ class LeadingEngine : public Engine {
     own_->set_updates(updates);
   }
 
+  void learn_lm_head_only(bool only) override {
+    Message(Call::kLearnHeadOnly).put(only).send(ranks_);
+    own_->learn_lm_head_only(only);
+  }
   using Engine::evaluate;
   using Engine::forward_backward;
   using Engine::update;
@@ -235,6 +240,9 @@ void serve(CpuEngine& engine, Call call, Received& message) {
       engine.forward_backward(std::vector<WalkView>(walks.begin(), walks.end()), denominator, losses, never);
       break;
     }
+    case Call::kLearnHeadOnly:
+      engine.learn_lm_head_only(message.take<bool>());
+      break;
     case Call::kNorm:
       engine.gradient_norm();
       break;
