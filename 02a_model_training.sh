@@ -70,6 +70,7 @@ setting REPRESENTATION_STEPS representation_steps 0 "steps between representatio
 setting GEOMETRY_STEPS geometry_steps 0 "steps between measures of how much of the graph is in each layer; 0: none"
 setting REPRESENTATIONS representations after_block "types that REPRESENTATION_STEPS takes; 02b_representation_extraction.sh names them"
 place GRAPH_DIR graph_dir "./$DATA_DIR/graph" "the graph that GEOMETRY_STEPS compares with"
+setting RANKS ranks auto "auto: the processes that mpirun or srun has started share the run; alone: each is a run of its own"
 setting RANK_TIMEOUT rank_timeout 300 "with mpirun: seconds that ranks wait for one that gives no sign"
 setting REPORT_TO report_to all "tensorboard: event files in LOG_DIR; none; or all: what the program can write"
 setting PLAN plan "" "a file to write what the run takes to, as JSON, instead of training"

@@ -25,7 +25,7 @@ OWN = {
     "RECIPE": "recipes", "THREADS": "threads", "OVERWRITE": None, "CONTINUE": None, "RESUME": None, "PLAN": None,
     "GRAPH_DIR": "results", "OUT": "results", "COUNTS_OUT": "results", "INPUT_CSV": "results", "DATASET_DIR": "results",
     "OUTPUT_DIR": "results", "MODEL_DIR": "results", "REPRESENTATION_DIR": "results", "LOG_DIR": "results",
-    "REPORT": None, "STRIDER": None,
+    "REPORT": None, "STRIDER": None, "RANKS": None, "RANK_TIMEOUT": None,
 }
 GRAPH, WALKS, DATASET, TRAIN, EXTRACT = ("01a_graph_generation.sh", "01b_sequence_generation.sh",
                                          "01c_dataset_preparation.sh", "02a_model_training.sh",

@@ -32,6 +32,9 @@ namespace {
 // For which programs curves are written, beside metrics.jsonl; kAll: for those that this build can write for.
 enum class ReportTo { kAll, kTensorBoard, kNone };
 
+// Whether the processes that a launcher has started share the run, or each has its own.
+enum class Ranks { kAuto, kAlone };
+
 struct Options {
   TrainingSettings settings;
   bool no_cuda = false;  // DEVICE=cpu
@@ -40,8 +43,9 @@ struct Options {
   std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
   std::optional<std::filesystem::path> graph_dir;              // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
-  double rank_timeout = 300.0;        // seconds that ranks wait for one that gives no sign
-  std::filesystem::path plan;         // where to write what the run takes, instead of training; empty: train
+  Ranks ranks = Ranks::kAuto;
+  double rank_timeout = 300.0;  // seconds that ranks wait for one that gives no sign
+  std::filesystem::path plan;   // where to write what the run takes, instead of training; empty: train
 };
 
 // Throws Error where what is asked for cannot be written.
@@ -117,6 +121,7 @@ class JsonReport : public RunListener {
             {"precision", event.precision},
             {"loss_denominator", event.loss_denominator},
             {"threads", event.threads},
+            {"ranks", event.ranks},
             {"memory_bytes", event.memory_bytes},
             {"memory_limit", event.memory_limit},
             {"processor", event.processor},
@@ -236,7 +241,8 @@ void train_here(const std::string& program, const Options& options, const Traini
 }
 
 void run_train(const std::string& program, const Options& options) {
-  const std::unique_ptr<Communicator> ranks = make_communicator(options.rank_timeout);
+  const std::unique_ptr<Communicator> ranks =
+      options.ranks == Ranks::kAlone ? alone() : make_communicator(options.rank_timeout);
   TrainingSettings settings = settings_of(options);
   if (ranks->size() > 1) {
     if (settings.device == Device::kCuda) {
@@ -274,6 +280,9 @@ std::vector<Setting<Options>> command_settings() {
           "plan", "PLAN", folder(&Options::plan), any_value(),
           "Check everything, write what the run takes (steps, memory, seconds of its arithmetic) to this JSON file, "
           "and train nothing"),
+      Setting("ranks", "RANKS", choice(&Options::ranks, {{"auto", Ranks::kAuto}, {"alone", Ranks::kAlone}}),
+              any_value(),
+              "auto: the processes that mpirun or srun has started share the run; alone: each is a run of its own"),
       Setting("rank_timeout", "RANK_TIMEOUT", number(&Options::rank_timeout), at_least(1),
               "With mpirun: seconds that ranks wait for one that gives no sign, before the run ends on all"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),

@@ -23,11 +23,16 @@ std::unique_ptr<Communicator> alone() {
 }
 
 int launched_ranks() {
-  // Open MPI; MPICH, Intel MPI and Slurm's PMI.
+  const auto number = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? 0 : std::atoi(value);
+  };
+  // Open MPI's mpirun; MPICH's and Intel MPI's, and srun --mpi=pmi2; srun --mpi=pmix, which says how many tasks a step
+  // has.
   for (const char* const name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
-    if (const char* const value = std::getenv(name); value != nullptr) return std::max(1, std::atoi(value));
+    if (const int ranks = number(name); ranks > 0) return ranks;
   }
-  return 1;
+  return std::getenv("PMIX_RANK") == nullptr ? 1 : std::max(1, number("SLURM_STEP_NUM_TASKS"));
 }
 
 }  // namespace strider

@@ -32,8 +32,9 @@ struct RunStarted {
   std::optional<double> best_loss;  // that any model can reach, per predicted token
   std::uint64_t memory_bytes = 0, memory_limit = 0;
   std::string processor, vectors;
-  int threads = 1;
-  double peak_flops = 0.0;  // per second, of all threads
+  int threads = 1;          // of each rank
+  int ranks = 1;            // processes that share the run
+  double peak_flops = 0.0;  // per second, of all threads of all ranks, taken for equal
   double flops_per_epoch = 0.0;
   std::int64_t first_step = 0;      // steps done; above 0 when the run goes on
   std::string resumed_from;         // the checkpoint's name, or empty

@@ -60,7 +60,8 @@ void show_run(Screen& screen, const RunStarted& s) {
 }
 
 void show_machine(Screen& screen, const RunStarted& s) {
-  screen.line(fmt::format("Machine: {}, {}, {}", s.processor, s.vectors, plural(s.threads, "thread")));
+  const std::string ranks = s.ranks > 1 ? fmt::format("{} of ", plural(s.ranks, "rank")) : std::string();
+  screen.line(fmt::format("Machine: {}, {}, {}{}", s.processor, s.vectors, ranks, plural(s.threads, "thread")));
   const bool float32 = s.precision == "float32";
   screen.line(float32 ? std::string("  Precision: float32")
                       : fmt::format("  Precision: {} products, float32 sums and weights", s.precision));

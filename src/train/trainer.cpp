@@ -62,7 +62,7 @@ TrainerState state_at_the_end(const FinishedRun& run) {
   return state;
 }
 
-RunStarted start_of(const RunPlan& plan, const RunStart& start) {
+RunStarted start_of(const RunPlan& plan, const RunStart& start, int ranks) {
   const TrainingSettings& settings = plan.settings;
   const LlamaConfig& config = plan.config;
   const StepPlan& steps = plan.steps;
@@ -99,7 +99,8 @@ RunStarted start_of(const RunPlan& plan, const RunStart& start) {
   event.processor = processor_name();
   event.vectors = vector_instructions();
   event.threads = settings.threads;
-  event.peak_flops = measure_peak_flops(settings.threads);
+  event.ranks = ranks;
+  event.peak_flops = measure_peak_flops(settings.threads) * ranks;
   const double mean_length = static_cast<double>(event.tokens_per_epoch) / static_cast<double>(steps.walks);
   event.flops_per_epoch = static_cast<double>(steps.walks) * training_flops(config, std::lround(mean_length));
   if (start.checkpoint) {
@@ -140,7 +141,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
     return outcome;
   }
   TrainingRun run({plan, listener, notice, signals, ranks});
-  listener.on_start(start_of(plan, prepared.start));
+  listener.on_start(start_of(plan, prepared.start, ranks == nullptr ? 1 : ranks->size()));
   run.start(prepared.start);
   prepared.start = {};  // gives its memory back
   if (const int stopped_by = run.run(); stopped_by != 0) {
@@ -156,7 +157,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
 void plan_training(const TrainingSettings& asked, RunListener& listener) {
   NoticeOnce notice(listener);
   const PreparedRun prepared = prepare_run(asked, listener, notice);
-  listener.on_start(start_of(*prepared.plan, prepared.start));
+  listener.on_start(start_of(*prepared.plan, prepared.start, 1));
 }
 
 }  // namespace strider
