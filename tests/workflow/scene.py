@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -41,8 +42,13 @@ class Scene:
         return [SNAKEMAKE, "--snakefile", ROOT / "workflow/Snakefile", "--configfile", "sweep.yaml", "--nocolor", *options]
 
     def start(self, *options):
+        # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        def heed():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
         return subprocess.Popen(self.command(*options), cwd=self.folder, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+                                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=heed,
+                                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
 
     def run(self, *options):
         """The exit status and all that was printed."""

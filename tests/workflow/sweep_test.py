@@ -111,7 +111,7 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(self.scene.digests(), before)
 
     def test_an_interrupted_sweep_goes_on_from_its_checkpoints(self):
-        many = {"MAX_STEPS": 20000, "EVAL_STEPS": 500, "BATCH_SIZE": 8}  # seconds: it is interrupted after one
+        many = {"MAX_STEPS": 8000, "EVAL_STEPS": 200, "BATCH_SIZE": 8}  # seconds: it is interrupted after one
         self.scene.write(surfaces=["torus"], seeds=[1], settings=many)
         process = self.scene.start("--cores", "2")
         run = self.scene.run_folder("torus_4x5", 1)
