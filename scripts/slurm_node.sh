@@ -97,7 +97,7 @@ END
 mkdir -p "${system_conf%/*}"
 ln -sfn "$folder/slurm.conf" "$system_conf"
 unset SLURM_CONF
-trap 'stop' ERR
+trap 'if [ $? -ne 0 ]; then stop; fi' EXIT  # of what did not come up, nothing stays
 munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" --pid-file="$folder/munged.pid" \
   --log-file="$folder/munged.log" --seed-file="$folder/munged.seed" 2>>"$folder/munged.log"
 wait_for munged munge --socket="$folder/munge.socket" --no-input --output=/dev/null

@@ -17,8 +17,6 @@ import jsonschema
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-SURFACES = ("plane cylinder_x cylinder_y mobius_x mobius_y torus klein_x klein_y proj_plane sphere_two hemisphere_n "
-            "hemisphere_s sphere").split()
 # What the sweep itself decides.
 OWN = {
     "TOPOLOGY": "surfaces or graphs", "H": "sizes", "W": "sizes", "CONFIG": "presets", "RUN_NAME": "presets",
@@ -32,14 +30,22 @@ GRAPH, WALKS, DATASET, TRAIN, EXTRACT = ("01a_graph_generation.sh", "01b_sequenc
                                          "02b_representation_extraction.sh")
 
 
-def program():
-    """The program strider: built here, or where `make install` put it."""
-    place = ROOT / "steps/program"
-    return (ROOT / place.read_text().strip()).resolve() if place.is_file() else ROOT / "build/strider"
-
-
 class SweepError(Exception):
     """What is wrong with a sweep, and what to do."""
+
+
+def front_door(commands):
+    """What the functions that the numbered scripts share print (steps/front_door.sh)."""
+    shell = f"SCRIPT_DIR={shlex.quote(str(ROOT))}; source \"$SCRIPT_DIR/steps/front_door.sh\"; {commands}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SweepError(done.stderr.removeprefix("Error: ").strip())
+    return done.stdout.strip()
+
+
+def program():
+    """The program strider, found as the scripts find it."""
+    return front_door('find_strider; echo "$STRIDER"')
 
 
 def check_form(config):
@@ -101,8 +107,6 @@ class Sweep:
                 "graph": graph, "walks": walks, "preset": preset, "recipe": recipe, "training": way, "seed": seed,
                 "variables": {**training[way], "RECIPE": recipe, "SEED": str(seed),
                               "CONFIG": str(self.presets[preset])}}
-        if len(self.runs) == 0:
-            raise SweepError("the sweep has no runs")
         self._check_variables(training)
 
     @staticmethod
@@ -110,9 +114,10 @@ class Sweep:
         """Name of a graph: the variables of 01a that make it."""
         graphs = {}
         if "surfaces" in config or "sizes" in config:
+            known = front_door("TOPOLOGY=all list_surfaces").split()
             for surface, size in product(config.get("surfaces", ["torus"]), config.get("sizes", ["30x40"])):
-                if surface not in SURFACES:
-                    raise SweepError(f"surfaces: there is no {surface}; there are {' '.join(SURFACES)}\n"
+                if surface not in known:
+                    raise SweepError(f"surfaces: there is no {surface}; there are {' '.join(known)}\n"
                                      "A graph of your own goes under graphs: {name: {GRAPH_FROM: file}}")
                 rows, columns = size.split("x")
                 graphs[f"{surface}_{size}"] = {"TOPOLOGY": surface, "H": rows, "W": columns}

@@ -158,9 +158,10 @@ bool TrainingRun::step() {
   const std::span<double> losses = std::span(losses_).first(walks.size());
   const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
   const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
-  if (settings_.head_steps > 0) {
-    only_lm_head_ = trains_lm_head_only(settings_, schedule_steps, schedule_step);
-    engine_->learn_lm_head_only(only_lm_head_);
+  const bool only_lm_head = trains_lm_head_only(settings_, schedule_steps, schedule_step);
+  if (only_lm_head != only_lm_head_) {
+    only_lm_head_ = only_lm_head;
+    engine_->learn_lm_head_only(only_lm_head);
   }
   if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
   norm_ = engine_->gradient_norm();

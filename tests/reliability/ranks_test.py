@@ -12,7 +12,7 @@ import sys
 import time
 
 from full_disk_test import small_disk
-from small_run import SmallRun, check, check_same, result, scratch_folder
+from small_run import SmallRun, check, check_same, read_until, result, scratch_folder
 
 MPIRUN = []
 STEPS, SAVE_STEPS = 600, 300
@@ -46,13 +46,6 @@ def workers(process):
                 if variable.startswith(b"OMPI_COMM_WORLD_RANK="):
                     found[int(variable.split(b"=")[1])] = int(folder.name)
     return found
-
-
-def read_until(process, pattern):
-    for line in process.stdout:
-        if re.search(pattern, line):
-            return
-    check(False, f"the program ended before it printed {pattern}")
 
 
 def any_number_of_ranks_makes_the_same_files(program, scratch, expected):

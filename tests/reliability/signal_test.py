@@ -13,19 +13,11 @@ import subprocess
 import sys
 import time
 
-from small_run import HANG_SECONDS, SmallRun, check, check_same, result, scratch_folder
+from small_run import HANG_SECONDS, SmallRun, check, check_same, read_until, result, scratch_folder
 
 STEPS = int(os.environ.get("STRIDER_STEPS", "1500"))  # a second or two
 SAVE_STEPS = STEPS // 2
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent.parent / "configs"
-
-
-def read_until(process, pattern):
-    """Reads what the program prints up to the first line that matches."""
-    for line in process.stdout:
-        if re.search(pattern, line):
-            return
-    check(False, f"the program ended before it printed {pattern}")
 
 
 def first_steps(run, **options):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -27,6 +28,14 @@ def scratch_folder():
     memory = pathlib.Path("/dev/shm")
     place = memory if "TMPDIR" not in os.environ and os.access(memory, os.W_OK) else None
     return tempfile.TemporaryDirectory(prefix="strider-reliability-", dir=place)
+
+
+def read_until(process, pattern):
+    """Reads what the program prints up to the first line that matches."""
+    for line in process.stdout:
+        if re.search(pattern, line):
+            return
+    check(False, f"the program ended before it printed {pattern}")
 
 
 class SmallRun:

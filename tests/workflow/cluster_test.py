@@ -48,11 +48,9 @@ class ClusterTest(unittest.TestCase):
                 if not found:
                     continue
                 for run in scene.folder.glob("results/*/short/tiny_*"):
-                    graph = run.parents[1].name
-                    if {graph, run.name} <= set(re.split(r"[_,= ]*(?:graph|walks|run)=|[/ ]", found[2])) or (
-                            graph in found[2] and run.name in found[2]):
-                        if list(run.glob("checkpoint-*")) and not (run / "strider_run.json").exists():
-                            return run, found[1]
+                    is_its_job = run.parents[1].name in found[2] and run.name in found[2]
+                    if is_its_job and list(run.glob("checkpoint-*")) and not (run / "strider_run.json").exists():
+                        return run, found[1]
             time.sleep(0.05)
         self.fail("no training job with a checkpoint was seen:\n" + (process.communicate()[0] if process.poll() else ""))
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -91,18 +92,15 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
 }
 
 // Gives all ranks what the owners of the shards have.
-void CpuEngine::gather(std::span<const Shard> shards) const {
+template <typename T>
+void CpuEngine::gather(std::span<const Shard<T>> shards) const {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(ranks()), 0);
-  for (const Shard& shard : shards) counts[static_cast<std::size_t>(shard.owner)] += shard.count;
+  for (const Shard<T>& shard : shards) counts[static_cast<std::size_t>(shard.owner)] += shard.count;
   std::vector<std::int64_t> at(counts.size(), 0);
-  std::int64_t total = 0;
-  for (std::size_t r = 0; r < counts.size(); ++r) {
-    at[r] = total;
-    total += counts[r];
-  }
-  std::vector<float> all(static_cast<std::size_t>(total));
-  std::vector<float*> places;
-  for (const Shard& shard : shards) {
+  std::exclusive_scan(counts.begin(), counts.end(), at.begin(), std::int64_t{0});
+  std::vector<T> all(static_cast<std::size_t>(at.back() + counts.back()));
+  std::vector<T*> places;
+  for (const Shard<T>& shard : shards) {
     std::int64_t& next = at[static_cast<std::size_t>(shard.owner)];
     places.push_back(all.data() + next);
     next += shard.count;
@@ -115,9 +113,11 @@ void CpuEngine::gather(std::span<const Shard> shards) const {
 }
 
 // Of a buffer in the parameters' layout, what learns, by the units of the optimizer.
-std::vector<CpuEngine::Shard> CpuEngine::shards_of(float* flat) const {
-  std::vector<Shard> shards;
-  for (const OwnedRange& range : learning_ranges()) shards.push_back({flat + range.offset, range.count, range.owner});
+std::vector<CpuEngine::Shard<float>> CpuEngine::shards_of(float* flat) const {
+  std::vector<Shard<float>> shards;
+  for (const OwnedRange& range : unit_ranges_) {
+    if (learns(range.offset)) shards.push_back({flat + range.offset, range.count, range.owner});
+  }
   return shards;
 }
 
@@ -131,7 +131,7 @@ bool CpuEngine::learns(const OptimizerPlan::Unit& unit) const {
   return unit.runs.empty() ? unit.matrix == nullptr || learns(unit.matrix->offset) : learns(unit.runs.front().offset);
 }
 
-// unit_ranges_, with nothing of those that do not learn.
+// unit_ranges_, in the same places, with nothing of those that do not learn.
 std::vector<OwnedRange> CpuEngine::learning_ranges() const {
   std::vector<OwnedRange> ranges = unit_ranges_;
   for (OwnedRange& range : ranges) {
@@ -165,7 +165,7 @@ std::span<float> CpuEngine::state_named(std::string_view name) const {
 void CpuEngine::copy_optimizer_state(std::string_view name, std::span<float> out) const {
   const std::span<float> state = state_named(name);
   if (exchange_) {
-    std::vector<Shard> shards;
+    std::vector<Shard<float>> shards;
     for (std::size_t i = 0; i < optimizer_.units().size(); ++i) {
       for (const OptimizerPlan::Run& run : optimizer_.units()[i].runs) {
         for (float* const values : run.states) {
@@ -174,7 +174,7 @@ void CpuEngine::copy_optimizer_state(std::string_view name, std::span<float> out
         }
       }
     }
-    gather(shards);
+    gather<float>(shards);
   }
   std::ranges::copy(state, out.begin());
 }
@@ -317,23 +317,12 @@ void CpuEngine::reduce() {
       squares_[unit] += sum_gradients(run.count, parts, memory_.gradients.front() + run.offset);
     }
   });
-  if (exchange_) gather_squares();
+  if (exchange_) {
+    std::vector<Shard<double>> shards;
+    for (std::size_t unit = 0; unit < units.size(); ++unit) shards.push_back({&squares_[unit], 1, owner_of_unit(unit)});
+    gather<double>(shards);
+  }
   reduced_ = true;
-}
-
-void CpuEngine::gather_squares() {
-  const auto size = static_cast<std::size_t>(ranks());
-  std::vector<std::int64_t> counts(size, 0);
-  for (std::size_t unit = 0; unit < squares_.size(); ++unit) counts[unit % size] += 1;
-  std::vector<double> all;
-  for (std::size_t r = 0; r < size; ++r) {
-    for (std::size_t unit = r; unit < squares_.size(); unit += size) all.push_back(squares_[unit]);
-  }
-  all_gather(*settings_.ranks, counts, std::span(all));
-  std::size_t at = 0;
-  for (std::size_t r = 0; r < size; ++r) {
-    for (std::size_t unit = r; unit < squares_.size(); unit += size) squares_[unit] = all[at++];
-  }
 }
 
 bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
@@ -374,7 +363,7 @@ double CpuEngine::gradient_norm() {
 std::vector<float> CpuEngine::gradient() {
   reduce();
   float* const values = memory_.gradients.front();
-  if (exchange_) gather(shards_of(values));
+  if (exchange_) gather<float>(shards_of(values));
   std::vector<float> gradient(values, values + layout().total());
   for (const ParameterInfo& tensor : layout().tensors()) {
     if (!learns(tensor.offset)) std::fill_n(gradient.begin() + tensor.offset, tensor.size, 0.0F);
@@ -401,7 +390,7 @@ void CpuEngine::update(std::span<const double> learning_rates, double max_grad_n
     if (!exchange_) pack(unit);
   });
   if (exchange_) {
-    gather(shards_of(weights_.values().data()));
+    gather<float>(shards_of(weights_.values().data()));
     parallel_for(team_, static_cast<std::int64_t>(units.size()), [&](int, std::int64_t i) {
       if (learns(units[i])) pack(units[i]);
     });

@@ -74,9 +74,10 @@ class CpuEngine : public Engine {
   void for_each(std::int64_t count, const Work& work) {
     parallel_for(team_, count, [&](int member, std::int64_t i) { work(workers_[member], i); });
   }
-  // A run of floats of some flat buffer, and the rank that has made them last.
+  // A run of values, and the rank that has made them last.
+  template <typename T>
   struct Shard {
-    float* values = nullptr;
+    T* values = nullptr;
     std::int64_t count = 0;
     int owner = 0;
   };
@@ -87,10 +88,10 @@ class CpuEngine : public Engine {
   bool learns(std::int64_t offset) const;
   bool learns(const OptimizerPlan::Unit& unit) const;
   std::vector<OwnedRange> learning_ranges() const;
-  void gather(std::span<const Shard> shards) const;
-  std::vector<Shard> shards_of(float* flat) const;
+  template <typename T>
+  void gather(std::span<const Shard<T>> shards) const;
+  std::vector<Shard<float>> shards_of(float* flat) const;
   bool collect_losses(std::span<double> walk_losses, bool is_done);
-  void gather_squares();
 
   template <class Work>
   bool for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,

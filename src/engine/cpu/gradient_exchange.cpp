@@ -19,55 +19,37 @@ void GradientExchange::run(ThreadTeam& team, std::span<float* const> lanes, std:
   const int rank = ranks_.rank();
   used_ = used;
   sums_first_ = std::has_single_bit(static_cast<unsigned>(size));
+  ranges_.assign(ranges.begin(), ranges.end());
   const std::int64_t own_parts = parts_of(rank);
-
-  owned_.assign(static_cast<std::size_t>(size), 0);
-  for (const OwnedRange& range : ranges) owned_[static_cast<std::size_t>(range.owner)] += range.count;
-  std::vector<std::int64_t> at(static_cast<std::size_t>(size), 0);  // next float for each owner in out_
-  std::int64_t total = 0;
-  std::vector<std::span<const std::byte>> out;
-  for (const std::int64_t floats : owned_) {
-    at[out.size()] = total;
-    total += floats * own_parts;
-    out.emplace_back();
-  }
-  out_.resize(static_cast<std::size_t>(total));
-  for (std::size_t r = 0; r < out.size(); ++r) {
-    out[r] = std::as_bytes(
-        std::span(out_).subspan(static_cast<std::size_t>(at[r]), static_cast<std::size_t>(owned_[r] * own_parts)));
-  }
-  out_at_.clear();
+  std::vector<std::int64_t> owned(static_cast<std::size_t>(size), 0);  // floats of each rank's ranges
   own_at_.clear();
-  counts_.clear();
-  std::int64_t own = 0;
   for (const OwnedRange& range : ranges) {
-    out_at_.push_back(at[static_cast<std::size_t>(range.owner)]);
-    at[static_cast<std::size_t>(range.owner)] += range.count * own_parts;
-    counts_.push_back(range.count);
-    own_at_.push_back(range.owner == rank ? own : -1);
-    if (range.owner == rank) own += range.count;
+    std::int64_t& floats = owned[static_cast<std::size_t>(range.owner)];
+    own_at_.push_back(floats);
+    floats += range.count;
   }
 
-  const std::int64_t own_floats = owned_[static_cast<std::size_t>(rank)];
+  // What goes to a rank, and what comes from one, lies together. This rank's parts of its own ranges are among what
+  // comes.
+  std::vector<std::int64_t> out_at;
   in_at_.clear();
-  std::int64_t in_total = 0;
+  std::int64_t out_floats = 0, in_floats = 0;
   for (int r = 0; r < size; ++r) {
-    in_at_.push_back(in_total);
-    in_total += parts_of(r) * own_floats;
+    out_at.push_back(out_floats);
+    in_at_.push_back(in_floats);
+    if (r != rank) out_floats += owned[static_cast<std::size_t>(r)] * own_parts;
+    in_floats += parts_of(r) * owned[static_cast<std::size_t>(rank)];
   }
-  in_.resize(static_cast<std::size_t>(in_total));
-  std::vector<std::span<std::byte>> in;
-  for (int r = 0; r < size; ++r) {
-    in.push_back(
-        std::as_writable_bytes(std::span(in_).subspan(static_cast<std::size_t>(in_at_[static_cast<std::size_t>(r)]),
-                                                      static_cast<std::size_t>(parts_of(r) * own_floats))));
-  }
+  out_.resize(static_cast<std::size_t>(out_floats));
+  in_.resize(static_cast<std::size_t>(in_floats));
 
-  // A range's parts lie one behind the other. This rank's own ranges go the same way as the others'.
+  // A range's parts lie one behind the other.
   parallel_for(team, static_cast<std::int64_t>(ranges.size()), [&](int, std::int64_t i) {
     const OwnedRange& range = ranges[static_cast<std::size_t>(i)];
-    float* to = out_.data() + out_at_[static_cast<std::size_t>(i)];
     if (own_parts == 0) return;
+    const auto owner = static_cast<std::size_t>(range.owner);
+    float* to = range.owner == rank ? in_.data() + in_at_[owner] : out_.data() + out_at[owner];
+    to += own_at_[static_cast<std::size_t>(i)] * own_parts;
     if (sums_first_) {
       std::vector<const float*> own_lanes;
       for (std::int64_t lane = rank; lane < used; lane += size) {
@@ -80,16 +62,26 @@ void GradientExchange::run(ThreadTeam& team, std::span<float* const> lanes, std:
       }
     }
   });
+
+  std::vector<std::span<const std::byte>> out;
+  std::vector<std::span<std::byte>> in;
+  for (std::size_t r = 0; r < owned.size(); ++r) {
+    const bool is_other = static_cast<int>(r) != rank;
+    const std::int64_t sent = is_other ? owned[r] * own_parts : 0;
+    const std::int64_t received = parts_of(static_cast<int>(r)) * owned[static_cast<std::size_t>(rank)];
+    out.push_back(
+        std::as_bytes(std::span(out_).subspan(static_cast<std::size_t>(out_at[r]), static_cast<std::size_t>(sent))));
+    in.push_back(std::as_writable_bytes(
+        std::span(in_).subspan(static_cast<std::size_t>(in_at_[r]), static_cast<std::size_t>(received))));
+  }
   ranks_.exchange(out, in);
-  if (own_floats > 0 && own_parts > 0)
-    std::ranges::copy(out[static_cast<std::size_t>(rank)], in[static_cast<std::size_t>(rank)].begin());
 }
 
 std::span<const float* const> GradientExchange::parts(std::size_t i, std::vector<const float*>& pointers) const {
   const int size = ranks_.size();
   // What a rank sends of its ranges before this one, and of this one: parts of a range lie together.
   const auto part_of = [&](int rank, std::int64_t part) {
-    return in_.data() + in_at_[static_cast<std::size_t>(rank)] + own_at_[i] * parts_of(rank) + part * counts_[i];
+    return in_.data() + in_at_[static_cast<std::size_t>(rank)] + own_at_[i] * parts_of(rank) + part * ranges_[i].count;
   };
   pointers.clear();
   if (sums_first_) {

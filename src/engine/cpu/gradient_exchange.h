@@ -35,12 +35,10 @@ class GradientExchange {
   Communicator& ranks_;
   bool sums_first_ = false;  // whether a rank's lanes are a subtree of the sum, which it sends as one part
   std::int64_t used_ = 0;
+  std::vector<OwnedRange> ranges_;
   std::vector<float> out_, in_;
-  std::vector<std::int64_t> out_at_;  // of each range, where its parts begin in out_
-  std::vector<std::int64_t> own_at_;  // of each range, where it begins among this rank's ranges; -1: another's
-  std::vector<std::int64_t> owned_;   // floats of each rank's ranges
-  std::vector<std::int64_t> in_at_;   // of each rank, where its parts begin in in_
-  std::vector<std::int64_t> counts_;  // of each range
+  std::vector<std::int64_t> in_at_;   // of each rank, where its parts of this rank's ranges begin in in_
+  std::vector<std::int64_t> own_at_;  // of each range, how many floats of its owner's ranges come before it
 };
 
 }  // namespace strider
