@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "base/aligned_buffer.h"
-#include "cuda_on_cpu/plain_products.h"
 #include "engine/cpu/ops/attention.h"
 #include "engine/cpu/ops/rms_norm.h"
 #include "engine/cuda/ops/attention.h"
@@ -14,6 +13,7 @@
 #include "engine/cuda/ops/sum_gradients.h"
 #include "engine/cuda/runtime.h"
 #include "engine/ops/check.h"
+#include "gpu_under_test.h"
 
 namespace strider {
 namespace {
@@ -46,7 +46,8 @@ class CudaOps : public testing::Test {
 
   cuda::Stream stream;
   std::vector<cuda::DeviceBytes> memory;
-  test::PlainProducts products;
+  const std::unique_ptr<cuda::MatrixProducts> made_products = test::make_products();
+  cuda::MatrixProducts& products = *made_products;
 };
 
 struct AttentionCase {

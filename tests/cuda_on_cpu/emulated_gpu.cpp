@@ -1,15 +1,13 @@
-// What engine/cuda/on_gpu/ is to the program: makes the CUDA engine, here on the emulator.
-#include "cuda_on_cpu/cuda_maker.h"
-
+// The GPU of cuda_tests: what engine/cuda/on_gpu/ is to the program, here with the emulator, and what the tests ask it.
 #include "cuda_on_cpu/plain_products.h"
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
+#include "gpu_under_test.h"
 
 namespace strider {
-
-bool test::products_are_wrong = false;
-
 namespace {
+
+bool g_products_are_wrong = false;
 
 // A library that is off by a part in a thousand.
 class WrongProducts : public cuda::MatrixProducts {
@@ -34,9 +32,29 @@ std::string cuda_device_name() {
 }
 
 std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& config, const EngineSettings& settings) {
-  std::unique_ptr<cuda::MatrixProducts> products = std::make_unique<test::PlainProducts>();
-  if (test::products_are_wrong) products = std::make_unique<WrongProducts>();
+  std::unique_ptr<cuda::MatrixProducts> products = test::make_products();
+  if (g_products_are_wrong) products = std::make_unique<WrongProducts>();
   return std::make_unique<cuda::CudaEngine>(config, settings, std::move(products));
 }
 
+namespace test {
+
+std::unique_ptr<cuda::MatrixProducts> make_products() {
+  return std::make_unique<PlainProducts>();
+}
+
+bool set_products_wrong(bool wrong) {
+  g_products_are_wrong = wrong;
+  return true;
+}
+
+void run_backwards(bool backwards) {
+  cuda_on_cpu::run_backwards(backwards);
+}
+
+std::optional<std::int64_t> launches() {
+  return cuda_on_cpu::launches();
+}
+
+}  // namespace test
 }  // namespace strider

@@ -1,0 +1,24 @@
+#pragma once
+// What the tests of the GPU engine need to know of the GPU that they run on. They are built twice: on the emulator
+// (cuda_on_cpu/emulated_gpu.cpp, target cuda_tests) and for a real one (gpu/real_gpu.cpp, target gpu_tests, GPU=1).
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "engine/cuda/products.h"
+
+namespace strider::test {
+
+/// cuBLASLt's products; on the emulator a product by its definition.
+std::unique_ptr<cuda::MatrixProducts> make_products();
+
+/// Makes engines that are made from now on multiply wrongly, or rightly again. False where that cannot be done.
+bool set_products_wrong(bool wrong);
+
+/// Takes threads and blocks from the last to the first. A real GPU chooses their order itself: this changes nothing.
+void run_backwards(bool backwards);
+
+/// Launches of kernels so far, those of graphs included; none on a real GPU, where nothing counts them.
+std::optional<std::int64_t> launches();
+
+}  // namespace strider::test
