@@ -1,5 +1,5 @@
 # The whole job and the daily ones. Everything sets up what it needs first, and is quick when nothing is missing.
-.PHONY: help run build install test test-pages test-sweep test-cluster report-picture sweep bench results fuzz soak sanitize coverage format lint clean
+.PHONY: help run build install test test-pages test-sweep test-cluster report-picture sweep bench gpu results fuzz soak sanitize coverage format lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-cluster    a sweep on a real Slurm, which it sets up and takes down (root)"
 	@echo "make report-picture  draw docs/report.png anew, from a small run"
 	@echo "make bench     set up, build, run the benchmarks"
+	@echo "make gpu       on a machine with an NVIDIA GPU: build, test and measure with it (scripts/gpu.sh has options)"
 	@echo "make results   train the recipes on three surfaces, put tables and charts into docs/results.md (20 minutes)"
 	@echo "make fuzz      run every reader under damaged input for FUZZ_SECONDS=30 each (clang)"
 	@echo "make sanitize  the tests under the address, undefined-behaviour and thread sanitizers (clang)"
@@ -58,6 +59,9 @@ report-picture:
 bench:
 	@scripts/build.sh bench
 	@scripts/bench.sh
+
+gpu:
+	@scripts/gpu.sh --write docs/performance.md
 
 results:
 	@scripts/build.sh program

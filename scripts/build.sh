@@ -3,6 +3,7 @@
 # Usage: build.sh program     build/strider alone
 #        build.sh tests       the program and every test
 #        build.sh bench       the program and the benchmarks
+#        build.sh gpu         the program and the tests that need a GPU, with GPU=1
 # GPU=1 adds the engine for NVIDIA GPUs, with the CUDA toolkit of the system or of pinned wheels; GPU=0 takes it out again;
 # without either a tree stays as it is. MPI=1 and MPI=0 are the same for what lets several processes train one model, with
 # the system's MPI, or Debian's Open MPI.
@@ -20,22 +21,28 @@ case ${1:-} in
     options=()
     # A tree that has its tests configured keeps them: only the target is smaller.
     if [ ! -f build/CMakeCache.txt ]; then options=(-DSTRIDER_TESTS=OFF); fi
-    target=strider
+    targets=(strider)
     ;;
   tests)
     scripts/test_packages.sh
     options=(-DSTRIDER_TESTS=ON)
-    target=all
+    targets=(all)
     ;;
   bench)
     scripts/system_packages.sh build bench
     scripts/python_env.sh build/python scripts/requirements-build.txt scripts/requirements-bench.txt
     options=(-DSTRIDER_BENCH=ON)
     if [ ! -f build/CMakeCache.txt ]; then options+=(-DSTRIDER_TESTS=OFF); fi
-    target=all
+    targets=(all)
+    ;;
+  gpu)
+    scripts/system_packages.sh build test
+    scripts/python_env.sh build/python scripts/requirements-build.txt
+    options=(-DSTRIDER_TESTS=ON)
+    targets=(strider gpu_tests gpu_build_tests)
     ;;
   *)
-    echo "usage: build.sh program|tests|bench" >&2
+    echo "usage: build.sh program|tests|bench|gpu" >&2
     exit 2
     ;;
 esac
@@ -87,4 +94,4 @@ cmake -S . -B build -G Ninja -DSTRIDER_WARNINGS_AS_ERRORS="${STRIDER_WARNINGS_AS
   cat build/configure.log
   exit 1
 }
-cmake --build build --parallel "$jobs" --target "$target"
+cmake --build build --parallel "$jobs" --target "${targets[@]}"
