@@ -6,11 +6,12 @@
 #include <optional>
 
 #include "engine/cuda/products.h"
+#include "engine/precision.h"
 
 namespace strider::test {
 
-/// cuBLASLt's products; on the emulator a product by its definition.
-std::unique_ptr<cuda::MatrixProducts> make_products();
+/// cuBLASLt's products for an engine of this precision; on the emulator a product by its definition.
+std::unique_ptr<cuda::MatrixProducts> make_products(Precision precision = Precision::kFloat32);
 
 /// Makes engines that are made from now on multiply wrongly, or rightly again. False where that cannot be done.
 bool set_products_wrong(bool wrong);

@@ -29,14 +29,23 @@ Figures figures_of(Device device, const LlamaConfig& config, const EngineSetting
   return figures;
 }
 
-bool agree(double a, double b) {
-  return std::abs(a - b) <= kDeviceTolerance * std::abs(b);  // false where either is not a number
+bool agree(double a, double b, double tolerance) {
+  return std::abs(a - b) <= tolerance * std::abs(b);  // false where either is not a number
+}
+
+// A run that the CPU gets.
+DeviceChoice on_cpu(const EngineSettings& settings, const std::string& why) {
+  if (settings.precision == Precision::kTf32) {
+    throw Error(fmt::format("PRECISION=tf32 is for the GPU, and {}", why),
+                {.file = {}, .place = {}, .advice = "PRECISION=float32 or bfloat16 trains on the CPU."});
+  }
+  return {Device::kCpu, why};
 }
 
 }  // namespace
 
 DeviceChoice choose_device(Device asked, const LlamaConfig& config, const EngineSettings& settings) {
-  if (asked == Device::kCpu) return {Device::kCpu, "DEVICE=cpu: the run is on the CPU"};
+  if (asked == Device::kCpu) return on_cpu(settings, "DEVICE=cpu: the run is on the CPU");
   const std::optional<std::string> obstacle = cuda_obstacle(config, settings);
   if (!obstacle) {
     return {Device::kCuda, fmt::format("DEVICE={}: the run is on the GPU, {}", name_of(asked), cuda_device_name())};
@@ -45,11 +54,23 @@ DeviceChoice choose_device(Device asked, const LlamaConfig& config, const Engine
     throw Error(fmt::format("DEVICE=cuda asks for the GPU, and {}", *obstacle),
                 {.file = {}, .place = {}, .advice = "DEVICE=auto or cpu trains on the CPU."});
   }
-  return {Device::kCpu, fmt::format("DEVICE=auto: the run is on the CPU, since {}", *obstacle)};
+  return on_cpu(settings, fmt::format("DEVICE=auto: the run is on the CPU, since {}", *obstacle));
 }
 
 std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings) {
   return device == Device::kCuda ? make_cuda_engine(config, settings) : make_engine(config, settings);
+}
+
+double device_tolerance(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return 1e-4;
+    case Precision::kTf32:
+      return 5e-3;
+    case Precision::kBfloat16:
+      return 2e-2;
+  }
+  return 0.0;
 }
 
 void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters) {
@@ -66,8 +87,10 @@ void check_device(const LlamaConfig& config, const EngineSettings& settings, std
   }
   const std::vector<WalkView> views(walks.begin(), walks.end());
   const Figures gpu = figures_of(Device::kCuda, config, few, parameters, views);
+  const double tolerance = device_tolerance(settings.precision);
+  if (few.precision == Precision::kTf32) few.precision = Precision::kFloat32;  // the CPU has no such products
   const Figures cpu = figures_of(Device::kCpu, config, few, parameters, views);
-  if (agree(gpu.loss, cpu.loss) && agree(gpu.gradient_norm, cpu.gradient_norm)) return;
+  if (agree(gpu.loss, cpu.loss, tolerance) && agree(gpu.gradient_norm, cpu.gradient_norm, tolerance)) return;
   throw Error(fmt::format("the GPU does not compute what the CPU does: loss {:.7g} instead of {:.7g}, gradient norm "
                           "{:.7g} instead of {:.7g}",
                           gpu.loss, cpu.loss, gpu.gradient_norm, cpu.gradient_norm),

@@ -14,16 +14,18 @@ struct DeviceChoice {
   std::string why;               // a line for the user
 };
 
-/// Throws Error with the reason where the GPU is asked for and cannot do the run.
+/// Throws Error with the reason where the GPU is asked for, by the device or by a precision that only it has, and
+/// cannot do the run.
 DeviceChoice choose_device(Device asked, const LlamaConfig& config, const EngineSettings& settings);
 
 /// make_engine() for one of kCpu and kCuda.
 std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings);
 
 /// Before a run on the GPU: takes a few walks through both machines with these parameters. Throws Error with the
-/// figures unless loss and gradient norm agree to kDeviceTolerance. settings.groups must not be empty.
+/// figures unless loss and gradient norm agree to device_tolerance(). settings.groups must not be empty.
 void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters);
-inline constexpr double kDeviceTolerance = 1e-4;  // of either figure
+/// Of either figure: what different orders of the same sums leave in float32, and rounded operands otherwise.
+double device_tolerance(Precision precision);
 
 // What the build has of CUDA: engine/no_cuda/ or engine/cuda/on_gpu/.
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "base/error.h"
@@ -29,6 +30,15 @@ void Engine::forward_backward(std::span<const WalkView> walks, double denominato
 
 void Engine::update(double learning_rate, double max_grad_norm) {
   update(std::vector<double>(groups().size(), learning_rate), max_grad_norm);
+}
+
+std::optional<double> Engine::step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) {
+  if (!forward_backward(work.walks, work.denominator, walk_losses, give_up)) return std::nullopt;
+  const double norm = gradient_norm();
+  const auto losses = walk_losses.first(work.walks.size());
+  const bool is_finite = std::isfinite(norm) && std::ranges::all_of(losses, [](double x) { return std::isfinite(x); });
+  if (is_finite) update(work.learning_rates, work.max_grad_norm);
+  return norm;
 }
 
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,14 @@ struct EngineSettings {
   Precision precision = Precision::kFloat32;
   std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that cannot train
   Communicator* ranks = nullptr;  // those that share each step with this process (engine/ranks/); null: it is alone
+};
+
+/// What a step is made of, as forward_backward and update take it.
+struct StepWork {
+  std::span<const WalkView> walks;
+  double denominator = 1.0;
+  std::span<const double> learning_rates;  // one for each group
+  double max_grad_norm = 0.0;
 };
 
 class Engine {
@@ -86,6 +95,15 @@ class Engine {
   virtual void update(std::span<const double> learning_rates, double max_grad_norm) = 0;
   /// With the same learning rate for all groups.
   void update(double learning_rate, double max_grad_norm);
+
+  /// A whole step: forward_backward, gradient_norm and, unless a loss or the norm is not finite, update. Returns the
+  /// norm; none where it was given up.
+  virtual std::optional<double> step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up);
+  /// Whether queue_step() does something: such an engine computes while the host does other work.
+  virtual bool runs_beside_host() const { return false; }
+  /// Begins the step that step() will be asked for after those that are queued already, and returns. False where no
+  /// more can be queued. Until step() was called for all of them only queue_step() and step() may be.
+  virtual bool queue_step(const StepWork& /*work*/) { return false; }
 
   /// Forward only: walk_losses[i] as above. False where it was given up.
   virtual bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) = 0;

@@ -5,24 +5,31 @@
 
 namespace strider {
 
+/// The walks of one step.
+struct StepWalks {
+  explicit StepWalks(std::int64_t most_walks, std::int64_t max_length) : batch(most_walks, max_length) {
+    walk_ids.reserve(static_cast<std::size_t>(most_walks));
+  }
+  std::span<const WalkView> walks() const { return batch.walks(); }
+
+  StepPlace place;
+  WalkBatch batch;
+  std::vector<std::int64_t> walk_ids;
+};
+
 class StepBatches {
  public:
   StepBatches(const WalkSplit& split, const TrainingSettings& settings, const StepPlan& plan);
 
-  /// Takes the walks of step `step` (from 0); what was there before is gone.
-  void load(std::int64_t step);
-
-  const StepPlace& place() const { return place_; }
-  std::span<const WalkView> walks() const { return batch_.walks(); }
-  std::span<const std::int64_t> walk_ids() const { return walk_ids_; }
+  /// Room for the walks of any step.
+  StepWalks room() const;
+  /// Takes the walks of step `step` (from 0); what was in `walks` before is gone.
+  void load(std::int64_t step, StepWalks& walks);
 
  private:
   WalkSplit split_;
   const TrainingSettings& settings_;
   StepPlan plan_;
-  StepPlace place_;
-  WalkBatch batch_;
-  std::vector<std::int64_t> walk_ids_;
   std::vector<std::int64_t> order_;
   std::int64_t order_epoch_ = -1;
   std::int64_t unreleased_ = 0;  // walks read since the split's pages were released

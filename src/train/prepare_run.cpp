@@ -67,7 +67,12 @@ Precision choose_precision(const RunPlan& plan, std::span<const float> weights, 
   if (!plan.replaces_earlier_run) {
     if (const auto earlier = precision_of_earlier_run(plan.settings.output_dir)) return *earlier;
   }
-  if (plan.settings.device == Device::kCuda) return Precision::kFloat32;  // the GPU engine has no other
+  EngineSettings rounded = engine_settings(plan.settings, plan.config, plan.dataset);
+  rounded.precision = Precision::kBfloat16;
+  if (plan.settings.device != Device::kCpu && !cuda_obstacle(plan.config, rounded)) {
+    listener.on_notice("PRECISION=auto: bfloat16, which GPUs multiply many times as fast as float32");
+    return Precision::kBfloat16;
+  }
   const PrecisionTrial trial =
       try_precisions(plan.config, engine_settings(plan.settings, plan.config, plan.dataset), weights);
   const char* const name = name_of(trial.faster);
@@ -149,7 +154,8 @@ void warn_of_processor(const RunPlan& plan, const EarlierRun& earlier, RunListen
         "The checkpoint was written on a processor with {}, this one has {}: the last bits may differ from here on",
         before, vector_instructions()));
   }
-  if (plan.settings.precision == Precision::kBfloat16 && !has_bfloat16_products()) {
+  if (plan.settings.device == Device::kCpu && plan.settings.precision == Precision::kBfloat16 &&
+      !has_bfloat16_products()) {
     listener.on_notice("This processor has no bfloat16 products: PRECISION=bfloat16 is slower than float32 here.");
   }
 }

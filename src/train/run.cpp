@@ -41,6 +41,8 @@ TrainingRun::TrainingRun(const RunContext& context)
       batches_(plan_.dataset.train, settings_, steps_) {
   const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings_, plan_.dataset.train));
   losses_.resize(most);
+  rooms_.push_back(batches_.room());
+  if (engine_->runs_beside_host()) rooms_.push_back(batches_.room());
   micro_batch_losses_.reserve(most);
   flops_.resize(static_cast<std::size_t>(settings_.max_length) + 1);
   if (plan_.dataset.validation) evaluator_.emplace(*plan_.dataset.validation, settings_);
@@ -73,7 +75,8 @@ int TrainingRun::run() {
     if (const int stop = after_step()) return stop;
   }
   while (!is_last()) {
-    if (const int stop = signals_.stop.load()) return stop_here(stop);
+    // What is under way is finished first.
+    if (const int stop = signals_.stop.load(); stop != 0 && !is_under_way()) return stop_here(stop);
     if (!step()) return stop_here(signals_.stop.load());
     writer_->poll();
     wall_.lap(&WallTime::checkpoints);
@@ -110,15 +113,16 @@ FinishedRun TrainingRun::finish() {
   return finished;
 }
 
-bool TrainingRun::evaluates_now() const {
+bool TrainingRun::evaluates_at(std::int64_t step) const {
   if (!evaluator_) return false;
-  return state_.global_step % settings_.eval_steps == 0 || (is_last() && settings_.final_evaluation);
+  return step % settings_.eval_steps == 0 || (step == last_step(state_, steps_) && settings_.final_evaluation);
 }
 
 // Evaluates and saves where it is time to; returns the number of a signal that asked for a stop, or 0.
 int TrainingRun::after_step() {
+  if (is_under_way()) return 0;  // the next step is queued since nothing is to be done here
   evaluation_.reset();
-  if (evaluates_now()) {
+  if (evaluates_at(state_.global_step)) {
     state_.evaluation_pending = !evaluate();
     if (state_.evaluation_pending) return stop_here(signals_.stop.load());
     end_if_good_enough();
@@ -147,38 +151,83 @@ void TrainingRun::begin(Activity activity, double expected_seconds) {
   signals_.activity.store(activity);
 }
 
+// Loads the walks of step `step` (from 0).
+void TrainingRun::plan_step(std::int64_t step) {
+  PlannedStep planned;
+  planned.walks = &rooms_[static_cast<std::size_t>(step) % rooms_.size()];
+  batches_.load(step, *planned.walks);
+  // A step without a single predicted token has nothing to be divided.
+  planned.denominator = std::max(1.0, denominator_of(planned.walks->walks(), settings_.loss_denominator));
+  const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
+  const std::int64_t schedule_step = step - steps_.schedule_start;
+  planned.learning_rate = learning_rate_at(settings_, schedule_steps, schedule_step);
+  planned.group_learning_rates = group_learning_rates_at(settings_, schedule_steps, schedule_step);
+  planned.only_lm_head = trains_lm_head_only(settings_, schedule_steps, schedule_step);
+  planned_.push_back(planned);
+}
+
+StepWork TrainingRun::work_of(const PlannedStep& step) const {
+  return {.walks = step.walks->walks(),
+          .denominator = step.denominator,
+          .learning_rates = step.group_learning_rates,
+          .max_grad_norm = settings_.max_grad_norm};
+}
+
+// Whether something looks at the model when so many steps are done, or decides then what the next step is.
+bool TrainingRun::needs_model_after(std::int64_t steps) const {
+  const auto every = [&](std::int64_t interval) { return interval > 0 && steps % interval == 0; };
+  return steps >= last_step(state_, steps_) || evaluates_at(steps) || every(settings_.save_steps) ||
+         shows_weights_at(steps) || every(settings_.representation_steps) || every(settings_.geometry_steps) ||
+         settings_.max_minutes > 0.0;
+}
+
+void TrainingRun::queue_last_planned() {
+  engine_->learn_lm_head_only(planned_.back().only_lm_head);
+  engine_->queue_step(work_of(planned_.back()));
+}
+
+// With an engine that computes beside the host the next step is queued before the current one is done: so the device
+// does not wait while the host reports a step and loads another one. Signals are heeded between two steps, so that one
+// that has come lets nothing more be queued.
+void TrainingRun::queue_steps() {
+  if (!is_under_way()) {
+    plan_step(state_.global_step);
+    if (!engine_->runs_beside_host()) {
+      engine_->learn_lm_head_only(planned_.back().only_lm_head);
+      return;
+    }
+    queue_last_planned();
+  }
+  const bool has_signal = signals_.stop.load() != 0 || signals_.checkpoint.load();
+  if (has_signal || !engine_->runs_beside_host() || needs_model_after(state_.global_step + 1)) return;
+  plan_step(state_.global_step + 1);
+  queue_last_planned();
+}
+
 // False where it was given up.
 bool TrainingRun::step() {
   const auto began = Clock::now();
   begin(Activity::kStep, step_seconds_);
-  batches_.load(state_.global_step);
-  const std::span<const WalkView> walks = batches_.walks();
-  // A step without a single predicted token has nothing to be divided.
-  const double denominator = std::max(1.0, denominator_of(walks, settings_.loss_denominator));
-  const std::span<double> losses = std::span(losses_).first(walks.size());
-  const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
-  const std::int64_t schedule_step = state_.global_step - steps_.schedule_start;
-  const bool only_lm_head = trains_lm_head_only(settings_, schedule_steps, schedule_step);
-  if (only_lm_head != only_lm_head_) {
-    only_lm_head_ = only_lm_head;
-    engine_->learn_lm_head_only(only_lm_head);
-  }
-  if (!engine_->forward_backward(walks, denominator, losses, give_up_)) return false;
-  norm_ = engine_->gradient_norm();
-  rate_ = learning_rate_at(settings_, schedule_steps, schedule_step);
-  refuse_broken_numbers(losses);
+  queue_steps();
+  const PlannedStep step = planned_.front();
+  planned_.pop_front();
+  const std::span<double> losses = std::span(losses_).first(step.walks->walks().size());
+  const std::optional<double> norm = engine_->step(work_of(step), losses, give_up_);
+  if (!norm) return false;
+  norm_ = *norm;
+  rate_ = step.learning_rate;
+  refuse_broken_numbers(*step.walks, losses);
   state_.global_step += 1;
   std::vector<float> gradient;
-  if (shows_weights_now()) gradient = engine_->gradient();
-  engine_->update(group_learning_rates_at(settings_, schedule_steps, schedule_step), settings_.max_grad_norm);
-  state_.epoch = batches_.place().epoch_after;
-  state_.total_flos += padded_flops();
+  if (shows_weights_at(state_.global_step)) gradient = engine_->gradient();
+  state_.epoch = step.walks->place.epoch_after;
+  state_.total_flos += padded_flops(*step.walks);
   fit_schedule_to_time();
-  const double loss = add_up(losses, denominator);
+  const double loss = add_up(losses, step.denominator);
   wall_.lap(&WallTime::steps);
   step_seconds_ = seconds_since(began);
-  report_step(loss, denominator, step_seconds_);
-  if (shows_weights_now()) report_weights(gradient);
+  report_step(step, loss, step_seconds_);
+  if (!gradient.empty()) report_weights(gradient);
   wall_.lap(&WallTime::logging);
   report_model();
   return true;
@@ -211,34 +260,35 @@ double TrainingRun::add_up(std::span<const double> losses, double denominator) {
 
 // transformers' estimate (floating_point_ops): six operations per token and parameter but the embedding's, where walks
 // are padded to the length that they are cut at.
-double TrainingRun::padded_flops() const {
+double TrainingRun::padded_flops(const StepWalks& walks) const {
   const ParameterInfo& embedding = engine_->layout().tensors().front();
-  const auto tokens = static_cast<double>(batches_.walks().size()) * static_cast<double>(settings_.max_length);
+  const auto tokens = static_cast<double>(walks.walks().size()) * static_cast<double>(settings_.max_length);
   return 6.0 * tokens * static_cast<double>(engine_->layout().total() - embedding.size);
 }
 
 // `loss` is the sum over the step's walks.
-void TrainingRun::report_step(double loss, double denominator, double seconds) {
+void TrainingRun::report_step(const PlannedStep& step, double loss, double seconds) {
+  const std::span<const WalkView> walks = step.walks->walks();
   StepDone event;
-  for (const WalkView walk : batches_.walks()) {
+  for (const WalkView walk : walks) {
     event.tokens += static_cast<std::int64_t>(walk.size());
-    event.flops += only_lm_head_ ? head_flops_of(walk.size()) : flops_of(walk.size());
+    event.flops += step.only_lm_head ? head_flops_of(walk.size()) : flops_of(walk.size());
   }
   event.step = state_.global_step;
-  event.loss = loss / denominator;
-  event.loss_per_prediction = loss / std::max(1.0, denominator_of(batches_.walks(), LossDenominator::kPredictions));
+  event.loss = loss / step.denominator;
+  event.loss_per_prediction = loss / std::max(1.0, denominator_of(walks, LossDenominator::kPredictions));
   event.seconds = seconds;
   event.last_step = last_step(state_, steps_);
   event.micro_batch_losses = micro_batch_losses_;
-  event.walk_ids = batches_.walk_ids();
+  event.walk_ids = step.walks->walk_ids;
   if (state_.prediction_loss_since_log) *state_.prediction_loss_since_log += event.loss_per_prediction;
   if (state_.tokens) *state_.tokens += event.tokens;
   listener_.on_step(event);
   warn_if_diverging(event.loss_per_prediction);
 }
 
-bool TrainingRun::shows_weights_now() const {
-  return settings_.histogram_steps > 0 && state_.global_step % settings_.histogram_steps == 0;
+bool TrainingRun::shows_weights_at(std::int64_t step) const {
+  return settings_.histogram_steps > 0 && step % settings_.histogram_steps == 0;
 }
 
 void TrainingRun::report_weights(std::span<const float> gradient) {
@@ -368,13 +418,13 @@ void TrainingRun::write_final_model(const FinishedRun& finished) {
   notice_(folder.commit());
 }
 
-void TrainingRun::refuse_broken_numbers(std::span<const double> losses) {
+void TrainingRun::refuse_broken_numbers(const StepWalks& walks, std::span<const double> losses) {
   const auto broken = [](double value) { return !std::isfinite(value); };
   if (std::none_of(losses.begin(), losses.end(), broken) && std::isfinite(norm_)) return;
   writer_->wait();  // so that the message names the last checkpoint
   std::string ids;
   for (std::size_t i = 0; i < losses.size(); ++i) {
-    ids += fmt::format("{}{}{}", i == 0 ? "" : " ", batches_.walk_ids()[i], broken(losses[i]) ? "!" : "");
+    ids += fmt::format("{}{}{}", i == 0 ? "" : " ", walks.walk_ids[i], broken(losses[i]) ? "!" : "");
   }
   const std::string kept = written_step_ > 0
                                ? fmt::format("The last good checkpoint is {}.", checkpoint_name(written_step_))

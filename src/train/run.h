@@ -1,6 +1,8 @@
 #pragma once
 // The loop of a training run: each step takes the next walks, goes forward and backward over them and updates the
 // weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model.
+#include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,29 +50,44 @@ class TrainingRun {
  private:
   double seconds() const;
   bool is_last() const { return is_at_end(state_, steps_); }
+  // A step whose walks are loaded, and what the engine is told of it.
+  struct PlannedStep {
+    StepWalks* walks = nullptr;
+    double denominator = 1.0;
+    double learning_rate = 0.0;
+    std::array<double, kTensorKinds> group_learning_rates = {};
+    bool only_lm_head = false;
+  };
+
+  void plan_step(std::int64_t step);
+  bool needs_model_after(std::int64_t steps) const;
+  StepWork work_of(const PlannedStep& step) const;
+  void queue_last_planned();
+  void queue_steps();
+  bool is_under_way() const { return !planned_.empty(); }
   bool step();
   void fit_schedule_to_time();
   int after_step();
   int stop_here(int stop);
   void begin(Activity activity, double expected_seconds);
   double add_up(std::span<const double> losses, double denominator);
-  double padded_flops() const;
-  void report_step(double loss, double denominator, double seconds);
-  bool shows_weights_now() const;
+  double padded_flops(const StepWalks& walks) const;
+  void report_step(const PlannedStep& step, double loss, double seconds);
+  bool shows_weights_at(std::int64_t step) const;
   void report_weights(std::span<const float> gradient);
   void report_model();
   void warn_if_diverging(double loss_per_prediction);
   void log();
   double flops_of(std::size_t length);
   double head_flops_of(std::size_t length);
-  bool evaluates_now() const;
+  bool evaluates_at(std::int64_t step) const;
   bool evaluate();
   void end_if_good_enough();
   void keep_if_best();
   void save();
   void on_checkpoint(std::int64_t step, const Notices& notices);
   void write_final_model(const FinishedRun& finished);
-  void refuse_broken_numbers(std::span<const double> losses);
+  void refuse_broken_numbers(const StepWalks& walks, std::span<const double> losses);
 
   const RunPlan& plan_;
   const TrainingSettings& settings_ = plan_.settings;
@@ -85,6 +102,8 @@ class TrainingRun {
   std::optional<CheckpointWriter> writer_;
   TrainerState state_;
   StepBatches batches_;
+  std::vector<StepWalks> rooms_;     // for the current step, and for the next where that is queued meanwhile
+  std::deque<PlannedStep> planned_;  // not done yet; more than one, or one between two steps, are queued in the engine
   std::optional<Evaluator> evaluator_;
   std::optional<Evaluation> evaluation_;  // after the current step
   std::vector<double> losses_;            // of each walk of the current step
@@ -97,7 +116,6 @@ class TrainingRun {
   double evaluation_seconds_ = 0.0;
   std::int64_t reported_model_ = -1;  // step of the last RunListener::on_model
   bool warned_of_divergence_ = false;
-  bool only_lm_head_ = false;  // the current step trains lm_head alone (HEAD_STEPS)
   Clock::time_point began_ = Clock::now();
   WallClock wall_;
 };

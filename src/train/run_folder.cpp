@@ -157,8 +157,11 @@ void refuse_foreign_folders(const fs::path& output_dir) {
 
 std::optional<Precision> precision_of_earlier_run(const fs::path& output_dir) {
   const auto precision_in = [](const json& settings) {
-    return settings.value("precision", "") == name_of(Precision::kBfloat16) ? Precision::kBfloat16
-                                                                            : Precision::kFloat32;
+    const std::string name = settings.value("precision", "");
+    for (const Precision precision : {Precision::kBfloat16, Precision::kTf32}) {
+      if (name == name_of(precision)) return precision;
+    }
+    return Precision::kFloat32;
   };
   if (says_finished(output_dir)) {
     try {

@@ -28,8 +28,11 @@ TrainingSettingsTable make_table() {
   using Row = TrainingSetting;
   using S = TrainingSettings;
   constexpr double kMost = 1'000'000'000;
-  const auto precisions = std::vector<std::pair<std::string, std::optional<Precision>>>{
-      {"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", std::nullopt}};
+  const auto precisions =
+      std::vector<std::pair<std::string, std::optional<Precision>>>{{"float32", Precision::kFloat32},
+                                                                    {"bfloat16", Precision::kBfloat16},
+                                                                    {"tf32", Precision::kTf32},
+                                                                    {"auto", std::nullopt}};
   // option, variable, field, range, on resume, help
   return {
       Row("dataset_dir", "DATASET_DIR", folder(&S::dataset_dir), any_value(), kMayDiffer,
@@ -171,8 +174,9 @@ TrainingSettingsTable make_table() {
       Row("device", "DEVICE", choice(&S::device, named({Device::kAuto, Device::kCpu, Device::kCuda})), any_value(),
           kMayDiffer, "cpu, cuda (one NVIDIA GPU, or an error), or auto (the GPU where it can do the run)"),
       Row("precision", "PRECISION", choice(&S::precision, precisions), any_value(), kMustMatch,
-          "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), or auto (the faster one "
-          "here)")
+          "Operands of matrix products: float32, bfloat16 (sums and weights stay float32), tf32 (on a GPU only), or "
+          "auto "
+          "(the fastest one here)")
           .before("float32"),
       Row("resume", "RESUME", choice(&S::resume, {{"auto", true}, {"never", false}}), any_value(), kMayDiffer,
           "auto: go on with an interrupted run of the same settings; or never"),

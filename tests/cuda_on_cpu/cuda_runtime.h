@@ -165,6 +165,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   return cudaSuccess;
 }
 
+using std::isfinite;
+
 inline float rsqrtf(float x) {
   return 1.0F / std::sqrt(x);
 }

@@ -14,7 +14,8 @@ class WrongProducts : public cuda::MatrixProducts {
   void enqueue(cudaStream_t stream, const cuda::MatrixProduct& product) override {
     right_.multiply(stream, product);
     cuda_on_cpu::enqueue(stream, [c = product.c] {
-      for (std::int64_t i = 0; i < c.size; ++i) c.data[i] *= 1.001F;
+      if (c.type != cuda::ElementType::kFloat32) return;
+      for (std::int64_t i = 0; i < c.size; ++i) static_cast<float*>(const_cast<void*>(c.values))[i] *= 1.001F;
     });
   }
 
@@ -32,14 +33,14 @@ std::string cuda_device_name() {
 }
 
 std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& config, const EngineSettings& settings) {
-  std::unique_ptr<cuda::MatrixProducts> products = test::make_products();
+  std::unique_ptr<cuda::MatrixProducts> products = test::make_products(settings.precision);
   if (g_products_are_wrong) products = std::make_unique<WrongProducts>();
-  return std::make_unique<cuda::CudaEngine>(config, settings, std::move(products));
+  return cuda::make_engine_with(config, settings, std::move(products));
 }
 
 namespace test {
 
-std::unique_ptr<cuda::MatrixProducts> make_products() {
+std::unique_ptr<cuda::MatrixProducts> make_products(Precision /*precision*/) {
   return std::make_unique<PlainProducts>();
 }
 

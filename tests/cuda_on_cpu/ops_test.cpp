@@ -112,9 +112,9 @@ TEST_P(CudaAttention, IsTheCpus) {
   const DeviceSpan<float> d_dqkv = on_device(qkv.size());
   const float scale = score_scale(c.head_dim);
   cuda::rope(stream.get(), rows, shape, 1.0F, d_positions, cosines, sines, d_qkv);
-  cuda::attention_forward(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_lse);
-  cuda::attention_backward(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_dout, d_lse, d_products,
-                           d_dqkv);
+  cuda::attention_forward<float>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_lse);
+  cuda::attention_backward<float>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_dout, d_lse,
+                                  d_products, d_dqkv);
   cuda::rope(stream.get(), rows, shape, -1.0F, d_positions, cosines, sines, d_dqkv);
   test::expect_close(to_host(d_out), test::widen(out), 5e-6, "out");
   test::expect_close(to_host(d_dqkv), test::widen(dqkv), 1e-5, "dqkv");
@@ -156,17 +156,21 @@ TEST_F(CudaOps, CrossEntropyInBlocks) {
   const DeviceSpan<std::int32_t> d_targets = to_device(targets);
   const DeviceSpan<float> scale = to_device(Floats{kScale});
   for (const std::int64_t columns : {kVocab, std::int64_t{16}, std::int64_t{1}}) {
-    const cuda::LossBuffers buffers{.logits = on_device(static_cast<std::size_t>(kRows * columns)),
-                                    .columns = columns,
-                                    .log_sum_exp = on_device(kRows),
-                                    .target_logits = on_device(kRows)};
+    const std::int64_t stride = columns + 3;
+    const DeviceSpan<float> logits = on_device(static_cast<std::size_t>(kRows * stride));
+    const cuda::LossBuffers<float> buffers{.logits = logits,
+                                           .dlogits = logits,
+                                           .columns = columns,
+                                           .stride = stride,
+                                           .log_sum_exp = on_device(kRows),
+                                           .target_logits = on_device(kRows)};
     const DeviceSpan<float> d_losses = on_device(kRows);
     const DeviceSpan<float> d_dx = on_device(x.size());
     const DeviceSpan<float> d_dweight = to_device(Floats(weight.size()));
-    cuda::cross_entropy_forward(products, stream.get(), {kHidden, kVocab}, kRows, d_x, d_weight, d_targets, buffers,
-                                d_losses);
-    cuda::cross_entropy_backward(products, stream.get(), {kHidden, kVocab}, kRows, d_x, d_weight, d_targets, scale,
-                                 buffers, d_dx, d_dweight);
+    cuda::cross_entropy_forward<float>(products, stream.get(), {kHidden, kVocab}, kRows, d_x, d_weight, d_targets,
+                                       buffers, d_losses);
+    cuda::cross_entropy_backward<float>(products, stream.get(), {kHidden, kVocab}, kRows, d_x, d_weight, d_targets,
+                                        scale, buffers, d_dx, d_dweight);
     test::expect_close(to_host(d_losses), losses, 2e-6, "losses");
     test::expect_close(to_host(d_dx), dx, 2e-6, "dx");
     test::expect_close(to_host(d_dweight), dweight, 2e-6, "dweight");
@@ -195,8 +199,8 @@ TEST_F(CudaOps, RmsNormIsTheCpus) {
     const DeviceSpan<float> scratch =
         on_device(static_cast<std::size_t>(cuda::rms_norm_scratch_floats(kRows, kHidden)));
     cuda::rms_norm_forward(stream.get(), kRows, kHidden, 1e-6F, d_x, d_weight, d_y, d_inverse);
-    cuda::rms_norm_backward(stream.get(), kRows, kHidden, d_x, d_weight, d_inverse, to_device(dy), d_dx,
-                            adds ? cuda::Write::kAdd : cuda::Write::kReplace, d_dweight, scratch);
+    cuda::rms_norm_backward<float>(stream.get(), kRows, kHidden, d_x, d_weight, d_inverse, to_device(dy), d_dx,
+                                   adds ? cuda::Write::kAdd : cuda::Write::kReplace, {}, d_dweight, scratch);
     test::expect_close(to_host(d_y), test::widen(y), 2e-6, "y");
     test::expect_close(to_host(d_dx), test::widen(dx), 5e-6, "dx");
     test::expect_close(to_host(d_dweight), test::widen(dweight), 5e-6, "dweight");

@@ -1,5 +1,10 @@
 // Training runs with DEVICE=cuda: against HF Trainer's weights, over a stop and a resume, and refused where the GPU
 // computes something else.
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "base/error.h"
 #include "engine/choose_device.h"
 #include "gpu_under_test.h"
 #include "io/safetensors.h"
@@ -24,6 +29,7 @@ class CudaRun : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(Golden, CudaRun, testing::Values("run", "run_accumulate"));
 
 TEST_P(CudaRun, WeightsAndLossesOfTheFirstSteps) {
+  settings.histogram_steps = 1;  // so that no step is queued before the one before it was looked at
   test::Recorder recorder;
   recorder.stop_after = 1;
   test::run(settings, recorder);
@@ -79,16 +85,47 @@ TEST_P(CudaRun, TakesTheGpuWhereItCan) {
 
 // What the kernels cannot do goes to the CPU with DEVICE=auto and is refused with DEVICE=cuda.
 TEST_P(CudaRun, LeavesToTheCpuWhatTheGpuCannotDo) {
-  settings.optimizer = "muon";
+  auto config = nlohmann::json::parse(std::ifstream(settings.config));
+  config["head_dim"] = 136;
+  settings.config = scratch / "config.json";
+  std::ofstream(settings.config) << config;
   const std::string refusal = test::refusal(settings);
-  EXPECT_NE(refusal.find("the GPU engine has no optimizer muon"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("a head_dim of up to 128, and the model has 136"), std::string::npos) << refusal;
   settings.device = Device::kAuto;
   test::Recorder recorder;
   recorder.stop_after = 1;
   const std::optional<std::int64_t> before = test::launches();
   test::run(settings, recorder);
   EXPECT_EQ(test::launches(), before);
-  EXPECT_EQ(recorder.notices.front(), "DEVICE=auto: the run is on the CPU, since the GPU engine has no optimizer muon");
+  EXPECT_EQ(recorder.notices.front().find("DEVICE=auto: the run is on the CPU, since the GPU engine has attention"),
+            0U);
+}
+
+// Every precision, with Muon, over a stop and a resume between queued steps: the same bits as in one sitting.
+TEST_P(CudaRun, ResumesWithTheSameBitsInEveryPrecision) {
+  settings.optimizer = "muon";
+  for (const auto precision :
+       {std::optional(Precision::kTf32), std::optional(Precision::kBfloat16), std::optional<Precision>()}) {
+    settings.precision = precision;
+    settings.output_dir = scratch / fmt::format("parts_{}", precision ? name_of(*precision) : "auto");
+    test::Recorder first;
+    first.stop_after = 1;
+    test::run(settings, first);
+    if (!precision) {
+      EXPECT_EQ(first.notices.front(), "PRECISION=auto: bfloat16, which GPUs multiply many times as fast as float32");
+    }
+    const std::int64_t done = test::run(settings, 3).steps;
+    const std::vector<float> parts = weights_after(done);
+    settings.output_dir = scratch / fmt::format("whole_{}", precision ? name_of(*precision) : "auto");
+    EXPECT_EQ(test::run(settings, 3).steps, done);
+    EXPECT_EQ(weights_after(done), parts);
+  }
+}
+
+TEST(CudaChoice, TensorFloat32IsForTheGpu) {
+  EngineSettings engine;
+  engine.precision = Precision::kTf32;
+  EXPECT_THROW(choose_device(Device::kCpu, LlamaConfig(), engine), Error);
 }
 
 }  // namespace

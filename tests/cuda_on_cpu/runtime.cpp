@@ -28,7 +28,7 @@ struct Event {
 
 namespace {
 
-constexpr std::size_t kWordBytes = 4;
+constexpr std::size_t kWordBytes = 2;  // the smallest elements
 
 struct Allocation {
   std::byte* begin = nullptr;

@@ -33,8 +33,8 @@ const testing::Environment* const g_needs_gpu = testing::AddGlobalTestEnvironmen
 
 }  // namespace
 
-std::unique_ptr<cuda::MatrixProducts> make_products() {
-  return cuda::open_cublaslt();
+std::unique_ptr<cuda::MatrixProducts> make_products(Precision precision) {
+  return cuda::open_cublaslt(precision);
 }
 
 bool set_products_wrong(bool wrong) {

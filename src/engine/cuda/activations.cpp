@@ -9,9 +9,22 @@
 namespace strider::cuda {
 namespace {
 
+// Elements of a row of logits: products read rows fast that begin at multiples of 16 bytes.
+constexpr std::int64_t kLogitStep = 8;
+
 template <typename T>
 DeviceSpan<T> take(Carver& carver, std::int64_t count) {
   return {carver.take<T>(count), count};
+}
+
+// `floats` themselves where those are operands, else memory of its own.
+template <typename T>
+DeviceSpan<T> take_operands(Carver& carver, DeviceSpan<float> floats) {
+  if constexpr (std::is_same_v<T, float>) {
+    return floats;
+  } else {
+    return take<T>(carver, floats.size);
+  }
 }
 
 // cuda_engine_obstacle() lets no other rule through.
@@ -24,12 +37,13 @@ const OptimizerBuffer& buffer_named(std::span<const OptimizerBuffer> buffers, st
   return *std::ranges::find_if(buffers, [&](const OptimizerBuffer& buffer) { return buffer.about.name == name; });
 }
 
-// One entry for each rule that the groups name.
+// One entry for each rule that the groups name and that updates element by element.
 std::vector<RulePieces> cut_into_pieces(const ParameterLayout& layout, std::span<const ParameterGroup> groups,
                                         std::span<const OptimizerBuffer> buffers) {
   std::vector<RulePieces> rules;
   for (std::size_t group = 0; group < groups.size(); ++group) {
     const std::string& name = groups[group].rule.name;
+    if (name == "muon") continue;
     const std::vector<std::string_view> states = states_of(name);
     auto rule = std::ranges::find(rules, name, &RulePieces::rule);
     if (rule == rules.end()) {
@@ -44,11 +58,14 @@ std::vector<RulePieces> cut_into_pieces(const ParameterLayout& layout, std::span
     const OptimizerBuffer& places = buffer_named(buffers, states.front());
     for (const std::size_t tensor : groups[group].tensors) {
       const ParameterInfo& info = layout.tensors()[tensor];
+      std::vector<std::int64_t> numbers;
       for (std::int64_t first = 0; first < info.size; first += kUpdateFloats) {
-        rule->numbers.insert(rule->numbers.end(),
-                             {info.offset + first, std::min<std::int64_t>(kUpdateFloats, info.size - first),
-                              places.offset_of_tensor[tensor] + first, static_cast<std::int64_t>(group)});
+        numbers.insert(numbers.end(), {info.offset + first, std::min<std::int64_t>(kUpdateFloats, info.size - first),
+                                       places.offset_of_tensor[tensor] + first, static_cast<std::int64_t>(group)});
       }
+      const bool is_lm_head = info.offset == layout.lm_head();
+      rule->numbers.insert(is_lm_head ? rule->numbers.begin() : rule->numbers.end(), numbers.begin(), numbers.end());
+      if (is_lm_head) rule->lm_head_pieces = static_cast<std::int64_t>(numbers.size()) / kUpdateNumbers;
     }
   }
   std::erase_if(rules, [](const RulePieces& rule) { return rule.numbers.empty(); });
@@ -62,51 +79,67 @@ AttentionShape attention_shape_of(const LlamaConfig& config) {
           static_cast<int>(config.head_dim)};
 }
 
-void Activations::lay_out(Carver& carver, const LlamaConfig& config, std::int64_t rows, bool trains) {
+template <typename T>
+void Activations<T>::lay_out(Carver& carver, const LlamaConfig& config, std::int64_t rows, bool trains) {
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t ffn = config.intermediate_size;
   const std::int64_t heads = config.num_attention_heads;
   const std::int64_t qkv_width = attention_shape_of(config).qkv_width();
   layers.resize(trains ? static_cast<std::size_t>(config.num_hidden_layers) : 1);
-  for (LayerActivations& layer : layers) {
+  for (LayerActivations<T>& layer : layers) {
     layer.input = take<float>(carver, rows * hidden);
-    layer.input_normed = take<float>(carver, rows * hidden);
+    layer.input_normed = take<T>(carver, rows * hidden);
     layer.input_inverse = take<float>(carver, rows);
-    layer.qkv = take<float>(carver, rows * qkv_width);
-    layer.attention = take<float>(carver, rows * heads * config.head_dim);
+    layer.qkv = take<T>(carver, rows * qkv_width);
+    layer.attention = take<T>(carver, rows * heads * config.head_dim);
     layer.log_sum_exp = take<float>(carver, rows * heads);
     layer.middle = take<float>(carver, rows * hidden);
-    layer.middle_normed = take<float>(carver, rows * hidden);
+    layer.middle_normed = take<T>(carver, rows * hidden);
     layer.middle_inverse = take<float>(carver, rows);
-    layer.gate_up = take<float>(carver, rows * 2 * ffn);
+    layer.gate_up = take<T>(carver, rows * 2 * ffn);
   }
   output = take<float>(carver, rows * hidden);
-  output_normed = take<float>(carver, rows * hidden);
+  output_normed = take<T>(carver, rows * hidden);
   output_inverse = take<float>(carver, rows);
-  act = take<float>(carver, rows * ffn);
+  act = take<T>(carver, rows * ffn);
   loss.columns = std::min(config.vocab_size, kLossColumns);
-  loss.logits = take<float>(carver, rows * loss.columns);
+  loss.stride = (loss.columns + kLogitStep - 1) / kLogitStep * kLogitStep;
+  loss.logits = take<float>(carver, rows * loss.stride);
   loss.log_sum_exp = take<float>(carver, rows);
   loss.target_logits = take<float>(carver, rows);
-  losses = take<float>(carver, rows);
   if (!trains) return;
+  loss.dlogits = take_operands<T>(carver, loss.logits);
   dresidual = take<float>(carver, rows * hidden);
-  dnormed = take<float>(carver, rows * hidden);
-  dattention = take<float>(carver, rows * heads * config.head_dim);
-  dqkv = take<float>(carver, rows * qkv_width);
+  dresidual_operand = take_operands<T>(carver, dresidual);
+  dnormed = take<T>(carver, rows * hidden);
+  dattention = take<T>(carver, rows * heads * config.head_dim);
+  dqkv = take<T>(carver, rows * qkv_width);
   products = take<float>(carver, rows * heads);
   norm_scratch = take<float>(carver, rms_norm_scratch_floats(rows, hidden));
 }
 
-void EngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings,
-                           const BatchLimits& limits) {
+void Inbox::lay_out(Carver& carver, std::size_t groups, const BatchLimits& limits) {
+  step = take<float>(carver, kStepFloats + static_cast<std::int64_t>(groups) * kUpdateFactors);
+  numbers = take<std::int32_t>(carver, limits.batches * limits.numbers());
+}
+
+void Outbox::lay_out(Carver& carver, const BatchLimits& limits) {
+  norm = take<double>(carver, 1);
+  losses = take<float>(carver, limits.batches * limits.rows);
+}
+
+template <typename T>
+void EngineMemory<T>::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings,
+                              const BatchLimits& limits) {
   const ParameterLayout layout(config);
   const bool trains = !settings.groups.empty();
   parameters = take<float>(carver, layout.total());
+  operands = take_operands<T>(carver, parameters);
   const std::int64_t angles = settings.max_length * RopeTable::frequencies(config.head_dim);
   cosines = take<float>(carver, angles);
   sines = take<float>(carver, angles);
-  numbers = take<std::int32_t>(carver, limits.numbers());
+  inbox.lay_out(carver, settings.groups.size(), limits);
+  outbox.lay_out(carver, limits);
   activations.lay_out(carver, config, limits.rows, trains);
   if (!trains) return;
   gradient = take<float>(carver, layout.total());
@@ -116,11 +149,14 @@ void EngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const Engi
   for (RulePieces& rule : rules) {
     rule.pieces = take<std::int64_t>(carver, static_cast<std::int64_t>(rule.numbers.size()));
   }
-  loss_scale = take<float>(carver, 1);
-  step_numbers = take<float>(carver, 1 + static_cast<std::int64_t>(settings.groups.size()) * kUpdateFactors);
+  muon.lay_out(carver, layout, settings.groups, states);
   clip = take<float>(carver, 1);
   norm_scratch = take<double>(carver, norm_scratch_doubles(layout.total()));
-  norm = take<double>(carver, 1);
 }
+
+template struct Activations<float>;
+template struct Activations<Bfloat16>;
+template struct EngineMemory<float>;
+template struct EngineMemory<Bfloat16>;
 
 }  // namespace strider::cuda

@@ -35,7 +35,7 @@ class BatchWriter {
 
   // Up to whole steps.
   BatchShape fill() {
-    const std::int64_t rows = std::max(kRowStep, round_up(rows_, kRowStep));
+    const std::int64_t rows = filled_rows(rows_);
     while (rows_ < rows) {
       const std::int64_t length = std::min({rows - rows_, limits_.tile, limits_.positions});
       add_tiles(length);
@@ -95,6 +95,11 @@ std::int64_t rows_of(WalkView walk, std::int64_t dropped) {
   return static_cast<std::int64_t>(walk.size()) - dropped;
 }
 
+// Of a batch before it is filled up.
+std::int64_t most_tiles(const BatchLimits& limits) {
+  return limits.tiles - kRowStep / std::min(limits.tile, limits.positions) - 1;
+}
+
 }  // namespace
 
 BatchLimits batch_limits(const LlamaConfig& config, const EngineSettings& settings, std::int64_t most_rows) {
@@ -108,7 +113,14 @@ BatchLimits batch_limits(const LlamaConfig& config, const EngineSettings& settin
   const std::int64_t walks = std::min(settings.walks_per_step, limits.rows);
   const std::int64_t pieces = kRowStep / std::min(limits.tile, limits.positions) + 1;
   limits.tiles = round_up(limits.rows / limits.tile + walks + pieces, kTileStep);
+  // Two batches that follow each other have more rows, or more tiles, than fit into one.
+  const std::int64_t all_tiles = settings.walks_per_step * tiles_of(settings.max_length, limits.tile);
+  limits.batches = std::min(settings.walks_per_step, 2 * (all / limits.rows + all_tiles / most_tiles(limits)) + 2);
   return limits;
+}
+
+std::int64_t filled_rows(std::int64_t rows) {
+  return std::max(kRowStep, round_up(rows, kRowStep));
 }
 
 std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::int64_t dropped,
@@ -116,11 +128,10 @@ std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::in
   std::vector<WalkRange> batches(1);
   std::int64_t rows = 0;
   std::int64_t tiles = 0;
-  const std::int64_t most_tiles = limits.tiles - kRowStep / std::min(limits.tile, limits.positions) - 1;
   for (std::size_t i = 0; i < walks.size(); ++i) {
     const std::int64_t own = rows_of(walks[i], dropped);
     const std::int64_t own_tiles = tiles_of(own, limits.tile);
-    if (rows > 0 && (rows + own > limits.rows || tiles + own_tiles > most_tiles)) {
+    if (rows > 0 && (rows + own > limits.rows || tiles + own_tiles > most_tiles(limits))) {
       batches.push_back({i, i});
       rows = 0;
       tiles = 0;
@@ -128,6 +139,9 @@ std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::in
     batches.back().last = i + 1;
     rows += own;
     tiles += own_tiles;
+  }
+  if (static_cast<std::int64_t>(batches.size()) > limits.batches) {
+    throw std::logic_error("a call has more walks than its engine was made for");
   }
   return batches;
 }

@@ -19,7 +19,9 @@ struct BatchLimits {
   std::int64_t tile = 0;       // positions of one of attention's tiles
   std::int64_t positions = 0;  // of the longest walk
   std::int64_t vocab = 0;
+  std::int64_t batches = 0;  // most of one call
 
+  /// Whole numbers of one batch.
   std::int64_t numbers() const { return 4 * rows + vocab + 1 + 3 * tiles; }
 };
 
@@ -51,9 +53,13 @@ struct WalkRange {
   std::size_t first = 0, last = 0;
 };
 
-/// Cuts a call into batches, in order. A walk has `dropped` rows less than tokens. There is at least one batch.
+/// Cuts a call into batches, in order. A walk has `dropped` rows less than tokens. There is at least one batch. Throws
+/// std::logic_error where there are more walks than the engine's settings have announced.
 std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::int64_t dropped,
                                         const BatchLimits& limits);
+
+/// Rows of a batch whose walks have so many.
+std::int64_t filled_rows(std::int64_t rows);
 
 struct BatchShape {
   std::int64_t rows = 0, tiles = 0;

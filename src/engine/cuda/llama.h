@@ -3,41 +3,63 @@
 // llama_backward.cpp go through the same operations in opposite order, as their twins in engine/cpu/ do.
 #include "engine/cuda/activations.h"
 #include "engine/cuda/products.h"
+#include "engine/cuda/runtime.h"
 
 namespace strider::cuda {
 
-/// What a pass works on.
+/// What a pass works on. T is the type of the operands of matrix products, float or Bfloat16.
+template <typename T>
 struct Pass {
   const LlamaConfig& config;
   const ParameterLayout& layout;
-  const EngineMemory& memory;
+  const EngineMemory<T>& memory;
   BatchNumbers<DeviceSpan<const std::int32_t>> batch;
   BatchShape shape;
   MatrixProducts& products;
   cudaStream_t stream;
+  DeviceSpan<float> losses;  // [rows], where they go
 
   LinearShape qkv() const;
   LinearShape o() const;
   LinearShape gate_up() const;
   LinearShape down() const;
   LinearShape lm_head() const;
-  /// A tensor of the flat parameters, or of the gradient.
+  /// A tensor of the flat parameters, one as a product's operand, or one of the gradient.
   DeviceSpan<const float> weight(std::int64_t offset, std::int64_t size) const;
-  DeviceSpan<const float> weight(std::int64_t offset, LinearShape linear) const;
+  DeviceSpan<const T> operand(std::int64_t offset, LinearShape linear) const;
   DeviceSpan<float> gradient(std::int64_t offset, std::int64_t size) const;
   DeviceSpan<float> gradient(std::int64_t offset, LinearShape linear) const;
   /// The batch's rows of a buffer that is `width` wide.
-  DeviceSpan<float> rows(DeviceSpan<float> buffer, std::int64_t width) const;
-  const LayerActivations& layer(std::int64_t index) const;
+  template <typename Value>
+  DeviceSpan<Value> rows(DeviceSpan<Value> buffer, std::int64_t width) const {
+    return part(buffer, 0, shape.rows * width);
+  }
+  const LayerActivations<T>& layer(std::int64_t index) const;
   /// The residual stream after the layer.
   DeviceSpan<float> output_of(std::int64_t index) const;
+  void norm(std::int64_t weight_offset, DeviceSpan<const float> x, DeviceSpan<T> y, DeviceSpan<float> inverse) const;
 };
 
-/// From the tokens to activations.output_normed.
-void llama_forward(const Pass& pass);
-/// From there to activations.losses.
-void llama_losses(const Pass& pass);
-/// After both: the gradient of memory.loss_scale * (sum of the losses) is added to memory.gradient.
-void llama_backward(const Pass& pass);
+/// From the tokens to the first layer's input.
+template <typename T>
+void llama_embedding(const Pass<T>& pass);
+/// From a layer's input to its `middle`, and from there to its output.
+template <typename T>
+void llama_attention(const Pass<T>& pass, std::int64_t layer);
+template <typename T>
+void llama_feed_forward(const Pass<T>& pass, std::int64_t layer);
+/// All of them, and the final norm: to activations.output_normed.
+template <typename T>
+void llama_forward(const Pass<T>& pass);
+/// From there to pass.losses.
+template <typename T>
+void llama_losses(const Pass<T>& pass);
+
+/// After both: the gradient of loss_scale[0] * (sum of the losses) is added to memory.gradient.
+template <typename T>
+void llama_backward(const Pass<T>& pass, DeviceSpan<const float> loss_scale);
+/// The same for lm_head alone.
+template <typename T>
+void llama_backward_lm_head(const Pass<T>& pass, DeviceSpan<const float> loss_scale);
 
 }  // namespace strider::cuda

@@ -1,13 +1,16 @@
 #include "engine/cuda/products.h"
 
 #include <stdexcept>
+#include <utility>
 
 namespace strider::cuda {
 namespace {
 
-void expect_elements(const DeviceMatrix& matrix, std::int64_t rows, std::int64_t columns) {
+// `batch` matrices [rows, columns].
+void expect_elements(const DeviceMatrix& matrix, std::int64_t rows, std::int64_t columns, std::int64_t batch) {
   if (matrix.is_transposed) std::swap(rows, columns);
-  if (matrix.stride < columns || matrix.values.size < (rows - 1) * matrix.stride + columns) {
+  const std::int64_t last = (batch - 1) * matrix.batch_stride + (rows - 1) * matrix.stride + columns;
+  if (matrix.stride < columns || matrix.size < last) {
     throw std::logic_error("an operand of a matrix product is too small for it");
   }
 }
@@ -15,11 +18,13 @@ void expect_elements(const DeviceMatrix& matrix, std::int64_t rows, std::int64_t
 }  // namespace
 
 void MatrixProducts::multiply(cudaStream_t stream, const MatrixProduct& product) {
-  expect_elements(product.a, product.m, product.k);
-  expect_elements(product.b, product.k, product.n);
-  const std::int64_t results = product.m * product.n;
-  if (product.c.size != results || (product.addend.size != 0 && product.addend.size != results)) {
-    throw std::logic_error("the result of a matrix product has another size");
+  expect_elements(product.a, product.m, product.k, product.batch);
+  expect_elements(product.b, product.k, product.n, product.batch);
+  expect_elements(product.c, product.m, product.n, product.batch);
+  const bool adds = product.addend.size != 0;
+  if (product.a.type != product.b.type || product.c.is_transposed ||
+      (adds && (product.addend.size != product.c.size || product.c.type != ElementType::kFloat32))) {
+    throw std::logic_error("a matrix product of types that do not go together");
   }
   enqueue(stream, product);
 }

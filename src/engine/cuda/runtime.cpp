@@ -47,6 +47,18 @@ Graph::~Graph() {
   if (exec_ != nullptr) cudaGraphExecDestroy(exec_);
 }
 
+Event::Event() {
+  check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "make an event");
+}
+
+Event::~Event() {
+  cudaEventDestroy(event_);
+}
+
+void Event::wait() const {
+  check(cudaEventSynchronize(event_), "finish its work");
+}
+
 Stream::Stream() {
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream");
 }
@@ -77,6 +89,18 @@ Graph Stream::end_capture() const {
 void Stream::abandon_capture() const {
   cudaGraph_t graph = nullptr;
   if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
+}
+
+void Stream::record(const Event& event) const {
+  check(cudaEventRecord(event.get(), stream_), "mark a place in a stream");
+}
+
+void Stream::copy_to_device(void* to, const void* from, std::uint64_t bytes) const {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy to the GPU");
+}
+
+void Stream::copy_to_host(void* to, const void* from, std::uint64_t bytes) const {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copy from the GPU");
 }
 
 void Stream::launch(const Graph& graph) const {

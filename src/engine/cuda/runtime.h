@@ -61,6 +61,21 @@ class Graph {
   cudaGraphExec_t exec_ = nullptr;
 };
 
+/// A place in a stream that the host can wait for.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  /// Until the stream has come to where Stream::record() put it.
+  void wait() const;
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 /// Work for the device, in order.
 class Stream {
  public:
@@ -85,8 +100,11 @@ class Stream {
     return end_capture();
   }
   void launch(const Graph& graph) const;
+  void record(const Event& event) const;
 
   /// Copies of what lies on either side until wait(); host memory that is not pinned may be used, too.
+  void copy_to_device(void* to, const void* from, std::uint64_t bytes) const;
+  void copy_to_host(void* to, const void* from, std::uint64_t bytes) const;
   template <typename T>
   void copy_to_device(DeviceSpan<T> to, const T* from) const {
     check(cudaMemcpyAsync(to.data, from, bytes_of(to), cudaMemcpyHostToDevice, stream_), "copy to the GPU");

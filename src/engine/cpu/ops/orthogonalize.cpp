@@ -70,8 +70,6 @@ HWY_EXPORT(CombineLowerHalf);
 // The smallest norm that a matrix is divided by, as in torch.optim.Muon.
 constexpr double kSmallestNorm = 1e-7;
 
-// The Frobenius norm and the products are rounded; this keeps the largest singular value inside the interval that the
-// polynomials of kPolarExpress are made for.
 constexpr double kPolarExpressSafety = 1.01;
 
 constexpr std::array<Quintic, 8> kPolarExpressSteps = {{
@@ -177,6 +175,10 @@ std::vector<Quintic> orthogonalization_steps(Orthogonalization method, std::int6
   return all;
 }
 
+double orthogonalization_norm_factor(Orthogonalization method) {
+  return method == Orthogonalization::kPolarExpress ? kPolarExpressSafety : 1.0;
+}
+
 void OrthogonalizeMemory::lay_out(Carver& carver, std::int64_t rows, std::int64_t columns) {
   const std::int64_t longer = std::max(rows, columns);
   const std::int64_t shorter = std::min(rows, columns);
@@ -196,7 +198,7 @@ ConstRows orthogonalize(Orthogonalization method, std::int64_t steps, std::int64
   Rows next = memory.tall_next;
   if (is_wide) transpose(rows, columns, memory.matrix, x);
   double norm = std::sqrt(HWY_DYNAMIC_DISPATCH(SumOfSquares)(longer, shorter, x));
-  if (method == Orthogonalization::kPolarExpress) norm *= kPolarExpressSafety;
+  norm *= orthogonalization_norm_factor(method);
   HWY_DYNAMIC_DISPATCH(Scale)(longer, shorter, static_cast<float>(1.0 / std::max(norm, kSmallestNorm)), x);
   for (std::int64_t step = 0; step < steps; ++step) {
     apply(step_of(method, step), longer, shorter, x, next, memory.gram, memory.quintic);

@@ -27,6 +27,11 @@ struct Quintic {
 ///                  Five steps take [0.001, 1] into [0.84, 1.13], seven come within 2e-5 of 1.
 std::vector<Quintic> orthogonalization_steps(Orthogonalization method, std::int64_t steps);
 
+/// What a matrix's Frobenius norm is multiplied by before the matrix is divided by it: the norm and the products are
+/// rounded, and the polynomials of kPolarExpress are made for an interval that the largest singular value must not
+/// leave.
+double orthogonalization_norm_factor(Orthogonalization method);
+
 /// Memory to orthogonalize a [rows, columns] matrix.
 struct OrthogonalizeMemory {
   Rows matrix;           // [rows, columns], filled by the caller

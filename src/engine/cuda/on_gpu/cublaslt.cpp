@@ -4,9 +4,10 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <compare>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
-#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -27,6 +28,7 @@ struct Functions {
   decltype(&cublasLtMatmulDescSetAttribute) desc_set = nullptr;
   decltype(&cublasLtMatrixLayoutCreate) layout_create = nullptr;
   decltype(&cublasLtMatrixLayoutDestroy) layout_destroy = nullptr;
+  decltype(&cublasLtMatrixLayoutSetAttribute) layout_set = nullptr;
   decltype(&cublasLtMatmulPreferenceCreate) preference_create = nullptr;
   decltype(&cublasLtMatmulPreferenceDestroy) preference_destroy = nullptr;
   decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set = nullptr;
@@ -70,6 +72,7 @@ Functions functions_of(void* library) {
   find(library, "cublasLtMatmulDescSetAttribute", f.desc_set);
   find(library, "cublasLtMatrixLayoutCreate", f.layout_create);
   find(library, "cublasLtMatrixLayoutDestroy", f.layout_destroy);
+  find(library, "cublasLtMatrixLayoutSetAttribute", f.layout_set);
   find(library, "cublasLtMatmulPreferenceCreate", f.preference_create);
   find(library, "cublasLtMatmulPreferenceDestroy", f.preference_destroy);
   find(library, "cublasLtMatmulPreferenceSetAttribute", f.preference_set);
@@ -83,23 +86,59 @@ void check_status(cublasStatus_t status, const char* what) {
               {.file = {}, .place = {}, .advice = "DEVICE=cpu trains without the GPU."});
 }
 
-// What a product's algorithm depends on.
-using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool, bool, bool>;
+// Bytes that an address is a multiple of, as far as algorithms ask.
+std::uint32_t alignment_of(const void* address) {
+  constexpr std::uintptr_t kMost = 256;
+  const auto value = reinterpret_cast<std::uintptr_t>(address) | kMost;
+  return static_cast<std::uint32_t>(value & (~value + 1));
+}
+
+// What the algorithm for a matrix depends on.
+struct Layout {
+  ElementType type = ElementType::kFloat32;
+  std::int64_t stride = 0, batch_stride = 0;
+  bool is_transposed = false;
+  std::uint32_t alignment = 0;
+  auto operator<=>(const Layout&) const = default;
+};
+
+Layout layout_of(const DeviceMatrix& matrix) {
+  return {matrix.type, matrix.stride, matrix.batch_stride, matrix.is_transposed, alignment_of(matrix.values)};
+}
+
+// And that for a product.
+struct Key {
+  std::int64_t m = 0, n = 0, k = 0, batch = 0;
+  Layout a, b, c;
+  std::uint32_t addend_alignment = 0;
+  bool adds = false;
+  auto operator<=>(const Key&) const = default;
+};
 
 Key key_of(const MatrixProduct& product) {
-  return {product.m,
-          product.n,
-          product.k,
-          product.a.stride,
-          product.b.stride,
-          product.a.is_transposed,
-          product.b.is_transposed,
-          product.addend.size != 0};
+  const bool adds = product.addend.size != 0;
+  return {.m = product.m,
+          .n = product.n,
+          .k = product.k,
+          .batch = product.batch,
+          .a = layout_of(product.a),
+          .b = layout_of(product.b),
+          .c = layout_of(product.c),
+          .addend_alignment = alignment_of(adds ? product.addend.data : product.c.values),
+          .adds = adds};
+}
+
+cudaDataType_t data_type(ElementType type) {
+  return type == ElementType::kFloat32 ? CUDA_R_32F : CUDA_R_16BF;
 }
 
 class CublasLtProducts : public MatrixProducts {
  public:
-  CublasLtProducts() : library_(open_library()), f_(functions_of(library_.get())), workspace_(kWorkspaceBytes) {
+  explicit CublasLtProducts(Precision precision)
+      : library_(open_library()),
+        f_(functions_of(library_.get())),
+        workspace_(kWorkspaceBytes),
+        float_compute_(precision == Precision::kTf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F) {
     check_status(f_.create(&handle_), "start");
   }
 
@@ -124,32 +163,39 @@ class CublasLtProducts : public MatrixProducts {
   }
 
   // The transpose of a matrix [rows, columns] of ours, as it lies in memory.
-  cublasLtMatrixLayout_t layout(const DeviceMatrix& matrix, std::int64_t rows, std::int64_t columns) const {
+  cublasLtMatrixLayout_t layout(const Layout& matrix, std::int64_t rows, std::int64_t columns,
+                                std::int64_t batch) const {
     if (matrix.is_transposed) std::swap(rows, columns);
     cublasLtMatrixLayout_t made = nullptr;
-    check_status(f_.layout_create(&made, CUDA_R_32F, static_cast<std::uint64_t>(columns),
+    check_status(f_.layout_create(&made, data_type(matrix.type), static_cast<std::uint64_t>(columns),
                                   static_cast<std::uint64_t>(rows), matrix.stride),
+                 "describe a matrix");
+    const auto count = static_cast<std::int32_t>(batch);
+    check_status(f_.layout_set(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count)), "describe a matrix");
+    check_status(f_.layout_set(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &matrix.batch_stride,
+                               sizeof(matrix.batch_stride)),
                  "describe a matrix");
     return made;
   }
 
-  Prepared prepare(const MatrixProduct& product) const {
+  Prepared prepare(const Key& key) const {
     Prepared made;
-    check_status(f_.desc_create(&made.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describe a product");
+    const cublasComputeType_t compute = key.a.type == ElementType::kFloat32 ? float_compute_ : CUBLAS_COMPUTE_32F;
+    check_status(f_.desc_create(&made.operation, compute, CUDA_R_32F), "describe a product");
     const auto set_operation = [&](cublasLtMatmulDescAttributes_t which, bool is_transposed) {
       const cublasOperation_t operation = is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
       check_status(f_.desc_set(made.operation, which, &operation, sizeof(operation)), "describe a product");
     };
-    set_operation(CUBLASLT_MATMUL_DESC_TRANSA, product.b.is_transposed);
-    set_operation(CUBLASLT_MATMUL_DESC_TRANSB, product.a.is_transposed);
-    made.first = layout(product.b, product.k, product.n);
-    made.second = layout(product.a, product.m, product.k);
-    made.result = layout({{}, product.n, false}, product.m, product.n);
-    choose_algorithm(made);
+    set_operation(CUBLASLT_MATMUL_DESC_TRANSA, key.b.is_transposed);
+    set_operation(CUBLASLT_MATMUL_DESC_TRANSB, key.a.is_transposed);
+    made.first = layout(key.b, key.k, key.n, key.batch);
+    made.second = layout(key.a, key.m, key.k, key.batch);
+    made.result = layout(key.c, key.m, key.n, key.batch);
+    choose_algorithm(key, made);
     return made;
   }
 
-  void choose_algorithm(Prepared& made) const {
+  void choose_algorithm(const Key& key, Prepared& made) const {
     cublasLtMatmulPreference_t preference = nullptr;
     check_status(f_.preference_create(&preference), "choose an algorithm");
     const std::uint64_t bytes = kWorkspaceBytes;
@@ -157,12 +203,17 @@ class CublasLtProducts : public MatrixProducts {
     const std::uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     cublasLtMatmulHeuristicResult_t found = {};
     int count = 0;
-    cublasStatus_t status =
-        f_.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof(bytes));
-    if (status == CUBLAS_STATUS_SUCCESS) {
-      status =
-          f_.preference_set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof(reductions));
-    }
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+    const auto set = [&](cublasLtMatmulPreferenceAttributes_t which, const auto& value) {
+      if (status == CUBLAS_STATUS_SUCCESS) status = f_.preference_set(preference, which, &value, sizeof(value));
+    };
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes);
+    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
+    // Unless it is told otherwise the library takes every matrix to begin at a multiple of 256 bytes.
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.b.alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key.a.alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key.addend_alignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.c.alignment);
     if (status == CUBLAS_STATUS_SUCCESS) {
       status = f_.heuristic(handle_, made.operation, made.first, made.second, made.result, made.result, preference, 1,
                             &found, &count);
@@ -174,29 +225,31 @@ class CublasLtProducts : public MatrixProducts {
   }
 
   void enqueue(cudaStream_t stream, const MatrixProduct& product) override {
-    auto at = prepared_.find(key_of(product));
-    if (at == prepared_.end()) at = prepared_.emplace(key_of(product), prepare(product)).first;
+    const Key key = key_of(product);
+    auto at = prepared_.find(key);
+    if (at == prepared_.end()) at = prepared_.emplace(key, prepare(key)).first;
     const Prepared& made = at->second;
     const float alpha = 1.0F;
-    const bool adds = product.addend.size != 0;
-    const float beta = adds ? 1.0F : 0.0F;
-    check_status(f_.matmul(handle_, made.operation, &alpha, product.b.values.data, made.first, product.a.values.data,
-                           made.second, &beta, adds ? product.addend.data : product.c.data, made.result, product.c.data,
-                           made.result, &made.algorithm, workspace_.data(), kWorkspaceBytes, stream),
+    const float beta = key.adds ? 1.0F : 0.0F;
+    void* const result = const_cast<void*>(product.c.values);  // DeviceMatrix is what is read and what is written
+    check_status(f_.matmul(handle_, made.operation, &alpha, product.b.values, made.first, product.a.values, made.second,
+                           &beta, key.adds ? product.addend.data : result, made.result, result, made.result,
+                           &made.algorithm, workspace_.data(), kWorkspaceBytes, stream),
                  "multiply");
   }
 
   Library library_;
   Functions f_;
   DeviceBytes workspace_;
+  cublasComputeType_t float_compute_;  // for float32 operands
   cublasLtHandle_t handle_ = nullptr;
   std::map<Key, Prepared> prepared_;
 };
 
 }  // namespace
 
-std::unique_ptr<MatrixProducts> open_cublaslt() {
-  return std::make_unique<CublasLtProducts>();
+std::unique_ptr<MatrixProducts> open_cublaslt(Precision precision) {
+  return std::make_unique<CublasLtProducts>(precision);
 }
 
 std::string cublaslt_obstacle() {

@@ -8,6 +8,7 @@
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
 #include "engine/cuda/on_gpu/cublaslt.h"
+#include "engine/cuda/runtime.h"
 
 namespace strider {
 namespace {
@@ -81,7 +82,7 @@ std::string cuda_device_name() {
 std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& config, const EngineSettings& settings) {
   if (const auto obstacle = cuda_obstacle(config, settings)) throw Error(*obstacle);
   cuda::check(cudaSetDevice(kDevice), "use the GPU");
-  return std::make_unique<cuda::CudaEngine>(config, settings, cuda::open_cublaslt());
+  return cuda::make_engine_with(config, settings, cuda::open_cublaslt(settings.precision));
 }
 
 }  // namespace strider

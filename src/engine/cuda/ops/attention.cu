@@ -27,14 +27,14 @@ struct Tiling {
 };
 
 // Rows [first, first + kCount) of one head into shared memory; those from `end` on are zeros.
-template <int kDim, int kCount, int kStride, typename Shared>
-__device__ void load_rows(DeviceSpan<const float> from, int width, int column, int head_dim, int first, int end,
+template <int kDim, int kCount, int kStride, typename T, typename Shared>
+__device__ void load_rows(DeviceSpan<const T> from, int width, int column, int head_dim, int first, int end,
                           Shared& to) {
   for (int i = static_cast<int>(threadIdx.x); i < kCount * kDim; i += static_cast<int>(blockDim.x)) {
     const int row = i / kDim;
     const int c = i % kDim;
     const bool is_there = first + row < end && c < head_dim;
-    to[row * kStride + c] = is_there ? from[std::int64_t{first + row} * width + column + c] : 0.0F;
+    to[row * kStride + c] = is_there ? load(from, std::int64_t{first + row} * width + column + c) : 0.0F;
   }
 }
 
@@ -64,15 +64,15 @@ __device__ void add_weighted(int own_row, int lane, Weights& weights, Others& ot
 
 // out[t] = sum_u exp(S[t, u] - m) v[u] / l with m and l the maximum and sum so far; log_sum_exp[t] = m + log l. A block
 // for each tile of queries and head.
-template <int kDim>
+template <int kDim, typename T>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_forward_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                             DeviceSpan<const float> qkv, DeviceSpan<float> out, DeviceSpan<float> log_sum_exp) {
-  using T = Tiling<kDim>;
-  __shared__ typename T::Own q;
-  __shared__ typename T::Others k;
-  __shared__ typename T::Others v;
-  __shared__ typename T::Weights p;
+                             DeviceSpan<const T> qkv, DeviceSpan<T> out, DeviceSpan<float> log_sum_exp) {
+  using Tile = Tiling<kDim>;
+  __shared__ typename Tile::Own q;
+  __shared__ typename Tile::Others k;
+  __shared__ typename Tile::Others v;
+  __shared__ typename Tile::Weights p;
   const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
   const int start = tiles[tile];
   const int length = tiles[tile + 1];
@@ -87,20 +87,20 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, T::kRows, kDim>(qkv, width, head * shape.head_dim, shape.head_dim, start + first, end, q);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, head * shape.head_dim, shape.head_dim, start + first, end, q);
   float most[kOwn];
   float sum[kOwn];
-  float result[kOwn][T::kColumns];
+  float result[kOwn][Tile::kColumns];
   for (int i = 0; i < kOwn; ++i) {
     most[i] = -INFINITY;
     sum[i] = 0.0F;
-    for (int o = 0; o < T::kColumns; ++o) result[i][o] = 0.0F;
+    for (int o = 0; o < Tile::kColumns; ++o) result[i][o] = 0.0F;
   }
-  const int keys = first + T::kRows < length ? first + T::kRows : length;
+  const int keys = first + Tile::kRows < length ? first + Tile::kRows : length;
   for (int key = 0; key < keys; key += kWarpSize) {
     __syncthreads();
-    load_rows<kDim, kWarpSize, T::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
-    load_rows<kDim, kWarpSize, T::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
     __syncthreads();
     float scores[kOwn];
     dot_products<kDim>(own_row, lane, q, k, scores);
@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
       const float weight = expf(score - most_now);
       most[i] = most_now;
       sum[i] = sum[i] * faded + warp_sum(weight);
-      for (int o = 0; o < T::kColumns; ++o) result[i][o] *= faded;
+      for (int o = 0; o < Tile::kColumns; ++o) result[i][o] *= faded;
       p[(own_row + i) * kWarpSize + lane] = weight;
     }
     __syncwarp();
@@ -123,27 +123,27 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     const int t = first + own_row + i;
     if (t >= length) break;
     const std::int64_t row = start + t;
-    for (int o = 0; o < T::kColumns; ++o) {
+    for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
-      if (c < shape.head_dim) out[(row * shape.heads + head) * shape.head_dim + c] = result[i][o] / sum[i];
+      if (c < shape.head_dim) store(out, (row * shape.heads + head) * shape.head_dim + c, result[i][o] / sum[i]);
     }
     if (lane == 0) log_sum_exp[row * shape.heads + head] = most[i] + logf(sum[i]);
   }
 }
 
 // D[t] = dout[t] . out[t],  dq[t] = scale sum_u P (dP - D) k[u]. A block for each tile of queries and head.
-template <int kDim>
+template <int kDim, typename T>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_backward_queries_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                                      DeviceSpan<const float> qkv, DeviceSpan<const float> out,
-                                      DeviceSpan<const float> dout, DeviceSpan<const float> log_sum_exp,
-                                      DeviceSpan<float> products, DeviceSpan<float> dqkv) {
-  using T = Tiling<kDim>;
-  __shared__ typename T::Own q;
-  __shared__ typename T::Own dy;
-  __shared__ typename T::Others k;
-  __shared__ typename T::Others v;
-  __shared__ typename T::Weights ds;
+                                      DeviceSpan<const T> qkv, DeviceSpan<const T> out, DeviceSpan<const T> dout,
+                                      DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
+                                      DeviceSpan<T> dqkv) {
+  using Tile = Tiling<kDim>;
+  __shared__ typename Tile::Own q;
+  __shared__ typename Tile::Own dy;
+  __shared__ typename Tile::Others k;
+  __shared__ typename Tile::Others v;
+  __shared__ typename Tile::Weights ds;
   const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
   const int start = tiles[tile];
   const int length = tiles[tile + 1];
@@ -159,30 +159,31 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, T::kRows, kDim>(qkv, width, q_column, shape.head_dim, start + first, end, q);
-  load_rows<kDim, T::kRows, kDim>(dout, shape.heads * shape.head_dim, q_column, shape.head_dim, start + first, end, dy);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, q_column, shape.head_dim, start + first, end, q);
+  load_rows<kDim, Tile::kRows, kDim>(dout, shape.heads * shape.head_dim, q_column, shape.head_dim, start + first, end,
+                                     dy);
   float lse[kOwn];
   float product[kOwn];
-  float result[kOwn][T::kColumns];
+  float result[kOwn][Tile::kColumns];
   for (int i = 0; i < kOwn; ++i) {
     lse[i] = 0.0F;
     product[i] = 0.0F;
-    for (int o = 0; o < T::kColumns; ++o) result[i][o] = 0.0F;
+    for (int o = 0; o < Tile::kColumns; ++o) result[i][o] = 0.0F;
     const int t = first + own_row + i;
     if (t >= length) continue;
     const std::int64_t at = std::int64_t{start + t} * shape.heads + head;
     lse[i] = log_sum_exp[at];
     for (int c = lane; c < shape.head_dim; c += kWarpSize) {
-      product[i] += dout[at * shape.head_dim + c] * out[at * shape.head_dim + c];
+      product[i] += load(dout, at * shape.head_dim + c) * load(out, at * shape.head_dim + c);
     }
     product[i] = warp_sum(product[i]);
     if (lane == 0) products[at] = product[i];
   }
-  const int keys = first + T::kRows < length ? first + T::kRows : length;
+  const int keys = first + Tile::kRows < length ? first + Tile::kRows : length;
   for (int key = 0; key < keys; key += kWarpSize) {
     __syncthreads();
-    load_rows<kDim, kWarpSize, T::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
-    load_rows<kDim, kWarpSize, T::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
     __syncthreads();
     float scores[kOwn];
     float dp[kOwn];
@@ -200,28 +201,28 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   for (int i = 0; i < kOwn; ++i) {
     const int t = first + own_row + i;
     if (t >= length) break;
-    for (int o = 0; o < T::kColumns; ++o) {
+    for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
-      if (c < shape.head_dim) dqkv[std::int64_t{start + t} * width + q_column + c] = result[i][o];
+      if (c < shape.head_dim) store(dqkv, std::int64_t{start + t} * width + q_column + c, result[i][o]);
     }
   }
 }
 
 // dk[u] = scale sum_t P (dP - D) q[t],  dv[u] = sum_t P dout[t], over the heads of the group in their order. A block
 // for each tile of keys and key/value head.
-template <int kDim>
+template <int kDim, typename T>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_backward_keys_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                                   DeviceSpan<const float> qkv, DeviceSpan<const float> dout,
+                                   DeviceSpan<const T> qkv, DeviceSpan<const T> dout,
                                    DeviceSpan<const float> log_sum_exp, DeviceSpan<const float> products,
-                                   DeviceSpan<float> dqkv) {
-  using T = Tiling<kDim>;
-  __shared__ typename T::Own k;
-  __shared__ typename T::Own v;
-  __shared__ typename T::Others q;
-  __shared__ typename T::Others dy;
-  __shared__ typename T::Weights p;
-  __shared__ typename T::Weights ds;
+                                   DeviceSpan<T> dqkv) {
+  using Tile = Tiling<kDim>;
+  __shared__ typename Tile::Own k;
+  __shared__ typename Tile::Own v;
+  __shared__ typename Tile::Others q;
+  __shared__ typename Tile::Others dy;
+  __shared__ typename Tile::Weights p;
+  __shared__ typename Tile::Weights ds;
   const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
   const int start = tiles[tile];
   const int length = tiles[tile + 1];
@@ -236,12 +237,12 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, T::kRows, kDim>(qkv, width, k_column, shape.head_dim, start + first, end, k);
-  load_rows<kDim, T::kRows, kDim>(qkv, width, v_column, shape.head_dim, start + first, end, v);
-  float dk[kOwn][T::kColumns];
-  float dv[kOwn][T::kColumns];
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, k_column, shape.head_dim, start + first, end, k);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, v_column, shape.head_dim, start + first, end, v);
+  float dk[kOwn][Tile::kColumns];
+  float dv[kOwn][Tile::kColumns];
   for (int i = 0; i < kOwn; ++i) {
-    for (int o = 0; o < T::kColumns; ++o) {
+    for (int o = 0; o < Tile::kColumns; ++o) {
       dk[i][o] = 0.0F;
       dv[i][o] = 0.0F;
     }
@@ -249,9 +250,10 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (int query = first; query < length; query += kWarpSize) {
       __syncthreads();
-      load_rows<kDim, kWarpSize, T::kStride>(qkv, width, head * shape.head_dim, shape.head_dim, start + query, end, q);
-      load_rows<kDim, kWarpSize, T::kStride>(dout, shape.heads * shape.head_dim, head * shape.head_dim, shape.head_dim,
-                                             start + query, end, dy);
+      load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, head * shape.head_dim, shape.head_dim, start + query, end,
+                                                q);
+      load_rows<kDim, kWarpSize, Tile::kStride>(dout, shape.heads * shape.head_dim, head * shape.head_dim,
+                                                shape.head_dim, start + query, end, dy);
       __syncthreads();
       float scores[kOwn];
       float dp[kOwn];
@@ -275,11 +277,11 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   for (int i = 0; i < kOwn; ++i) {
     const int u = first + own_row + i;
     if (u >= length) break;
-    for (int o = 0; o < T::kColumns; ++o) {
+    for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
       if (c >= shape.head_dim) break;
-      dqkv[std::int64_t{start + u} * width + k_column + c] = dk[i][o];
-      dqkv[std::int64_t{start + u} * width + v_column + c] = dv[i][o];
+      store(dqkv, std::int64_t{start + u} * width + k_column + c, dk[i][o]);
+      store(dqkv, std::int64_t{start + u} * width + v_column + c, dv[i][o]);
     }
   }
 }
@@ -305,28 +307,43 @@ int attention_tile(int head_dim) {
   return for_dim(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
 }
 
+template <typename T>
 void attention_forward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
-                       DeviceSpan<const std::int32_t> tiles, DeviceSpan<const float> qkv, DeviceSpan<float> out,
+                       DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<T> out,
                        DeviceSpan<float> log_sum_exp) {
   for_dim(shape.head_dim, [&](auto dim) {
     constexpr int kDim = decltype(dim)::value;
     launch(stream, dim3(static_cast<unsigned>(tile_count), static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
-           attention_forward_kernel<kDim>, shape, scale, tiles, qkv, out, log_sum_exp);
+           attention_forward_kernel<kDim, T>, shape, scale, tiles, qkv, out, log_sum_exp);
   });
 }
 
+template <typename T>
 void attention_backward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
-                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const float> qkv, DeviceSpan<const float> out,
-                        DeviceSpan<const float> dout, DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
-                        DeviceSpan<float> dqkv) {
+                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<const T> out,
+                        DeviceSpan<const T> dout, DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
+                        DeviceSpan<T> dqkv) {
   for_dim(shape.head_dim, [&](auto dim) {
     constexpr int kDim = decltype(dim)::value;
     const auto blocks = static_cast<unsigned>(tile_count);
     launch(stream, dim3(blocks, static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
-           attention_backward_queries_kernel<kDim>, shape, scale, tiles, qkv, out, dout, log_sum_exp, products, dqkv);
+           attention_backward_queries_kernel<kDim, T>, shape, scale, tiles, qkv, out, dout, log_sum_exp, products,
+           dqkv);
     launch(stream, dim3(blocks, static_cast<unsigned>(shape.kv_heads)), Tiling<kDim>::kThreads,
-           attention_backward_keys_kernel<kDim>, shape, scale, tiles, qkv, dout, log_sum_exp, products, dqkv);
+           attention_backward_keys_kernel<kDim, T>, shape, scale, tiles, qkv, dout, log_sum_exp, products, dqkv);
   });
 }
+
+#define STRIDER_ATTENTION(T)                                                                                    \
+  template void attention_forward<T>(cudaStream_t, AttentionShape, float, std::int64_t,                         \
+                                     DeviceSpan<const std::int32_t>, DeviceSpan<const T>, DeviceSpan<T>,        \
+                                     DeviceSpan<float>);                                                        \
+  template void attention_backward<T>(cudaStream_t, AttentionShape, float, std::int64_t,                        \
+                                      DeviceSpan<const std::int32_t>, DeviceSpan<const T>, DeviceSpan<const T>, \
+                                      DeviceSpan<const T>, DeviceSpan<const float>, DeviceSpan<float>, DeviceSpan<T>)
+
+STRIDER_ATTENTION(float);
+STRIDER_ATTENTION(Bfloat16);
+#undef STRIDER_ATTENTION
 
 }  // namespace strider::cuda

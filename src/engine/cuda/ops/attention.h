@@ -18,15 +18,17 @@ inline constexpr int kTileNumbers = 3;  // of a tile: the walk's first row, its 
 int attention_tile(int head_dim);
 
 /// tiles [count, kTileNumbers]; a tile of a walk of length 0 is passed over. qkv [rows, qkv width], out [rows, heads *
-/// head_dim], log_sum_exp [rows, heads].
+/// head_dim], log_sum_exp [rows, heads]. T is float or Bfloat16; all that is computed is float32.
+template <typename T>
 void attention_forward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
-                       DeviceSpan<const std::int32_t> tiles, DeviceSpan<const float> qkv, DeviceSpan<float> out,
+                       DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<T> out,
                        DeviceSpan<float> log_sum_exp);
 
 /// dqkv [rows, qkv width] is written, for every row of a walk; `products` [rows, heads] is scratch.
+template <typename T>
 void attention_backward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
-                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const float> qkv, DeviceSpan<const float> out,
-                        DeviceSpan<const float> dout, DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
-                        DeviceSpan<float> dqkv);
+                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<const T> out,
+                        DeviceSpan<const T> dout, DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
+                        DeviceSpan<T> dqkv);
 
 }  // namespace strider::cuda

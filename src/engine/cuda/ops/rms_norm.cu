@@ -9,8 +9,9 @@ constexpr int kRowsAtOnce = 64;     // of one partial sum of dweight
 constexpr int kColumnThreads = 64;  // columns of a block
 
 // r = 1 / sqrt(mean_j x[j]^2 + eps),  y[j] = weight[j] (x[j] r), a warp for each row.
+template <typename T>
 __global__ void rms_norm_forward_kernel(int rows, int hidden, float eps, DeviceSpan<const float> x,
-                                        DeviceSpan<const float> weight, DeviceSpan<float> y,
+                                        DeviceSpan<const float> weight, DeviceSpan<T> y,
                                         DeviceSpan<float> inverse_rms) {
   const int row = row_of_warp();
   if (row >= rows) return;
@@ -19,31 +20,36 @@ __global__ void rms_norm_forward_kernel(int rows, int hidden, float eps, DeviceS
   float squares = 0.0F;
   for (int j = lane; j < hidden; j += kWarpSize) squares += x[at + j] * x[at + j];
   const float r = 1.0F / sqrtf(warp_sum(squares) / static_cast<float>(hidden) + eps);
-  for (int j = lane; j < hidden; j += kWarpSize) y[at + j] = weight[j] * (x[at + j] * r);
+  for (int j = lane; j < hidden; j += kWarpSize) store(y, at + j, weight[j] * (x[at + j] * r));
   if (lane == 0) inverse_rms[row] = r;
 }
 
 // dx[j] (+)= r g[j] - x[j] r^3 mean_k(g[k] x[k]) with g[j] = weight[j] dy[j], a warp for each row.
+template <typename T>
 __global__ void rms_norm_backward_input_kernel(int rows, int hidden, bool adds, DeviceSpan<const float> x,
                                                DeviceSpan<const float> weight, DeviceSpan<const float> inverse_rms,
-                                               DeviceSpan<const float> dy, DeviceSpan<float> dx) {
+                                               DeviceSpan<const T> dy, DeviceSpan<float> dx,
+                                               DeviceSpan<Bfloat16> rounded) {
   const int row = row_of_warp();
   if (row >= rows) return;
   const int lane = lane_of_thread();
   const std::int64_t at = std::int64_t{row} * hidden;
   float product = 0.0F;
-  for (int j = lane; j < hidden; j += kWarpSize) product += weight[j] * dy[at + j] * x[at + j];
+  for (int j = lane; j < hidden; j += kWarpSize) product += weight[j] * load(dy, at + j) * x[at + j];
   const float r = inverse_rms[row];
   const float along = r * r * r * warp_sum(product) / static_cast<float>(hidden);
   for (int j = lane; j < hidden; j += kWarpSize) {
-    const float gradient = r * (weight[j] * dy[at + j]) - x[at + j] * along;
-    dx[at + j] = adds ? dx[at + j] + gradient : gradient;
+    const float gradient = r * (weight[j] * load(dy, at + j)) - x[at + j] * along;
+    const float sum = adds ? dx[at + j] + gradient : gradient;
+    dx[at + j] = sum;
+    if (rounded.size > 0) store(rounded, at + j, sum);
   }
 }
 
 // partial[c, j] = sum over the rows r of part c of dy[r, j] x[r, j] inverse_rms[r], a thread for each c and j.
+template <typename T>
 __global__ void rms_norm_backward_weight_kernel(int rows, int hidden, DeviceSpan<const float> x,
-                                                DeviceSpan<const float> inverse_rms, DeviceSpan<const float> dy,
+                                                DeviceSpan<const float> inverse_rms, DeviceSpan<const T> dy,
                                                 DeviceSpan<float> partial) {
   const int j = static_cast<int>(blockIdx.x) * kColumnThreads + static_cast<int>(threadIdx.x);
   if (j >= hidden) return;
@@ -52,7 +58,7 @@ __global__ void rms_norm_backward_weight_kernel(int rows, int hidden, DeviceSpan
   float sum = 0.0F;
   for (int row = first; row < last; ++row) {
     const std::int64_t at = std::int64_t{row} * hidden + j;
-    sum += dy[at] * (x[at] * inverse_rms[row]);
+    sum += load(dy, at) * (x[at] * inverse_rms[row]);
   }
   partial[std::int64_t{blockIdx.y} * hidden + j] = sum;
 }
@@ -72,22 +78,38 @@ std::int64_t rms_norm_scratch_floats(std::int64_t rows, std::int64_t hidden) {
   return blocks_for(rows, kRowsAtOnce) * hidden;
 }
 
+template <typename T>
 void rms_norm_forward(cudaStream_t stream, std::int64_t rows, std::int64_t hidden, float eps, DeviceSpan<const float> x,
-                      DeviceSpan<const float> weight, DeviceSpan<float> y, DeviceSpan<float> inverse_rms) {
-  launch(stream, blocks_for(rows, kRowWarps), kRowThreads, rms_norm_forward_kernel, rows, hidden, eps, x, weight, y,
+                      DeviceSpan<const float> weight, DeviceSpan<T> y, DeviceSpan<float> inverse_rms) {
+  launch(stream, blocks_for(rows, kRowWarps), kRowThreads, rms_norm_forward_kernel<T>, rows, hidden, eps, x, weight, y,
          inverse_rms);
 }
 
+template <typename T>
 void rms_norm_backward(cudaStream_t stream, std::int64_t rows, std::int64_t hidden, DeviceSpan<const float> x,
-                       DeviceSpan<const float> weight, DeviceSpan<const float> inverse_rms, DeviceSpan<const float> dy,
-                       DeviceSpan<float> dx, Write write, DeviceSpan<float> dweight, DeviceSpan<float> scratch) {
+                       DeviceSpan<const float> weight, DeviceSpan<const float> inverse_rms, DeviceSpan<const T> dy,
+                       DeviceSpan<float> dx, Write write, DeviceSpan<Bfloat16> rounded, DeviceSpan<float> dweight,
+                       DeviceSpan<float> scratch) {
   const unsigned parts = blocks_for(rows, kRowsAtOnce);
   const unsigned columns = blocks_for(hidden, kColumnThreads);
-  launch(stream, dim3(columns, parts), kColumnThreads, rms_norm_backward_weight_kernel, rows, hidden, x, inverse_rms,
+  launch(stream, dim3(columns, parts), kColumnThreads, rms_norm_backward_weight_kernel<T>, rows, hidden, x, inverse_rms,
          dy, scratch);
   launch(stream, columns, kColumnThreads, add_partials_kernel, parts, hidden, scratch, dweight);
-  launch(stream, blocks_for(rows, kRowWarps), kRowThreads, rms_norm_backward_input_kernel, rows, hidden,
-         write == Write::kAdd, x, weight, inverse_rms, dy, dx);
+  launch(stream, blocks_for(rows, kRowWarps), kRowThreads, rms_norm_backward_input_kernel<T>, rows, hidden,
+         write == Write::kAdd, x, weight, inverse_rms, dy, dx, rounded);
 }
+
+template void rms_norm_forward<float>(cudaStream_t, std::int64_t, std::int64_t, float, DeviceSpan<const float>,
+                                      DeviceSpan<const float>, DeviceSpan<float>, DeviceSpan<float>);
+template void rms_norm_forward<Bfloat16>(cudaStream_t, std::int64_t, std::int64_t, float, DeviceSpan<const float>,
+                                         DeviceSpan<const float>, DeviceSpan<Bfloat16>, DeviceSpan<float>);
+template void rms_norm_backward<float>(cudaStream_t, std::int64_t, std::int64_t, DeviceSpan<const float>,
+                                       DeviceSpan<const float>, DeviceSpan<const float>, DeviceSpan<const float>,
+                                       DeviceSpan<float>, Write, DeviceSpan<Bfloat16>, DeviceSpan<float>,
+                                       DeviceSpan<float>);
+template void rms_norm_backward<Bfloat16>(cudaStream_t, std::int64_t, std::int64_t, DeviceSpan<const float>,
+                                          DeviceSpan<const float>, DeviceSpan<const float>, DeviceSpan<const Bfloat16>,
+                                          DeviceSpan<float>, Write, DeviceSpan<Bfloat16>, DeviceSpan<float>,
+                                          DeviceSpan<float>);
 
 }  // namespace strider::cuda

@@ -1,7 +1,7 @@
 #pragma once
 // Rotary position embedding (Su et al. 2021) over the rows that the q, k, v projections gave, in place. The formula,
 // and what head_dim 1 is, are in engine/cpu/ops/rope.h, whose table this takes.
-#include "engine/cuda/device_memory.h"
+#include "engine/cuda/bfloat16.h"
 
 namespace strider::cuda {
 
@@ -11,9 +11,10 @@ struct AttentionShape {
 };
 
 /// Rotates the q and k heads of qkv [rows, qkv width] by their positions' angles (direction 1) or back (-1, for
-/// gradients). cosines, sines [positions, frequencies]; positions [rows].
+/// gradients). cosines, sines [positions, frequencies]; positions [rows]. T is float or Bfloat16.
+template <typename T>
 void rope(cudaStream_t stream, std::int64_t rows, AttentionShape shape, float direction,
           DeviceSpan<const std::int32_t> positions, DeviceSpan<const float> cosines, DeviceSpan<const float> sines,
-          DeviceSpan<float> qkv);
+          DeviceSpan<T> qkv);
 
 }  // namespace strider::cuda

@@ -9,11 +9,14 @@ namespace {
 // A block for each piece.
 __global__ void adamw_kernel(DeviceSpan<const std::int64_t> pieces, DeviceSpan<const float> factors,
                              DeviceSpan<const float> clip, DeviceSpan<const float> gradient,
-                             DeviceSpan<float> parameters, DeviceSpan<float> first, DeviceSpan<float> second) {
+                             DeviceSpan<float> parameters, DeviceSpan<Bfloat16> rounded, DeviceSpan<float> first,
+                             DeviceSpan<float> second) {
+  const float scale = clip[0];
+  if (!is_update(scale)) return;
   const UpdatePiece piece = piece_of_block(pieces);
   const std::int64_t factor = piece.group * kUpdateFactors;
   for (int i = static_cast<int>(threadIdx.x); i < piece.count; i += kUpdateThreads) {
-    const float g = gradient[piece.offset + i] * clip[0];
+    const float g = gradient[piece.offset + i] * scale;
     const float old = first[piece.state + i];
     const float m = old + (g - old) * factors[factor + kOneMinusBeta1];
     const float v = second[piece.state + i] * factors[factor + kBeta2] + g * g * factors[factor + kOneMinusBeta2];
@@ -21,7 +24,9 @@ __global__ void adamw_kernel(DeviceSpan<const std::int64_t> pieces, DeviceSpan<c
     const float p = parameters[piece.offset + i] * factors[factor + kDecay];
     first[piece.state + i] = m;
     second[piece.state + i] = v;
-    parameters[piece.offset + i] = p - factors[factor + kStepSize] * (m / root);
+    const float updated = p - factors[factor + kStepSize] * (m / root);
+    parameters[piece.offset + i] = updated;
+    if (rounded.size > 0) store(rounded, piece.offset + i, updated);
   }
 }
 
@@ -30,7 +35,7 @@ __global__ void adamw_kernel(DeviceSpan<const std::int64_t> pieces, DeviceSpan<c
 void adamw_update(cudaStream_t stream, const UpdateBuffers& buffers, DeviceSpan<float> first,
                   DeviceSpan<float> second) {
   launch(stream, static_cast<unsigned>(buffers.piece_count), kUpdateThreads, adamw_kernel, buffers.pieces,
-         buffers.factors, buffers.clip, buffers.gradient, buffers.parameters, first, second);
+         buffers.factors, buffers.clip, buffers.gradient, buffers.parameters, buffers.rounded, first, second);
 }
 
 }  // namespace strider::cuda

@@ -1,7 +1,7 @@
 #pragma once
 // The optimizers' formulas on the device, each over all parameters that it updates in one launch. What changes from
 // step to step (step number, learning rates, clipping) is in device memory, so that a captured launch serves all steps.
-#include "engine/cuda/device_memory.h"
+#include "engine/cuda/bfloat16.h"
 
 namespace strider::cuda {
 
@@ -22,14 +22,16 @@ enum AdamWFactor {
   kEps,
 };
 enum SgdFactor { kLearningRate, kWeightDecay, kMomentum };
+enum MuonFactor { kMuonDecay, kMuonLearningRate };  // 1 - lr wd, lr
 
 struct UpdateBuffers {
   DeviceSpan<const std::int64_t> pieces;  // [count, kUpdateNumbers]
   std::int64_t piece_count = 0;
   DeviceSpan<const float> factors;   // [groups, kUpdateFactors]
-  DeviceSpan<const float> clip;      // [1], what the gradient is multiplied by first
+  DeviceSpan<const float> clip;      // [1], what the gradient is multiplied by first; not a number: nothing changes
   DeviceSpan<const float> gradient;  // flat, as the parameters
   DeviceSpan<float> parameters;
+  DeviceSpan<Bfloat16> rounded;  // gets the new parameters as operands, at the same places; of size 0: it does not
 };
 
 /// The formula is in engine/cpu/rules/adamw.cpp; states are exp_avg and exp_avg_sq.

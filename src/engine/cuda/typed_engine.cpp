@@ -1,0 +1,434 @@
+#include "engine/cuda/typed_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "engine/cpu/ops/rope.h"
+#include "engine/cuda/ops/sum_gradients.h"
+
+namespace strider::cuda {
+namespace {
+
+// Of one engine. Walks of one length have one shape of batch and the rest of an epoch; others have one for each number
+// of row steps.
+constexpr std::size_t kMostGraphs = 64;
+
+// Rows of a walk that are computed: the last token predicts nothing.
+constexpr std::int64_t kDropped = 1;
+
+// The factors of one group in one update (rules/update_rule.h), in the precision and order of the CPU's rules.
+void write_factors(const ParameterGroup& group, double learning_rate, std::int64_t number, float* factors) {
+  const RuleSettings& rule = group.rule;
+  const auto t = static_cast<double>(number);
+  if (rule.name == "adamw") {
+    factors[kDecay] = static_cast<float>(1.0 - learning_rate * group.weight_decay);
+    factors[kOneMinusBeta1] = static_cast<float>(1.0 - rule.beta1);
+    factors[kBeta2] = static_cast<float>(rule.beta2);
+    factors[kOneMinusBeta2] = static_cast<float>(1.0 - rule.beta2);
+    factors[kStepSize] = static_cast<float>(learning_rate / (1.0 - std::pow(rule.beta1, t)));
+    factors[kInverseRoot] = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(rule.beta2, t)));
+    factors[kEps] = static_cast<float>(rule.eps);
+  } else if (rule.name == "muon") {
+    factors[kMuonDecay] = static_cast<float>(1.0 - learning_rate * group.weight_decay);
+    factors[kMuonLearningRate] = static_cast<float>(learning_rate);
+  } else {
+    factors[kLearningRate] = static_cast<float>(learning_rate);
+    factors[kWeightDecay] = static_cast<float>(group.weight_decay);
+    factors[kMomentum] = static_cast<float>(rule.momentum);
+  }
+}
+
+std::uint64_t inbox_bytes(std::size_t groups, const BatchLimits& limits) {
+  return carved_bytes([&](Carver& carver) { Inbox().lay_out(carver, groups, limits); });
+}
+
+std::uint64_t outbox_bytes(const BatchLimits& limits) {
+  return carved_bytes([&](Carver& carver) { Outbox().lay_out(carver, limits); });
+}
+
+template <typename T>
+std::uint64_t memory_bytes(const LlamaConfig& config, const EngineSettings& settings, const BatchLimits& limits) {
+  return carved_bytes([&](Carver& carver) { EngineMemory<T>().lay_out(carver, config, settings, limits); });
+}
+
+}  // namespace
+
+template <typename T>
+TypedEngine<T>::Slot::Slot(std::size_t groups, const BatchLimits& limits)
+    : inbox_storage(inbox_bytes(groups, limits)), outbox_storage(outbox_bytes(limits)) {
+  Carver in(inbox_storage.data());
+  inbox.lay_out(in, groups, limits);
+  Carver out(outbox_storage.data());
+  outbox.lay_out(out, limits);
+}
+
+template <typename T>
+TypedEngine<T>::TypedEngine(const LlamaConfig& config, const EngineSettings& settings,
+                            std::unique_ptr<MatrixProducts> products, std::int64_t batch_rows)
+    : config_(config),
+      layout_(config),
+      settings_(settings),
+      limits_(batch_limits(config, settings, batch_rows)),
+      products_(std::move(products)),
+      storage_(memory_bytes<T>(config, settings, limits_)) {
+  Carver device(storage_.data());
+  memory_.lay_out(device, config_, settings_, limits_);
+  for (std::size_t i = 0; i <= kStepsUnderWay; ++i) {
+    slots_.push_back(std::make_unique<Slot>(settings_.groups.size(), limits_));
+  }
+
+  std::vector<float> angles(static_cast<std::size_t>(RopeTable::floats(settings.max_length, config.head_dim)));
+  const RopeTable rope(settings.max_length, config.head_dim, config.rope_theta, angles.data());
+  stream_.copy_to_device(memory_.cosines, rope.cos(0));
+  stream_.copy_to_device(memory_.sines, rope.sin(0));
+  if (settings_.groups.empty()) {
+    stream_.wait();
+    return;
+  }
+  for (const RulePieces& rule : memory_.rules) stream_.copy_to_device(rule.pieces, rule.numbers.data());
+  for (const MuonBatch& batch : memory_.muon.batches) stream_.copy_to_device(batch.places, batch.numbers.data());
+  for (const OptimizerBuffer& state : memory_.states) {
+    stream_.clear(DeviceSpan<float>(state.values, state.about.floats));
+  }
+  stream_.clear(memory_.gradient);
+  stream_.clear(memory_.outbox.norm);
+  stream_.wait();
+}
+
+// What is under way may still read and write the memory that goes now; of its error nobody is left to be told.
+template <typename T>
+TypedEngine<T>::~TypedEngine() {
+  cudaStreamSynchronize(stream_.get());
+}
+
+template <typename T>
+void TypedEngine<T>::load_parameters(const std::function<void(std::span<float> values)>& fill) {
+  std::vector<float> values(static_cast<std::size_t>(layout_.total()));
+  fill(values);
+  stream_.copy_to_device(memory_.parameters, values.data());
+  if constexpr (!std::is_same_v<T, float>) {
+    round_to_operands(stream_.get(), memory_.parameters, memory_.operands);
+  }
+  stream_.wait();
+}
+
+template <typename T>
+void TypedEngine<T>::copy_parameters(std::span<float> out) const {
+  stream_.copy_to_host<float>(out.data(), memory_.parameters);
+  stream_.wait();
+}
+
+template <typename T>
+std::vector<StateBuffer> TypedEngine<T>::optimizer_state() const {
+  std::vector<StateBuffer> states;
+  for (const OptimizerBuffer& state : memory_.states) states.push_back(state.about);
+  return states;
+}
+
+template <typename T>
+const OptimizerBuffer& TypedEngine<T>::state_named(std::string_view name) const {
+  for (const OptimizerBuffer& state : memory_.states) {
+    if (state.about.name == name) return state;
+  }
+  throw Error(fmt::format("the optimizer keeps no state \"{}\"", name));
+}
+
+template <typename T>
+void TypedEngine<T>::copy_optimizer_state(std::string_view name, std::span<float> out) const {
+  const OptimizerBuffer& state = state_named(name);
+  stream_.copy_to_host(out.data(), DeviceSpan<const float>(state.values, state.about.floats));
+  stream_.wait();
+}
+
+template <typename T>
+void TypedEngine<T>::set_optimizer_state(std::string_view name, std::span<const float> values) {
+  const OptimizerBuffer& state = state_named(name);
+  stream_.copy_to_device(DeviceSpan<float>(state.values, state.about.floats), values.data());
+  stream_.wait();
+}
+
+template <typename T>
+void TypedEngine<T>::expect_training() const {
+  if (settings_.groups.empty()) {
+    throw std::logic_error("this engine was made without parameter groups and cannot train");
+  }
+}
+
+template <typename T>
+void TypedEngine<T>::learn_lm_head_only(bool only) {
+  lm_head_only_ = only && !config_.tie_word_embeddings;
+}
+
+// What the host writes before a call.
+
+template <typename T>
+std::vector<BatchShape> TypedEngine<T>::write_batches(std::span<const WalkView> walks, const Slot& slot) const {
+  std::vector<BatchShape> shapes;
+  const auto numbers = static_cast<std::size_t>(limits_.numbers());
+  for (const WalkRange& range : cut_into_batches(walks, kDropped, limits_)) {
+    shapes.push_back(write_batch(walks.subspan(range.first, range.last - range.first), kDropped, limits_,
+                                 {slot.inbox.numbers.data + shapes.size() * numbers, numbers}));
+  }
+  return shapes;
+}
+
+template <typename T>
+void TypedEngine<T>::write_step_numbers(std::span<const double> learning_rates, double max_grad_norm,
+                                        double denominator, const Slot& slot) const {
+  float* const step = slot.inbox.step.data;
+  step[kMaxGradNorm] = static_cast<float>(max_grad_norm);
+  step[kLossScale] = static_cast<float>(1.0 / denominator);
+  for (std::size_t group = 0; group < learning_rates.size(); ++group) {
+    write_factors(settings_.groups[group], learning_rates[group], updates_,
+                  step + kStepFloats + group * static_cast<std::size_t>(kUpdateFactors));
+  }
+}
+
+// What is recorded into a graph.
+
+template <typename T>
+Pass<T> TypedEngine<T>::pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss) const {
+  const std::int64_t begin = static_cast<std::int64_t>(batch) * limits_.numbers();
+  const DeviceSpan<const std::int32_t> numbers = memory_.inbox.numbers;
+  return {
+      .config = config_,
+      .layout = layout_,
+      .memory = memory_,
+      .batch = {limits_, [&](std::int64_t first, std::int64_t count) { return part(numbers, begin + first, count); }},
+      .shape = shape,
+      .products = *products_,
+      .stream = stream_.get(),
+      .losses = part(memory_.outbox.losses, first_loss, shape.rows)};
+}
+
+template <typename T>
+void TypedEngine<T>::record_batches(const GraphKey& key) const {
+  const bool trains = key.work != Work::kEvaluate;
+  if (trains) stream_.clear(memory_.gradient);
+  std::int64_t first_loss = 0;
+  for (std::size_t batch = 0; batch < key.shapes.size(); ++batch) {
+    const Pass<T> pass = pass_over(key.shapes[batch], batch, first_loss);
+    first_loss += pass.shape.rows;
+    llama_forward(pass);
+    llama_losses(pass);
+    if (!trains) continue;
+    const DeviceSpan<const float> loss_scale = part(memory_.inbox.step, kLossScale, 1);
+    if (key.lm_head_only) {
+      llama_backward_lm_head(pass, loss_scale);
+    } else {
+      llama_backward(pass, loss_scale);
+    }
+  }
+  if (trains) cuda::gradient_norm(stream_.get(), memory_.gradient, memory_.norm_scratch, memory_.outbox.norm);
+}
+
+template <typename T>
+void TypedEngine<T>::record_update(bool lm_head_only) const {
+  const Inbox& inbox = memory_.inbox;
+  clip_factor(stream_.get(), memory_.outbox.norm, part(inbox.step, kMaxGradNorm, 1), memory_.clip);
+  UpdateBuffers buffers{.pieces = {},
+                        .piece_count = 0,
+                        .factors = part(inbox.step, kStepFloats, inbox.step.size - kStepFloats),
+                        .clip = memory_.clip,
+                        .gradient = memory_.gradient,
+                        .parameters = memory_.parameters,
+                        .rounded = {}};
+  if constexpr (!std::is_same_v<T, float>) buffers.rounded = memory_.operands;
+  for (const RulePieces& rule : memory_.rules) {
+    buffers.pieces = rule.pieces;
+    buffers.piece_count = lm_head_only ? rule.lm_head_pieces : rule.pieces.size / kUpdateNumbers;
+    if (buffers.piece_count == 0) continue;
+    if (rule.rule == "adamw") {
+      adamw_update(stream_.get(), buffers, rule.states[0], rule.states[1]);
+    } else {
+      sgd_update(stream_.get(), buffers, rule.states[0]);
+    }
+  }
+  for (const MuonBatch& batch : memory_.muon.batches) {
+    if (lm_head_only && !batch.is_lm_head) continue;
+    muon_update(*products_, stream_.get(), batch, buffers, memory_.muon);
+  }
+}
+
+template <typename T>
+void TypedEngine<T>::record(const GraphKey& key) const {
+  if (key.work != Work::kUpdate) record_batches(key);
+  if (key.work == Work::kUpdate || key.work == Work::kStep) record_update(key.lm_head_only);
+}
+
+// Puts one call into the stream: what the host has written, the work, and what comes back.
+template <typename T>
+void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) {
+  GraphKey key{std::move(shapes), work, lm_head_only_};
+  auto graph = graphs_.find(key);
+  if (graph == graphs_.end()) {
+    if (graphs_.size() == kMostGraphs) {
+      stream_.wait();
+      graphs_.clear();
+    }
+    Graph recorded = stream_.capture([&] { record(key); });
+    graph = graphs_.emplace(std::move(key), std::move(recorded)).first;
+  }
+  const std::size_t groups = settings_.groups.size();
+  stream_.copy_to_device(memory_.inbox.step.data, slot.inbox.step.data, inbox_bytes(groups, limits_));
+  stream_.launch(graph->second);
+  stream_.copy_to_host(slot.outbox.norm.data, memory_.outbox.norm.data, outbox_bytes(limits_));
+  stream_.record(slot.done);
+}
+
+// Of a call that is done.
+template <typename T>
+void TypedEngine<T>::read_losses(std::span<const WalkView> walks, const Slot& slot,
+                                 std::span<double> walk_losses) const {
+  std::int64_t first_loss = 0;
+  for (const WalkRange& range : cut_into_batches(walks, kDropped, limits_)) {
+    const float* loss = slot.outbox.losses.data + first_loss;
+    std::int64_t rows = 0;
+    for (std::size_t i = range.first; i < range.last; ++i) {
+      double sum = 0.0;
+      for (std::size_t t = kDropped; t < walks[i].size(); ++t) sum += *loss++;
+      walk_losses[i] = sum;
+      rows += static_cast<std::int64_t>(walks[i].size()) - kDropped;
+    }
+    first_loss += filled_rows(rows);
+  }
+}
+
+template <typename T>
+bool TypedEngine<T>::forward_backward(std::span<const WalkView> walks, double denominator,
+                                      std::span<double> walk_losses, const GiveUp& give_up) {
+  expect_training();
+  if (give_up()) return false;
+  Slot& slot = slot_of_calls();
+  write_step_numbers({}, 0.0, denominator, slot);
+  put(write_batches(walks, slot), Work::kGradient, slot);
+  slot.done.wait();
+  norm_ = *slot.outbox.norm.data;
+  read_losses(walks, slot, walk_losses);
+  return true;
+}
+
+template <typename T>
+double TypedEngine<T>::gradient_norm() {
+  return norm_;
+}
+
+template <typename T>
+std::vector<float> TypedEngine<T>::gradient() {
+  std::vector<float> values(static_cast<std::size_t>(layout_.total()));
+  stream_.copy_to_host<float>(values.data(), memory_.gradient);
+  stream_.wait();
+  return values;
+}
+
+template <typename T>
+void TypedEngine<T>::update(std::span<const double> learning_rates, double max_grad_norm) {
+  expect_training();
+  updates_ += 1;
+  Slot& slot = slot_of_calls();
+  write_step_numbers(learning_rates, max_grad_norm, 1.0, slot);
+  put({}, Work::kUpdate, slot);
+  slot.done.wait();
+}
+
+template <typename T>
+void TypedEngine<T>::queue(const StepWork& work, Slot& slot) {
+  expect_training();
+  updates_ += 1;
+  write_step_numbers(work.learning_rates, work.max_grad_norm, work.denominator, slot);
+  put(write_batches(work.walks, slot), Work::kStep, slot);
+}
+
+template <typename T>
+bool TypedEngine<T>::queue_step(const StepWork& work) {
+  if (under_way_.size() == kStepsUnderWay) return false;
+  Slot& slot = *slots_[next_slot_];
+  next_slot_ = (next_slot_ + 1) % kStepsUnderWay;
+  queue(work, slot);
+  under_way_.push_back(&slot);
+  return true;
+}
+
+template <typename T>
+std::optional<double> TypedEngine<T>::step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) {
+  if (under_way_.empty()) {
+    if (give_up()) return std::nullopt;
+    queue_step(work);
+  }
+  const Slot& slot = *under_way_.front();
+  under_way_.pop_front();
+  slot.done.wait();
+  norm_ = *slot.outbox.norm.data;
+  read_losses(work.walks, slot, walk_losses);
+  return norm_;
+}
+
+template <typename T>
+bool TypedEngine<T>::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {
+  if (give_up()) return false;
+  Slot& slot = slot_of_calls();
+  put(write_batches(walks, slot), Work::kEvaluate, slot);
+  slot.done.wait();
+  read_losses(walks, slot, walk_losses);
+  return true;
+}
+
+template <typename T>
+std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
+  const std::int64_t vocab = config_.vocab_size;
+  const std::int64_t hidden = config_.hidden_size;
+  const LossBuffers<T>& loss = memory_.activations.loss;
+  const Slot& slot = slot_of_calls();
+  std::vector<float> result;
+  for (const WalkRange& range : cut_into_batches(walks, 0, limits_)) {
+    const std::span<const WalkView> own = walks.subspan(range.first, range.last - range.first);
+    const BatchShape shape =
+        write_batch(own, 0, limits_, {slot.inbox.numbers.data, static_cast<std::size_t>(limits_.numbers())});
+    const Pass<T> pass = pass_over(shape, 0, 0);
+    std::size_t rows = 0;
+    for (const WalkView walk : own) rows += walk.size();
+    stream_.copy_to_device(part(memory_.inbox.numbers, 0, limits_.numbers()), slot.inbox.numbers.data);
+    llama_forward(pass);
+    const std::size_t begin = result.size();
+    result.resize(begin + rows * static_cast<std::size_t>(vocab));
+    std::vector<float> block;
+    for (std::int64_t first = 0; first < vocab; first += loss.columns) {
+      const std::int64_t columns = std::min(loss.columns, vocab - first);
+      const LinearShape lm_head{hidden, columns};
+      const DeviceSpan<float> place = pass.rows(loss.logits, loss.stride);
+      linear_forward_float<T>(*products_, stream_.get(), lm_head, shape.rows,
+                              pass.rows(memory_.activations.output_normed, hidden),
+                              pass.operand(layout_.lm_head() + first * hidden, lm_head), place, loss.stride);
+      block.resize(static_cast<std::size_t>(place.size));
+      stream_.copy_to_host<float>(block.data(), place);
+      stream_.wait();
+      for (std::size_t r = 0; r < rows; ++r) {
+        std::copy_n(block.data() + r * static_cast<std::size_t>(loss.stride), columns,
+                    result.data() + begin + r * static_cast<std::size_t>(vocab) + first);
+      }
+    }
+  }
+  return result;
+}
+
+template <typename T>
+std::unique_ptr<TokenStates> TypedEngine<T>::token_states(std::span<const std::int32_t>, std::span<const TokenArray>) {
+  throw Error("the GPU engine does not extract representations",
+              {.file = {}, .place = {}, .advice = "Use DEVICE=cpu."});
+}
+
+template <typename T>
+void TypedEngine<T>::walk_states(std::span<const WalkView>, std::span<const WalkPlace>, std::span<const TokenArray>,
+                                 std::span<float>) {
+  throw Error("the GPU engine does not extract representations",
+              {.file = {}, .place = {}, .advice = "Use DEVICE=cpu."});
+}
+
+template class TypedEngine<float>;
+template class TypedEngine<Bfloat16>;
+
+}  // namespace strider::cuda

@@ -1,0 +1,105 @@
+#pragma once
+// The Engine on one GPU with matrix products over operands of type T, float or Bfloat16. A call's walks are cut into
+// batches; what a call does with batches of some shapes is recorded once as a graph and goes to the device as one
+// launch (docs/gpu.md).
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/cuda/activations.h"
+#include "engine/cuda/cuda_engine.h"
+#include "engine/cuda/llama.h"
+#include "engine/cuda/runtime.h"
+
+namespace strider::cuda {
+
+/// Steps that may be under way at once: while the device computes one the host writes the next.
+inline constexpr std::size_t kStepsUnderWay = 2;
+
+template <typename T>
+class TypedEngine : public Engine {
+ public:
+  TypedEngine(const LlamaConfig& config, const EngineSettings& settings, std::unique_ptr<MatrixProducts> products,
+              std::int64_t batch_rows);
+  ~TypedEngine() override;
+
+  const LlamaConfig& config() const override { return config_; }
+  const ParameterLayout& layout() const override { return layout_; }
+  void load_parameters(const std::function<void(std::span<float> values)>& fill) override;
+  void copy_parameters(std::span<float> out) const override;
+  std::vector<StateBuffer> optimizer_state() const override;
+  void copy_optimizer_state(std::string_view name, std::span<float> out) const override;
+  void set_optimizer_state(std::string_view name, std::span<const float> values) override;
+  std::int64_t updates() const override { return updates_; }
+  void set_updates(std::int64_t updates) override { updates_ = updates; }
+  void learn_lm_head_only(bool only) override;
+  bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
+                        const GiveUp& give_up) override;
+  double gradient_norm() override;
+  std::vector<float> gradient() override;
+  std::span<const ParameterGroup> groups() const override { return settings_.groups; }
+  void update(std::span<const double> learning_rates, double max_grad_norm) override;
+  bool runs_beside_host() const override { return true; }
+  bool queue_step(const StepWork& work) override;
+  std::optional<double> step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) override;
+  bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) override;
+  std::vector<float> logits(std::span<const WalkView> walks) override;
+  std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
+                                            std::span<const TokenArray> arrays) override;
+  void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                   std::span<const TokenArray> arrays, std::span<float> out) override;
+
+ private:
+  // What a graph does with the batches of a call.
+  enum class Work { kEvaluate, kGradient, kUpdate, kStep };
+  struct GraphKey {
+    std::vector<BatchShape> shapes;
+    Work work = Work::kEvaluate;
+    bool lm_head_only = false;
+    auto operator<=>(const GraphKey&) const = default;
+  };
+  // Pinned memory that one call's copies go through.
+  struct Slot {
+    Slot(std::size_t groups, const BatchLimits& limits);
+
+    PinnedBytes inbox_storage, outbox_storage;
+    Inbox inbox;
+    Outbox outbox;
+    Event done;
+    std::size_t walks = 0;  // of the step that is under way
+  };
+
+  std::vector<BatchShape> write_batches(std::span<const WalkView> walks, const Slot& slot) const;
+  void write_step_numbers(std::span<const double> learning_rates, double max_grad_norm, double denominator,
+                          const Slot& slot) const;
+  void put(std::vector<BatchShape> shapes, Work work, Slot& slot);
+  void queue(const StepWork& work, Slot& slot);
+  Slot& slot_of_calls() const { return *slots_.back(); }
+  void record(const GraphKey& key) const;
+  void record_batches(const GraphKey& key) const;
+  void record_update(bool lm_head_only) const;
+  void read_losses(std::span<const WalkView> walks, const Slot& slot, std::span<double> walk_losses) const;
+  Pass<T> pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss) const;
+  const OptimizerBuffer& state_named(std::string_view name) const;
+  void expect_training() const;
+
+  LlamaConfig config_;
+  ParameterLayout layout_;
+  EngineSettings settings_;
+  BatchLimits limits_;
+  std::unique_ptr<MatrixProducts> products_;
+  EngineMemory<T> memory_;
+  DeviceBytes storage_;  // of memory_
+  Stream stream_;
+  std::vector<std::unique_ptr<Slot>> slots_;  // kStepsUnderWay for steps that are queued, one for all other calls
+  std::size_t next_slot_ = 0;                 // of the former
+  std::deque<Slot*> under_way_;               // steps, oldest first
+  std::map<GraphKey, Graph> graphs_;
+  bool lm_head_only_ = false;
+  double norm_ = 0.0;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace strider::cuda
