@@ -63,6 +63,7 @@ void print_plan(std::FILE* out, const ExtractPlan& plan) {
     const RepresentationType& type = representation_type(what);
     say(out, "  - {}: {}\n", type.name, type.where);
   }
+  if (!plan.device_notice.empty()) say(out, "{}\n", plan.device_notice);
   if (settings.precision != Precision::kFloat32) say(out, "Precision: {}\n", name_of(settings.precision));
   say(out, "\n{} arrays, {:.1f} MB; {:.1f} MB of memory, {} thread{}\n\n", plan.arrays.size(),
       static_cast<double>(plan.array_bytes) * 1e-6, static_cast<double>(plan.memory_bytes) * 1e-6, settings.threads,
@@ -146,6 +147,7 @@ nlohmann::ordered_json extract_json(const ExtractPlan& plan, bool is_new, const 
                                    {"parameters", plan.parameters},
                                    {"types", types},
                                    {"precision", name_of(plan.settings.precision)},
+                                   {"device", name_of(plan.device)},
                                    {"threads", plan.settings.threads},
                                    {"array_bytes", plan.array_bytes},
                                    {"memory_bytes", plan.memory_bytes},
@@ -176,9 +178,12 @@ std::filesystem::path run_of(const std::filesystem::path& folder) {
 
 // `is_output_set`: whether the user named a place.
 void run_checkpoints(const ExtractSettings& settings, bool is_output_set, bool as_json) {
-  if (settings.upsample > 0 || settings.precision != Precision::kFloat32) {
-    throw Error(fmt::format("--checkpoints takes tokens alone and in float32, and {} is set",
-                            settings.upsample > 0 ? "UPSAMPLE (--upsample)" : "PRECISION (--precision)"),
+  const char* const other = settings.upsample > 0                       ? "UPSAMPLE (--upsample)"
+                            : settings.precision != Precision::kFloat32 ? "PRECISION (--precision)"
+                            : settings.device == Device::kCuda          ? "DEVICE=cuda (--device)"
+                                                                        : nullptr;
+  if (other != nullptr) {
+    throw Error(fmt::format("--checkpoints takes tokens alone, in float32 and on the CPU, and {} is set", other),
                 {.file = {}, .place = {}, .advice = "Leave it out; or extract each checkpoint with --model_dir."});
   }
   std::FILE* const out = as_json ? nullptr : stdout;
@@ -286,6 +291,10 @@ std::vector<Setting<ExtractSettings>> extract_table() {
           choice(&S::precision,
                  {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}, {"auto", Precision::kFloat32}}),
           any_value(), "Operands of matrix products: float32, or bfloat16; auto, which is for training, is float32"),
+      Row("device", "DEVICE",
+          choice(&S::device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}, {"auto", Device::kAuto}}), any_value(),
+          "cpu, cuda (one NVIDIA GPU, or an error), or auto (the GPU where there is one); for tokens alone the CPU is "
+          "done before a GPU has started"),
       Row("dataset_dir", "DATASET_DIR", folder(&S::dataset_dir), any_value(),
           "The dataset that the model was trained on, for --upsample"),
   };

@@ -23,8 +23,13 @@ Figures figures_of(Device device, const LlamaConfig& config, const EngineSetting
   double predicted = 0.0;
   for (const WalkView walk : walks) predicted += static_cast<double>(walk.size()) - 1.0;
   std::vector<double> losses(walks.size());
-  engine->forward_backward(walks, predicted, losses);
-  Figures figures{.gradient_norm = engine->gradient_norm()};
+  Figures figures;
+  if (settings.groups.empty()) {
+    engine->evaluate(walks, losses);
+  } else {
+    engine->forward_backward(walks, predicted, losses);
+    figures.gradient_norm = engine->gradient_norm();
+  }
   for (const double loss : losses) figures.loss += loss / predicted;
   return figures;
 }
@@ -76,12 +81,13 @@ double device_tolerance(Precision precision) {
 void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters) {
   constexpr std::int64_t kWalks = 3;
   EngineSettings few = settings;
+  few.max_length = std::max<std::int64_t>(2, settings.max_length);  // of which one is predicted
   few.walks_per_step = std::min(kWalks, settings.walks_per_step);
   // Of different lengths, through all tokens of a small vocabulary.
   std::vector<std::vector<std::int32_t>> walks(static_cast<std::size_t>(few.walks_per_step));
   std::int64_t token = 0;
   for (std::size_t i = 0; i < walks.size(); ++i) {
-    const std::int64_t length = std::max<std::int64_t>(2, settings.max_length - static_cast<std::int64_t>(i));
+    const std::int64_t length = std::max<std::int64_t>(2, few.max_length - static_cast<std::int64_t>(i));
     for (std::int64_t t = 0; t < length; ++t)
       walks[i].push_back(static_cast<std::int32_t>(token++ % config.vocab_size));
   }

@@ -22,7 +22,8 @@ DeviceChoice choose_device(Device asked, const LlamaConfig& config, const Engine
 std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings);
 
 /// Before a run on the GPU: takes a few walks through both machines with these parameters. Throws Error with the
-/// figures unless loss and gradient norm agree to device_tolerance(). settings.groups must not be empty.
+/// figures unless loss and gradient norm agree to device_tolerance(). Of an engine without groups only the loss is
+/// compared.
 void check_device(const LlamaConfig& config, const EngineSettings& settings, std::span<const float> parameters);
 /// Of either figure: what different orders of the same sums leave in float32, and rounded operands otherwise.
 double device_tolerance(Precision precision);

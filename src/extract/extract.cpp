@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/choose_device.h"
 #include "engine/engine.h"
 #include "extract/context_states.h"
 #include "extract/output.h"
@@ -173,7 +174,7 @@ ExtractSeconds extract(const ExtractPlan& plan, const ExtractListener& listener)
   if (plan.earlier == EarlierOutput::kOther) refuse_other(plan);
   if (plan.earlier == EarlierOutput::kComplete) return seconds;
   const Clock::time_point start = Clock::now();
-  const std::unique_ptr<Engine> engine = make_engine(plan.config, engine_settings(plan));
+  const std::unique_ptr<Engine> engine = make_engine_on(plan.device, plan.config, engine_settings(plan));
   ModelFingerprint fingerprint;
   engine->load_parameters([&](std::span<float> values) {
     read_weights(plan.settings.model_dir, engine->layout(), values, Head::kOptional);
@@ -185,6 +186,7 @@ ExtractSeconds extract(const ExtractPlan& plan, const ExtractListener& listener)
     throw Error("the model changed while its representations were extracted",
                 {.file = plan.settings.model_dir.string(), .place = {}, .advice = "Run the same command again."});
   }
+  if (plan.device == Device::kCuda) check_device(plan.config, engine_settings(plan), engine->parameters());
   seconds.load = seconds_since(start);
 
   const fs::path& folder = plan.settings.output_dir;

@@ -9,6 +9,7 @@
 
 #include "base/id_ranges.h"
 #include "base/notices.h"
+#include "engine/device.h"
 #include "engine/precision.h"
 #include "extract/fingerprint.h"
 #include "model/config.h"
@@ -28,6 +29,7 @@ struct ExtractSettings {
   std::uint64_t upsample_seed = 42;
   bool upsample_raw = true;                   // the single vectors as well
   Precision precision = Precision::kFloat32;  // operands of matrix products
+  Device device = Device::kCpu;               // the GPU pays where tokens are taken in context
   std::filesystem::path dataset_dir = {};     // with the training walks, where upsample is not 0
 };
 
@@ -42,6 +44,8 @@ enum class EarlierOutput {
 /// What will be done, known before anything is computed.
 struct ExtractPlan {
   ExtractSettings settings;
+  Device device = Device::kCpu;  // kCpu or kCuda
+  std::string device_notice;     // which and why, where the settings leave the choice
   LlamaConfig config;
   std::int64_t parameters = 0;
   std::vector<std::int32_t> token_ids;   // ascending: row r of every array is token_ids[r]

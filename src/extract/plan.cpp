@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/shell_word.h"
+#include "engine/choose_device.h"
 #include "extract/context_states.h"
 #include "extract/contexts.h"
 #include "extract/earlier.h"
@@ -131,6 +132,8 @@ EngineSettings engine_settings(const ExtractPlan& plan) {
   if (plan.contexts != nullptr) {
     engine.max_length = plan.contexts->longest;
     engine.walks_per_step = plan.contexts->most_walks;
+  } else if (plan.device == Device::kCuda) {
+    engine.walks_per_step = kRowsAtOnce;
   }
   return engine;
 }
@@ -157,6 +160,18 @@ std::vector<std::pair<std::string, std::string>> context_fields(const ExtractPla
           {"training_walks", plan.contexts->training_walks}};
 }
 
+namespace {
+
+void choose_machine(ExtractPlan& plan) {
+  if (plan.settings.device == Device::kCpu) return;
+  plan.device = Device::kCuda;  // whose settings are asked about
+  const DeviceChoice choice = choose_device(plan.settings.device, plan.config, engine_settings(plan));
+  plan.device = choice.device;
+  plan.device_notice = choice.why;
+}
+
+}  // namespace
+
 ExtractPlan plan_extraction(const ExtractSettings& settings) {
   ExtractPlan plan;
   plan.settings = settings;
@@ -180,6 +195,7 @@ ExtractPlan plan_extraction(const ExtractSettings& settings) {
         settings.dataset_dir, settings.upsample, settings.upsample_seed, plan.token_ids, plan.config.vocab_size));
     plan.keeps_raw = settings.upsample_raw;
   }
+  choose_machine(plan);
   look_at_earlier_output(plan);
   plan.array_bytes = plan.token_ids.size() * static_cast<std::uint64_t>(states_width(plan.arrays)) * sizeof(float);
   if (plan.keeps_raw) plan.raw_bytes = plan.array_bytes * static_cast<std::uint64_t>(settings.upsample);

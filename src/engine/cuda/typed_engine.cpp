@@ -377,21 +377,27 @@ bool TypedEngine<T>::evaluate(std::span<const WalkView> walks, std::span<double>
   return true;
 }
 
+// Over a batch in which the last tokens of walks have rows, too. The host must not write another one before the stream
+// was waited for.
+template <typename T>
+Pass<T> TypedEngine<T>::pass_with_all_tokens(std::span<const WalkView> walks) const {
+  std::int32_t* const numbers = slot_of_calls().inbox.numbers.data;
+  const BatchShape shape = write_batch(walks, 0, limits_, {numbers, static_cast<std::size_t>(limits_.numbers())});
+  stream_.copy_to_device(part(memory_.inbox.numbers, 0, limits_.numbers()), numbers);
+  return pass_over(shape, 0, 0);
+}
+
 template <typename T>
 std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
   const std::int64_t vocab = config_.vocab_size;
   const std::int64_t hidden = config_.hidden_size;
   const LossBuffers<T>& loss = memory_.activations.loss;
-  const Slot& slot = slot_of_calls();
   std::vector<float> result;
   for (const WalkRange& range : cut_into_batches(walks, 0, limits_)) {
     const std::span<const WalkView> own = walks.subspan(range.first, range.last - range.first);
-    const BatchShape shape =
-        write_batch(own, 0, limits_, {slot.inbox.numbers.data, static_cast<std::size_t>(limits_.numbers())});
-    const Pass<T> pass = pass_over(shape, 0, 0);
+    const Pass<T> pass = pass_with_all_tokens(own);
     std::size_t rows = 0;
     for (const WalkView walk : own) rows += walk.size();
-    stream_.copy_to_device(part(memory_.inbox.numbers, 0, limits_.numbers()), slot.inbox.numbers.data);
     llama_forward(pass);
     const std::size_t begin = result.size();
     result.resize(begin + rows * static_cast<std::size_t>(vocab));
@@ -400,7 +406,7 @@ std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
       const std::int64_t columns = std::min(loss.columns, vocab - first);
       const LinearShape lm_head{hidden, columns};
       const DeviceSpan<float> place = pass.rows(loss.logits, loss.stride);
-      linear_forward_float<T>(*products_, stream_.get(), lm_head, shape.rows,
+      linear_forward_float<T>(*products_, stream_.get(), lm_head, pass.shape.rows,
                               pass.rows(memory_.activations.output_normed, hidden),
                               pass.operand(layout_.lm_head() + first * hidden, lm_head), place, loss.stride);
       block.resize(static_cast<std::size_t>(place.size));
@@ -415,17 +421,54 @@ std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
   return result;
 }
 
+// Each token is a walk of its own.
 template <typename T>
-std::unique_ptr<TokenStates> TypedEngine<T>::token_states(std::span<const std::int32_t>, std::span<const TokenArray>) {
-  throw Error("the GPU engine does not extract representations",
-              {.file = {}, .place = {}, .advice = "Use DEVICE=cpu."});
+class TokensAlone : public TokenStates {
+ public:
+  TokensAlone(TypedEngine<T>& engine, std::span<const std::int32_t> ids) : engine_(engine), ids_(ids) {}
+
+  std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()); }
+
+  void compute(const TokenArray& array, std::int64_t first, std::int64_t count, float* out) override {
+    std::vector<WalkView> walks;
+    std::vector<WalkPlace> places;
+    for (std::int64_t i = 0; i < count; ++i) {
+      walks.push_back(ids_.subspan(static_cast<std::size_t>(first + i), 1));
+      places.push_back({.walk = i, .position = 0});
+    }
+    engine_.walk_states(walks, places, std::span(&array, 1), {out, static_cast<std::size_t>(count * array.width)});
+  }
+
+ private:
+  TypedEngine<T>& engine_;
+  std::span<const std::int32_t> ids_;
+};
+
+template <typename T>
+std::unique_ptr<TokenStates> TypedEngine<T>::token_states(std::span<const std::int32_t> ids,
+                                                          std::span<const TokenArray> /*arrays*/) {
+  return std::make_unique<TokensAlone<T>>(*this, ids);
 }
 
 template <typename T>
-void TypedEngine<T>::walk_states(std::span<const WalkView>, std::span<const WalkPlace>, std::span<const TokenArray>,
-                                 std::span<float>) {
-  throw Error("the GPU engine does not extract representations",
-              {.file = {}, .place = {}, .advice = "Use DEVICE=cpu."});
+void TypedEngine<T>::walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                                 std::span<const TokenArray> arrays, std::span<float> out) {
+  if (!settings_.groups.empty()) throw std::logic_error("states are taken by an engine that does not train");
+  const auto width = static_cast<std::size_t>(states_width(arrays));
+  std::size_t place = 0;
+  for (const WalkRange& range : cut_into_batches(walks, 0, limits_)) {
+    std::vector<std::int32_t> rows;
+    const std::size_t first_place = place;
+    std::int64_t start = 0;
+    for (std::size_t walk = range.first; walk < range.last; ++walk) {
+      for (; place < places.size() && places[place].walk == static_cast<std::int64_t>(walk); ++place) {
+        rows.push_back(static_cast<std::int32_t>(start + places[place].position));
+      }
+      start += static_cast<std::int64_t>(walks[walk].size());
+    }
+    const Pass<T> pass = pass_with_all_tokens(walks.subspan(range.first, range.last - range.first));
+    llama_states(pass, stream_, {rows, arrays, out.subspan(first_place * width, rows.size() * width)});
+  }
 }
 
 template class TypedEngine<float>;

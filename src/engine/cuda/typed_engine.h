@@ -12,6 +12,7 @@
 #include "engine/cuda/cuda_engine.h"
 #include "engine/cuda/llama.h"
 #include "engine/cuda/runtime.h"
+#include "engine/cuda/states.h"
 
 namespace strider::cuda {
 
@@ -46,6 +47,8 @@ class TypedEngine : public Engine {
   std::optional<double> step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) override;
   bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) override;
   std::vector<float> logits(std::span<const WalkView> walks) override;
+  /// Unlike the CPU's this computes the layers below an array again for each array: on a GPU that takes less than
+  /// writing the array does.
   std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
                                             std::span<const TokenArray> arrays) override;
   void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
@@ -81,6 +84,7 @@ class TypedEngine : public Engine {
   void record_batches(const GraphKey& key) const;
   void record_update(bool lm_head_only) const;
   void read_losses(std::span<const WalkView> walks, const Slot& slot, std::span<double> walk_losses) const;
+  Pass<T> pass_with_all_tokens(std::span<const WalkView> walks) const;
   Pass<T> pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss) const;
   const OptimizerBuffer& state_named(std::string_view name) const;
   void expect_training() const;
