@@ -36,13 +36,13 @@ STEPS = 6 * WINDOW
 ON_GPU = re.compile(r"DEVICE=cuda: the run is on the GPU, (.*)")
 REFUSED = re.compile(r"Error: DEVICE=cuda asks for the GPU, and (.*)")
 
-# By NVIDIA's data sheets: float32 operations and bytes a second.
+# By NVIDIA's data sheets: operations a second in each precision (bfloat16 without sparsity) and bytes a second.
 DATA_SHEETS = {
-    "NVIDIA H200": (67e12, 4.8e12),
-    "NVIDIA H100 80GB HBM3": (67e12, 3.35e12),
-    "NVIDIA H100 PCIe": (51e12, 2.0e12),
-    "NVIDIA A100-SXM4-80GB": (19.5e12, 2.039e12),
-    "NVIDIA A100-SXM4-40GB": (19.5e12, 1.555e12),
+    "NVIDIA H200": ({"float32": 67e12, "bfloat16": 989e12}, 4.8e12),
+    "NVIDIA H100 80GB HBM3": ({"float32": 67e12, "bfloat16": 989e12}, 3.35e12),
+    "NVIDIA H100 PCIe": ({"float32": 51e12, "bfloat16": 756e12}, 2.0e12),
+    "NVIDIA A100-SXM4-80GB": ({"float32": 19.5e12, "bfloat16": 312e12}, 2.039e12),
+    "NVIDIA A100-SXM4-40GB": ({"float32": 19.5e12, "bfloat16": 312e12}, 1.555e12),
 }
 
 
@@ -52,11 +52,11 @@ def config_of(preset):
 
 def least_ms(preset, precision, gpu):
     """The larger of a step's operations and bytes at the data sheet's rates; None where they are not known."""
-    if gpu not in DATA_SHEETS or precision != "float32":  # gpu_step counts float32 alone
+    if gpu not in DATA_SHEETS:
         return None
     operations, bandwidth = DATA_SHEETS[gpu]
-    step = gpu_step.count(json.loads(config_of(preset).read_text()))
-    return 1000 * max(step.operations / operations, step.bytes / bandwidth)
+    step = gpu_step.count(json.loads(config_of(preset).read_text()), precision)
+    return 1000 * max(step.operations / operations[precision], step.bytes / bandwidth)
 
 
 def first_gpu():
@@ -192,8 +192,8 @@ def facts_text(found):
     if found["gpu"] in DATA_SHEETS:
         operations, bandwidth = DATA_SHEETS[found["gpu"]]
         text.append(f"*Least* is the larger of a step's operations and bytes, as `bench/gpu_step.py` counts them, at the data "
-                    f"sheet's {operations / 1e12:g} T float32 operations and {bandwidth / 1e12:g} TB a second; bytes are counted "
-                    "as if nothing stayed in a cache. It is not known for bfloat16.")
+                    f"sheet's {operations['float32'] / 1e12:g} T float32 or {operations['bfloat16'] / 1e12:g} T bfloat16 operations "
+                    f"and {bandwidth / 1e12:g} TB a second; bytes are counted as if nothing stayed in a cache.")
     else:
         text.append("What a step takes at least is not known: `bench/gpu.py` has no data sheet of this GPU.")
     for reason in sorted({case["refused"] for case in found["strider"] if "refused" in case}):

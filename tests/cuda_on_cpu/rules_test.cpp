@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "engine/cuda/cuda_engine.h"
 #include "engine/groups.h"
@@ -145,6 +146,22 @@ TEST_P(CudaRules, StepsAreTheSameHoweverTheyAreLaunched) {
     EXPECT_EQ(whole->parameters(), apart->parameters());
     EXPECT_EQ(queued->parameters(), apart->parameters());
     EXPECT_EQ(queued->updates(), 3);
+  }
+}
+
+// As bench/gpu_step.py counts them: of each shape of matrices seven kernels with three steps of orthogonalization.
+TEST_P(CudaRules, LaunchAsManyKernelsAsTheDocsSay) {
+  const ParameterLayout layout(config);
+  const std::vector<ParameterGroup> groups = muon_and_adamw(layout, Orthogonalization::kPolarExpress);
+  std::set<std::vector<std::int64_t>> shapes;
+  for (const std::size_t tensor : groups[0].tensors) shapes.insert(layout.tensors()[tensor].shape);
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    const auto model = gpu(groups, precision);
+    const std::optional<std::int64_t> before = test::launches();
+    if (!before) GTEST_SKIP() << "nothing counts launches on a real GPU";
+    step(*model, std::vector<double>{0.02, 1e-3});
+    EXPECT_EQ(*test::launches() - *before,
+              13 + 15 * config.num_hidden_layers + 7 * static_cast<std::int64_t>(shapes.size()));
   }
 }
 

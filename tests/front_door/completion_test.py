@@ -106,9 +106,9 @@ class BashTest(unittest.TestCase):
                     self.assertIn(name, self.offered(command, name), command)
 
     def test_values(self):
-        self.assertEqual(self.offered("train", "--precision", ""), ["float32", "bfloat16", "auto"])
+        self.assertEqual(self.offered("train", "--precision", ""), ["float32", "bfloat16", "tf32", "auto"])
         self.assertEqual(self.offered("train", "--precision", "=", "b"), ["bfloat16"])
-        self.assertEqual(self.offered("train", "--precision", "="), ["float32", "bfloat16", "auto"])
+        self.assertEqual(self.offered("train", "--precision", "="), ["float32", "bfloat16", "tf32", "auto"])
         self.assertEqual(self.offered("train", "--precision=b"), ["--precision=bfloat16"])
         self.assertEqual(self.offered("train", "--lr-scheduler", "cos"), ["cosine"])
         self.assertEqual(self.offered("train", "--threads", ""), ["all"])
