@@ -104,6 +104,7 @@ struct ModelReached {
   const ModelCompanions& companions;       // the vocabulary, and which tokens training never sees
   std::span<const float> parameters = {};  // in the order of ParameterLayout(config); valid during the call
   bool wants_representations = false, wants_geometry = false;
+  bool processors_are_free = false;  // the run goes on on another device meanwhile
 };
 
 /// How much of the graph is in one array of representations: its measures by name, as strider measure writes them.
@@ -113,7 +114,8 @@ struct ArrayGeometry {
   std::vector<std::pair<std::string, double>> measures;
 };
 
-/// After the ModelReached that it is of.
+/// After the ModelReached that it is of: at once, or where the processors are free before the next ModelReached and
+/// before the next checkpoint is written.
 struct GeometryMeasured {
   std::int64_t step = 0;
   std::vector<ArrayGeometry> arrays;
@@ -156,6 +158,10 @@ class RunListener {
   virtual void on_checkpoint(const CheckpointWritten&) {}
   virtual void on_notice(const std::string& /*text*/) {}
   virtual void on_end(const RunEnded&) {}
+
+  /// Before a checkpoint is written, and before the run ends or stops: what is still being computed has to be finished
+  /// and reported, so that a run that goes on from there misses nothing.
+  virtual void finish_pending() {}
 };
 
 /// Passes every event on to several listeners, in their order.
@@ -174,6 +180,9 @@ class RunListeners : public RunListener {
   void on_checkpoint(const CheckpointWritten& event) override { pass_on(&RunListener::on_checkpoint, event); }
   void on_notice(const std::string& text) override { pass_on(&RunListener::on_notice, text); }
   void on_end(const RunEnded& event) override { pass_on(&RunListener::on_end, event); }
+  void finish_pending() override {
+    for (RunListener* const listener : listeners_) listener->finish_pending();
+  }
 
  private:
   template <typename Event>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/background_job.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "geometry/graph_measurer.h"
@@ -27,28 +28,42 @@ class GeometryAlongRun : public RunListener {
 
   void on_start(const RunStarted& event) override { check(event.output_dir); }
 
+  // Where the run goes on on a GPU meanwhile the measures are computed by another thread, one model at a time.
   void on_model(const ModelReached& event) override {
     if (!event.wants_geometry) return;
-    const Clock::time_point began = Clock::now();
+    finish_pending();
     check_tokens(event.config);
-    const std::vector<TokenArray> arrays = list_token_arrays(event.config, std::vector{Representation::kAfterBlock});
+    arrays_ = list_token_arrays(event.config, std::vector{Representation::kAfterBlock});
     if (!vectors_) vectors_.emplace(event.config, threads_);
     vectors_->set_parameters(event.parameters);
-    const auto measures = measurer_->measure(vectors_->compute(measurer_->tokens(), arrays));
-    GeometryMeasured measured{.step = event.step, .arrays = {}, .seconds = 0.0};
-    for (std::size_t i = 0; i < arrays.size(); ++i) {
+    measured_ = {.step = event.step, .arrays = {}, .seconds = 0.0};
+    if (event.processors_are_free) {
+      job_.start([this] { measure(); });
+      return;
+    }
+    measure();
+    listener_.on_geometry(measured_);
+  }
+
+  void finish_pending() override {
+    if (job_.wait()) listener_.on_geometry(measured_);
+  }
+
+ private:
+  void measure() {
+    const Clock::time_point began = Clock::now();
+    const auto measures = measurer_->measure(vectors_->compute(measurer_->tokens(), arrays_));
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
       if (!measures[i]) continue;
-      ArrayGeometry& array = measured.arrays.emplace_back();
-      array.array = arrays[i].name;
+      ArrayGeometry& array = measured_.arrays.emplace_back();
+      array.array = arrays_[i].name;
       for (const NamedMeasure& measure : named_measures(*measures[i])) {
         if (measure.value) array.measures.emplace_back(measure.name, *measure.value);
       }
     }
-    measured.seconds = seconds_since(began);
-    listener_.on_geometry(measured);
+    measured_.seconds = seconds_since(began);
   }
 
- private:
   void check_tokens(const LlamaConfig& config) const {
     const std::int32_t largest = *std::ranges::max_element(measurer_->tokens());
     if (largest < config.vocab_size) return;
@@ -67,6 +82,10 @@ class GeometryAlongRun : public RunListener {
   fs::path file_;
   std::optional<GraphMeasurer> measurer_;  // from check() on
   std::optional<TokenVectors> vectors_;    // from the first model on
+  // Of the model that is measured; the job's while it is pending.
+  std::vector<TokenArray> arrays_;
+  GeometryMeasured measured_;
+  BackgroundJob job_;  // last, so that it ends before what it uses
 };
 
 }  // namespace

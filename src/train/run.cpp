@@ -88,9 +88,13 @@ int TrainingRun::run() {
 }
 
 FinishedRun TrainingRun::finish() {
+  listener_.finish_pending();
   writer_->wait();
-  writer_.reset();                               // gives its copy's memory back
-  if (!state_.ended_by.empty()) report_model();  // its last step was an ordinary one until its evaluation
+  writer_.reset();                 // gives its copy's memory back
+  if (!state_.ended_by.empty()) {  // its last step was an ordinary one until its evaluation
+    report_model();
+    listener_.finish_pending();
+  }
   FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
   // A sitting that ended between the last checkpoint and this has left one too many.
   notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
@@ -138,6 +142,7 @@ int TrainingRun::after_step() {
 
 // With the state of the last whole step on the disk.
 int TrainingRun::stop_here(int stop) {
+  listener_.finish_pending();
   if (state_.global_step > 0 && (saved_step_ != state_.global_step || state_.evaluation_pending)) save();
   writer_->wait();
   wall_.lap(&WallTime::checkpoints);
@@ -315,7 +320,8 @@ void TrainingRun::report_model() {
                       .companions = plan_.companions,
                       .parameters = parameters,
                       .wants_representations = for_representations,
-                      .wants_geometry = for_geometry});
+                      .wants_geometry = for_geometry,
+                      .processors_are_free = engine_->runs_beside_host()});
   wall_.lap(&WallTime::snapshots);
 }
 
@@ -390,6 +396,7 @@ void TrainingRun::keep_if_best() {
 
 void TrainingRun::save() {
   begin(Activity::kSaving, 0.0);
+  listener_.finish_pending();
   saved_step_ = state_.global_step;
   TrainerState saved = state_;
   saved.seconds = seconds();
