@@ -55,6 +55,29 @@ std::uint64_t memory_bytes(const LlamaConfig& config, const EngineSettings& sett
   return carved_bytes([&](Carver& carver) { EngineMemory<T>().lay_out(carver, config, settings, limits); });
 }
 
+// Each token is a walk of its own.
+template <typename T>
+class TokensAlone : public TokenStates {
+ public:
+  TokensAlone(TypedEngine<T>& engine, std::span<const std::int32_t> ids) : engine_(engine), ids_(ids) {}
+
+  std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()); }
+
+  void compute(const TokenArray& array, std::int64_t first, std::int64_t count, float* out) override {
+    std::vector<WalkView> walks;
+    std::vector<WalkPlace> places;
+    for (std::int64_t i = 0; i < count; ++i) {
+      walks.push_back(ids_.subspan(static_cast<std::size_t>(first + i), 1));
+      places.push_back({.walk = i, .position = 0});
+    }
+    engine_.walk_states(walks, places, std::span(&array, 1), {out, static_cast<std::size_t>(count * array.width)});
+  }
+
+ private:
+  TypedEngine<T>& engine_;
+  std::span<const std::int32_t> ids_;
+};
+
 }  // namespace
 
 template <typename T>
@@ -420,29 +443,6 @@ std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
   }
   return result;
 }
-
-// Each token is a walk of its own.
-template <typename T>
-class TokensAlone : public TokenStates {
- public:
-  TokensAlone(TypedEngine<T>& engine, std::span<const std::int32_t> ids) : engine_(engine), ids_(ids) {}
-
-  std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()); }
-
-  void compute(const TokenArray& array, std::int64_t first, std::int64_t count, float* out) override {
-    std::vector<WalkView> walks;
-    std::vector<WalkPlace> places;
-    for (std::int64_t i = 0; i < count; ++i) {
-      walks.push_back(ids_.subspan(static_cast<std::size_t>(first + i), 1));
-      places.push_back({.walk = i, .position = 0});
-    }
-    engine_.walk_states(walks, places, std::span(&array, 1), {out, static_cast<std::size_t>(count * array.width)});
-  }
-
- private:
-  TypedEngine<T>& engine_;
-  std::span<const std::int32_t> ids_;
-};
 
 template <typename T>
 std::unique_ptr<TokenStates> TypedEngine<T>::token_states(std::span<const std::int32_t> ids,
