@@ -49,6 +49,7 @@ test-sweep:
 	@scripts/build.sh program
 	@scripts/python_env.sh build/workflow scripts/requirements-workflow.txt
 	@build/workflow/bin/python -B tests/workflow/sweep_test.py
+	@build/workflow/bin/python -B tests/workflow/gpu_test.py
 
 test-cluster:
 	@scripts/test_cluster.sh

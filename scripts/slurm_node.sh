@@ -2,11 +2,13 @@
 # A real Slurm of one node, this machine, on its loopback: for tests. Needs root, and Debian's slurm-wlm and munge.
 # Usage: slurm_node.sh start FOLDER
 #        slurm_node.sh stop FOLDER
-# Everything it writes is in FOLDER, but for a link /etc/slurm/slurm.conf: Snakemake's jobs clear SLURM_CONF. A machine
-# that has a Slurm of its own is left alone.
+# Everything it writes is in FOLDER, but for links /etc/slurm/slurm.conf and gres.conf: Snakemake's jobs clear SLURM_CONF. A
+# machine that has a Slurm of its own is left alone.
+# The node says that it has two GPUs, which two shards each share. Links to /dev/null stand for them: Slurm wants devices.
 set -euo pipefail
 
 system_conf=/etc/slurm/slurm.conf
+system_gres=/etc/slurm/gres.conf
 command=${1:?usage: slurm_node.sh start|stop FOLDER}
 folder=${2:?usage: slurm_node.sh start|stop FOLDER}
 
@@ -19,7 +21,7 @@ stop() {
     kill -9 "$pid" 2>/dev/null || true
     rm -f "$folder/$name.pid"
   done
-  if [ "$(readlink -m "$system_conf")" = "$(readlink -m "$folder/slurm.conf")" ]; then rm -f "$system_conf"; fi
+  if [ "$(readlink -m "$system_conf")" = "$(readlink -m "$folder/slurm.conf")" ]; then rm -f "$system_conf" "$system_gres"; fi
 }
 
 # wait_for WHAT COMMAND...: until it succeeds, for a minute at most.
@@ -83,6 +85,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
+GresTypes=gpu,shard
 SwitchType=switch/none
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
@@ -91,10 +94,14 @@ SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
 MinJobAge=3600
 KillWait=20
-NodeName=$name NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$megabytes State=UNKNOWN
+NodeName=$name NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$megabytes Gres=gpu:2,shard:4 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
+printf '%s\n' "Name=gpu File=$folder/gpu[0-1]" "Name=shard Count=4" >"$folder/gres.conf"
+ln -s /dev/null "$folder/gpu0"
+ln -s /dev/null "$folder/gpu1"
 mkdir -p "${system_conf%/*}"
+ln -sfn "$folder/gres.conf" "$system_gres"
 ln -sfn "$folder/slurm.conf" "$system_conf"
 unset SLURM_CONF
 trap 'if [ $? -ne 0 ]; then stop; fi' EXIT  # of what did not come up, nothing stays

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import subprocess
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 
 import jsonschema
@@ -82,6 +82,10 @@ class Sweep:
         check_form(config)
         self.results = Path(config.get("results", "results"))
         self.threads = config.get("threads", 1)
+        if "runs_per_gpu" in config and "gpus" not in config:
+            raise SweepError("runs_per_gpu: says how many runs share a GPU, and gpus, the number of GPUs, is missing")
+        self.gpus = int(config.get("gpus", 0))
+        self.runs_per_gpu = int(config.get("runs_per_gpu", 1))
         self.graphs = self._graphs(config)
         self.walks = {name: texts(values) for name, values in config.get("walks", {"plain": {}}).items()}
         self.settings = texts(config.get("settings"))
@@ -108,6 +112,9 @@ class Sweep:
                 "variables": {**training[way], "RECIPE": recipe, "SEED": str(seed),
                               "CONFIG": str(self.presets[preset])}}
         self._check_variables(training)
+        if self.gpus and not any(self.takes_gpu(*key) for key in self.runs):
+            raise SweepError("gpus: no run takes a GPU: all have DEVICE=cpu or USE_CPU=true, under settings or training\n"
+                             "Remove gpus, or set DEVICE to cuda or auto")
 
     @staticmethod
     def _graphs(config):
@@ -180,10 +187,21 @@ class Sweep:
     def run_variables(self, graph, walks, run):
         return self._for(TRAIN, self.runs[graph, walks, run]["variables"], self._run_places(graph, walks, run))
 
+    def plan_variables(self, graph, walks, run):
+        """Of the job that plans a run: on the CPU, since it has no GPU of its own."""
+        variables = self.run_variables(graph, walks, run)
+        if not self.takes_gpu(graph, walks, run):
+            return variables
+        # tf32 is for a GPU; its numbers take the memory of float32.
+        precision = {"PRECISION": "float32"} if variables.get("PRECISION") == "tf32" else {}
+        return {**variables, **precision, "DEVICE": "cpu"}
+
     def extract_variables(self, graph, walks, run):
+        # Slots of GPUs are for training; DEVICE under settings is a variable of 02b too.
+        device = {"DEVICE": "cpu"} if self.gpus else {}
         # What an interrupted extraction left is of no use to anyone.
         return self._for(EXTRACT, self.runs[graph, walks, run]["variables"], self._run_places(graph, walks, run),
-                         {"OVERWRITE": "true", "REPORT": "false"})
+                         {"OVERWRITE": "true", "REPORT": "false", **device})
 
     def data_variables(self, graph, walks):
         """Of the walks and the dataset, whose folder stands for both."""
@@ -194,6 +212,37 @@ class Sweep:
         return {**self.base(graph), "RUN_NAME": run, "GRAPH_DIR": str(self.results / graph / "graph"),
                 "DATASET_DIR": str(self.results / graph / walks / "dataset"), "OUTPUT_DIR": str(folder),
                 "MODEL_DIR": str(folder / "final_model"), "REPRESENTATION_DIR": str(folder / "token_representations")}
+
+    # GPUs.
+
+    def takes_gpu(self, graph, walks, run):
+        """Whether a run is to have a slot of a GPU."""
+        variables = self.run_variables(graph, walks, run)
+        return (self.gpus > 0 and variables.get("DEVICE", "auto") in ("auto", "cuda") and
+                variables.get("USE_CPU") != "true")
+
+    def gpus_here(self, environment):
+        """The GPUs of this machine to choose from, by their names for CUDA: the first `gpus` of CUDA_VISIBLE_DEVICES, or
+        of all where that is not set."""
+        listed = environment.get("CUDA_VISIBLE_DEVICES")
+        if listed is None:
+            return [str(index) for index in range(self.gpus)]
+        names = [name.strip() for name in listed.split(",")]
+        valid = list(dict.fromkeys(takewhile(lambda name: name not in ("", "-1"), names)))  # CUDA stops at the others
+        if len(valid) < self.gpus:
+            raise SweepError(f'gpus: {self.gpus}, and CUDA_VISIBLE_DEVICES="{listed}" names {len(valid)}')
+        return valid[:self.gpus]
+
+    def trained_on_cpu(self, log_folder):
+        """(run, what its log says) of the finished runs that were to have a GPU and, with DEVICE=auto, did without."""
+        found = []
+        for key in self.runs:
+            log = Path(log_folder).joinpath(*key, "train.log")
+            if self.takes_gpu(*key) and self.results.joinpath(*key, self.RECORD).is_file() and log.is_file():
+                said = re.findall(r"^DEVICE=auto: the run is on the .*$", log.read_text(errors="replace"), re.MULTILINE)
+                if said and said[-1].startswith("DEVICE=auto: the run is on the CPU"):
+                    found.append(("/".join(key), said[-1]))
+        return found
 
     # What folders were made with. A file of this name in each of them says it.
 

@@ -4,6 +4,7 @@ import subprocess
 import time
 import unittest
 
+from gpu_log import GpuLog
 from scene import ROOT, Scene
 
 SWEEP = dict(surfaces=["torus", "klein_x", "sphere", "mobius_x"], sizes=["4x5", "6x6"], seeds=[1, 2],
@@ -38,6 +39,20 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(sorted(there), sorted(here))
         self.assertEqual([name for name in here if here[name] != there[name]], [])
         self.assertGreater(len(here), 16 * 15)
+
+    def test_a_training_job_has_a_gpu_of_its_own_or_a_shard(self):
+        for runs_per_gpu, options, most in [(1, [], 1), (2, ["--set-resources", "train:gpu=0", "train:gres='shard:1'"], 2)]:
+            with self.subTest(options):
+                scene = Scene()
+                self.addCleanup(scene.close)
+                log = GpuLog(scene)
+                log.stand_in(together=2, seconds=1)
+                scene.write(surfaces=["torus"], seeds=[1, 2], gpus=2, runs_per_gpu=runs_per_gpu)
+                scene.must(*SLURM, *options)
+                found = log.most_at_once()
+                self.assertEqual(sum(event["gpu"] in ("0", "1") for event in log.events("begin")), 2)
+                self.assertLessEqual(max(found.get(gpu, 0) for gpu in ("0", "1")), most)
+                self.assertEqual({event["gpu"] for event in log.events("plan", "extract")}, {None})
 
     def train_job_with_a_checkpoint(self, scene, process):
         """The folder of a run that is half done, and the number of its job."""

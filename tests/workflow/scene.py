@@ -29,6 +29,7 @@ WITH_TIMES = re.compile(r"/(logs|benchmarks)/|/(plan\.json|\.strider\.lock|metri
 class Scene:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="strider-sweep-"))
+        self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         (self.folder / "config_tiny.json").write_text(json.dumps(CONFIG))
 
     def close(self):
@@ -48,7 +49,7 @@ class Scene:
 
         return subprocess.Popen(self.command(*options), cwd=self.folder, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=heed,
-                                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+                                env=self.environment)
 
     def run(self, *options):
         """The exit status and all that was printed."""
