@@ -39,6 +39,8 @@ setting LR_SCHEDULER lr_scheduler linear "linear, cosine, constant (without warm
 setting DECAY_SHARE decay_share 0.2 "share of the steps in which the rate of warmup_stable_decay falls to 0"
 setting HEAD_STEPS head_steps 0 "of the steps, the last so many (at most half) train lm_head alone"
 setting HEAD_LEARNING_RATE head_learning_rate 0.01 "peak learning rate of these steps"
+setting AVERAGE_SHARE average_share 0 "final_model has the mean of the weights over this last share of the steps; 0: those of one step"
+setting AVERAGE_EVERY average_every 10 "steps between the weights that are in that mean"
 setting MAX_MINUTES max_minutes 0 "minutes that the run may take, to which its schedule is fitted; 0: no limit"
 setting TARGET_LOSS target_loss 0 "the run ends at an evaluation loss per predicted token this low; 0: none"
 setting TARGET_EXCESS target_excess 0 "the same, over the best possible loss; 0: none"

@@ -148,6 +148,7 @@ class JsonReport : public RunListener {
           {"final_model", is_finished ? nlohmann::ordered_json(outcome.final_model.string()) : nullptr},
           {"best_checkpoint",
            outcome.best_checkpoint.empty() ? nullptr : nlohmann::ordered_json(outcome.best_checkpoint)},
+          {"averaged_steps", outcome.averaged_steps},
           {"eval_loss", or_null(outcome.final_eval_loss)},
           {"eval_loss_per_prediction", or_null(outcome.final_eval_per_prediction)},
           {"best_possible_loss", or_null(outcome.best_loss)},

@@ -133,6 +133,7 @@ struct RunEnded {
   std::int64_t steps = 0;
   double seconds = 0.0;                  // trained, over all sittings
   std::string best_checkpoint;           // whose weights final_model has; empty: those of the last step
+  std::int64_t averaged_steps = 0;       // above 0: it has the mean of the weights after so many steps instead
   std::int64_t last_evaluated_step = 0;  // the last one whose weights could become final_model
   std::optional<double> eval_loss, eval_per_prediction, best_loss;  // of the weights in final_model
   std::vector<std::pair<std::string, double>> wall_seconds;         // of this sitting, by what they went to

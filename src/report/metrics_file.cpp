@@ -165,6 +165,7 @@ void MetricsFile::on_end(const RunEnded& event) {
   add(line, "eval_loss", event.eval_loss);
   add(line, "eval_loss_per_prediction", event.eval_per_prediction);
   if (!event.best_checkpoint.empty()) line["best_checkpoint"] = event.best_checkpoint;
+  if (event.averaged_steps > 0) line["averaged_steps"] = event.averaged_steps;
   line["seconds"] = event.seconds;
   line["time"] = time_now();
   append(line_of(line));

@@ -9,7 +9,8 @@
 //   {"event": "evaluation", "step", "epoch", "eval_loss", "eval_loss_per_prediction", "seconds", "time"}
 //   {"event": "geometry", "step", "arrays": {array: {measure: value}}, "seconds", "time"}, where GEOMETRY_STEPS
 //    asks for it: the measures of strider measure, by array of representations
-//   {"event": "end", "step", "eval_loss", "eval_loss_per_prediction", "best_checkpoint", "seconds", "time"}
+//   {"event": "end", "step", "eval_loss", "eval_loss_per_prediction", "best_checkpoint", "averaged_steps", "seconds",
+//   "time"}
 // `time` is seconds since 1970; losses are in nats; what is not known is absent. A run that goes on cuts the file back
 // to its checkpoint first, so that the file of a resumed run is that of one that never stopped, but for what the clock
 // decides: time, seconds and tokens_per_second.

@@ -181,7 +181,10 @@ void TrainingReport::on_end(const RunEnded& event) {
     }
     screen_.line(text);
   }
-  if (event.best_checkpoint.empty()) {
+  if (event.averaged_steps > 0) {
+    screen_.line(fmt::format("  its weights are the mean of those after {} of the last steps (AVERAGE_SHARE)",
+                             with_commas(event.averaged_steps)));
+  } else if (event.best_checkpoint.empty()) {
     screen_.line("  its weights are those of the last step");
   } else {
     screen_.line("  its weights are those of " + event.best_checkpoint + ", the best that were evaluated");

@@ -13,6 +13,7 @@
 #include "io/checksum.h"
 #include "io/json.h"
 #include "io/leftovers.h"
+#include "io/npy.h"
 #include "io/safetensors.h"
 #include "model/folder.h"
 
@@ -25,6 +26,7 @@ using nlohmann::json;
 constexpr const char* kPrefix = "checkpoint-";
 constexpr const char* kStateFile = "strider_state.json";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kWeightSumsFile = "weight_sums.npy";
 constexpr int kVersion = 1;
 
 json read_state_file(const fs::path& folder) {
@@ -75,6 +77,14 @@ void check_files(const fs::path& folder, const json& files) {
                   {.file = file.string(), .place = {}, .advice = {}});
     }
   }
+}
+
+std::vector<double> read_weight_sums(const fs::path& file, std::int64_t parameters) {
+  NpyArray<double> array = read_npy<double>(file);
+  if (array.shape != std::vector<std::int64_t>{parameters}) {
+    throw Error("the sums of the weights are of another model", {.file = file.string(), .place = {}, .advice = {}});
+  }
+  return std::move(array.values);
 }
 
 // What AdamW's buffers were called in the files of versions that knew no other optimizer.
@@ -136,6 +146,11 @@ Notices write_checkpoint(const CheckpointOrigin& origin, const Checkpoint& check
   }
   write_safetensors(folder.path() / kOptimizerFile, buffers,
                     {{"format", "strider"}, {"updates", std::to_string(state.global_step)}});
+  if (state.averaged_steps > 0) {
+    NpyWriter<double> sums(folder.path() / kWeightSumsFile, {origin.layout.total()});
+    sums.write(checkpoint.weight_sums);
+    static_cast<void>(sums.commit());  // what the filesystem could not do is said of the folder
+  }
   write_file_atomically(folder.path() / "trainer_state.json", trainer_state_json(state, origin.settings, origin.plan));
   json own = {{"version", kVersion},
               {"settings", origin.fingerprint},
@@ -175,6 +190,9 @@ Checkpoint read_checkpoint(const fs::path& folder, const ParameterLayout& layout
     state.name = buffer.name;
     state.values.resize(static_cast<std::size_t>(buffer.floats));
     optimizer.read(*entry, state.values);
+  }
+  if (checkpoint.state.averaged_steps > 0) {
+    checkpoint.weight_sums = read_weight_sums(folder / kWeightSumsFile, layout.total());
   }
   return checkpoint;
 }

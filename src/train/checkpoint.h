@@ -1,7 +1,9 @@
 #pragma once
 // checkpoint-{step}/ folders: what transformers writes (config.json, model.safetensors, tokenizer, trainer_state.json),
 // and beside it what going on bit for bit needs: optimizer.safetensors (the optimizer's state buffers) and
-// strider_state.json:
+// strider_state.json; with AVERAGE_SHARE, as soon as there is something to average, also weight_sums.npy (float64, all
+// parameters in the layout's order: WeightAverage's sums).
+// strider_state.json has
 //   version   1
 //   settings  everything that shapes the result, by name
 //   state     the exact sums of the run (trainer_state.h)
@@ -51,6 +53,7 @@ struct Checkpoint {
   TrainerState state;
   std::vector<float> parameters;
   std::vector<NamedState> optimizer;
+  std::vector<double> weight_sums = {};  // of state.averaged_steps steps; empty where these are 0
 };
 
 /// What all checkpoints of a run share. `fingerprint` is what a later run is compared with.
@@ -73,7 +76,7 @@ nlohmann::json checkpoint_settings(const std::filesystem::path& folder);
 void check_checkpoint(const std::filesystem::path& folder);
 
 /// Reads a checkpoint with the state buffers `expected` and checks every file against its size and checksum. Throws
-/// Error that names the first bad one, or the buffer that is missing or has another size.
+/// Error that names the first bad one, or the buffer that is missing or has another size, weight_sums included.
 Checkpoint read_checkpoint(const std::filesystem::path& folder, const ParameterLayout& layout,
                            std::span<const StateBuffer> expected);
 

@@ -8,13 +8,14 @@ CheckpointWriter::CheckpointWriter(const CheckpointOrigin& origin, const Engine&
                                    std::function<void(std::int64_t, const Notices&)> written)
     : origin_(origin), written_(std::move(written)) {
   copy_.parameters.reserve(engine.layout().total());
+  if (origin.settings.average_share > 0.0) copy_.weight_sums.reserve(engine.layout().total());
   for (const StateBuffer& buffer : engine.optimizer_state()) {
     copy_.optimizer.emplace_back().name = buffer.name;
     copy_.optimizer.back().values.reserve(static_cast<std::size_t>(buffer.floats));
   }
 }
 
-void CheckpointWriter::save(const Engine& engine, const TrainerState& state) {
+void CheckpointWriter::save(const Engine& engine, const TrainerState& state, std::span<const double> weight_sums) {
   wait();
   copy_.state = state;
   copy_.parameters.resize(engine.layout().total());
@@ -24,6 +25,7 @@ void CheckpointWriter::save(const Engine& engine, const TrainerState& state) {
     copy_.optimizer[i].values.resize(static_cast<std::size_t>(buffers[i].floats));
     engine.copy_optimizer_state(buffers[i].name, copy_.optimizer[i].values);
   }
+  copy_.weight_sums.assign(weight_sums.begin(), weight_sums.end());
   writing_.start([this] {
     notices_ = write_checkpoint(origin_, copy_);
     notices_.add(

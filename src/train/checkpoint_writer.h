@@ -3,6 +3,7 @@
 // state.
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/background_job.h"
 #include "engine/engine.h"
@@ -14,8 +15,8 @@ class CheckpointWriter {
  public:
   /// `written` is called with the step of each checkpoint that is whole on the disk, older ones rotated, and with what
   /// the filesystem could not do, by save(), poll() and wait(), in their thread. `origin` outlives the writer. Takes
-  /// address space for one copy of the engine's parameters and optimizer state, whose pages come with the first save().
-  /// Throws when it cannot be had.
+  /// address space for one copy of the engine's parameters and optimizer state (and of the sums of AVERAGE_SHARE),
+  /// whose pages come with the first save(). Throws when it cannot be had.
   CheckpointWriter(const CheckpointOrigin& origin, const Engine& engine,
                    std::function<void(std::int64_t step, const Notices&)> written);
   /// Ends the write under way, whose failure is then lost: wait() first.
@@ -24,7 +25,8 @@ class CheckpointWriter {
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
   /// Waits for the write before it, copies, and returns while the new one is written.
-  void save(const Engine& engine, const TrainerState& state);
+  /// `weight_sums`: Checkpoint's.
+  void save(const Engine& engine, const TrainerState& state, std::span<const double> weight_sums = {});
   /// Throws the error of a write that has failed since. Does not wait.
   void poll();
   /// The same after the write under way, if there is one, has ended.

@@ -11,6 +11,7 @@
 #include "optimize/parameter_groups.h"
 #include "train/evaluation.h"
 #include "train/settings_table.h"
+#include "train/weight_average.h"
 
 namespace strider {
 namespace {
@@ -85,6 +86,9 @@ std::uint64_t training_memory_bytes(const TrainingSettings& settings, const Llam
   std::uint64_t copies = static_cast<std::uint64_t>(layout.total()) * sizeof(float);
   for (const StateBuffer& state : optimizer_state_of(layout, engine.groups)) {
     copies += static_cast<std::uint64_t>(state.floats) * sizeof(float);
+  }
+  if (settings.average_share > 0.0) {  // WeightAverage, and its sums in the copy of the checkpoint
+    copies += WeightAverage::memory_bytes(layout.total()) + static_cast<std::uint64_t>(layout.total()) * sizeof(double);
   }
   if (settings.histogram_steps > 0) {  // of weights and gradient
     copies += 2 * static_cast<std::uint64_t>(layout.total()) * sizeof(float);

@@ -95,12 +95,16 @@ std::string about_model(const RunPlan& plan) {
   return text + "\n";
 }
 
+std::string origin_of_weights(const FinishedRun& run) {
+  if (run.averaged_steps > 0) return fmt::format("the mean of those after {} of the last steps", run.averaged_steps);
+  return run.best ? fmt::format("of {}, which had the lowest evaluation loss", run.best->name) : "of the last step";
+}
+
 std::string about_training(const RunPlan& plan, const FinishedRun& run, std::optional<std::int64_t> tokens) {
   std::string text = "## Training\n\n| | |\n| --- | --- |\n";
   text += row("steps", fmt::format("{}", run.steps));
   if (tokens) text += row("tokens", fmt::format("{}", *tokens));
-  text += row("weights", run.best ? fmt::format("of {}, which had the lowest evaluation loss", run.best->name)
-                                  : std::string("of the last step"));
+  text += row("weights", origin_of_weights(run));
   const json settings = recorded_settings(plan.settings);
   for (const auto& [name, value] : settings.items()) {
     const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();

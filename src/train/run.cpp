@@ -45,6 +45,7 @@ TrainingRun::TrainingRun(const RunContext& context)
   if (engine_->runs_beside_host()) rooms_.push_back(batches_.room());
   micro_batch_losses_.reserve(most);
   flops_.resize(static_cast<std::size_t>(settings_.max_length) + 1);
+  if (settings_.average_share > 0.0) average_.emplace(engine_->layout().total());
   if (plan_.dataset.validation) evaluator_.emplace(*plan_.dataset.validation, settings_);
 }
 
@@ -57,7 +58,9 @@ void TrainingRun::start(const RunStart& start) {
   if (plan_.continues_with_another_schedule) {
     state_.ended_by.clear();
     state_.planned_steps = 0;
+    state_.averaged_steps = 0;  // the mean is of the last steps of the new schedule
   }
+  if (state_.averaged_steps > 0) average_->set(start.checkpoint->weight_sums, state_.averaged_steps);
   engine_->set_parameters(start.checkpoint->parameters);
   for (const NamedState& state : start.checkpoint->optimizer) engine_->set_optimizer_state(state.name, state.values);
   engine_->set_updates(state_.global_step);
@@ -100,7 +103,10 @@ FinishedRun TrainingRun::finish() {
   notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
   notice_(forget_finished_run(settings_.output_dir));
   wall_.lap(&WallTime::checkpoints);
-  if (finished.best) {
+  if (average_) take_average(finished);
+  if (finished.averaged_steps > 0) {
+    evaluate_average(finished);
+  } else if (finished.best) {
     finished.final_loss = {finished.best->loss, finished.best->loss_per_prediction};
   } else if (evaluator_) {  // so that every run ends with one; the log stays as transformers writes it
     const std::optional<Evaluation> last = evaluator_->run(*engine_, [] { return false; });
@@ -117,9 +123,11 @@ FinishedRun TrainingRun::finish() {
   return finished;
 }
 
+// With AVERAGE_SHARE the final evaluation is that of the mean, which is no step's.
 bool TrainingRun::evaluates_at(std::int64_t step) const {
   if (!evaluator_) return false;
-  return step % settings_.eval_steps == 0 || (step == last_step(state_, steps_) && settings_.final_evaluation);
+  return step % settings_.eval_steps == 0 ||
+         (step == last_step(state_, steps_) && settings_.final_evaluation && !average_);
 }
 
 // Evaluates and saves where it is time to; returns the number of a signal that asked for a stop, or 0.
@@ -131,6 +139,7 @@ int TrainingRun::after_step() {
     if (state_.evaluation_pending) return stop_here(signals_.stop.load());
     end_if_good_enough();
   }
+  average_weights();
   const bool scheduled = is_last() || state_.global_step % settings_.save_steps == 0;
   const int stop = signals_.stop.load();
   if (scheduled) keep_if_best();
@@ -181,9 +190,9 @@ StepWork TrainingRun::work_of(const PlannedStep& step) const {
 // Whether something looks at the model when so many steps are done, or decides then what the next step is.
 bool TrainingRun::needs_model_after(std::int64_t steps) const {
   const auto every = [&](std::int64_t interval) { return interval > 0 && steps % interval == 0; };
-  return steps >= last_step(state_, steps_) || evaluates_at(steps) || every(settings_.save_steps) ||
-         shows_weights_at(steps) || every(settings_.representation_steps) || every(settings_.geometry_steps) ||
-         settings_.max_minutes > 0.0;
+  return steps >= last_step(state_, steps_) || evaluates_at(steps) || is_averaged(steps) ||
+         every(settings_.save_steps) || shows_weights_at(steps) || every(settings_.representation_steps) ||
+         every(settings_.geometry_steps) || settings_.max_minutes > 0.0;
 }
 
 void TrainingRun::queue_last_planned() {
@@ -242,7 +251,8 @@ bool TrainingRun::step() {
 // in the share that they will have in what is left. Time for the evaluation of the last step is kept.
 void TrainingRun::fit_schedule_to_time() {
   if (settings_.max_minutes == 0.0) return;
-  const double last_evaluation = evaluator_ && settings_.final_evaluation ? evaluation_seconds_ : 0.0;
+  const bool evaluates_the_end = evaluator_ && (settings_.final_evaluation || average_);
+  const double last_evaluation = evaluates_the_end ? evaluation_seconds_ : 0.0;
   state_.planned_steps =
       steps_in_time(60.0 * settings_.max_minutes - last_evaluation, seconds(), state_.global_step, steps_.max_steps);
 }
@@ -388,6 +398,46 @@ void TrainingRun::end_if_good_enough() {
   }
 }
 
+// Of the weights after so many steps. Those of the last step always are, so that there is a mean of something.
+bool TrainingRun::is_averaged(std::int64_t step) const {
+  const std::int64_t last = last_step(state_, steps_);
+  if (!average_ || step - steps_.schedule_start <= average_begin(settings_, last - steps_.schedule_start)) return false;
+  return step % settings_.average_every == 0 || step == last;
+}
+
+// After an evaluation of the same step: one that is given up is made again, and the weights are added once.
+void TrainingRun::average_weights() {
+  if (!is_averaged(state_.global_step)) return;
+  average_->add(*engine_);
+  state_.averaged_steps = average_->steps();
+  wall_.lap(&WallTime::steps);
+}
+
+// At the end the engine has the mean, where there is one.
+void TrainingRun::take_average(FinishedRun& finished) {
+  if (!state_.ended_by.empty()) {
+    listener_.on_notice(
+        fmt::format("{} has ended the run before its planned end: final_model has the weights with the lowest "
+                    "evaluation loss, and no mean of AVERAGE_SHARE={}",
+                    state_.ended_by, settings_.average_share));
+    return;
+  }
+  engine_->set_parameters(average_->mean());
+  finished.averaged_steps = average_->steps();
+}
+
+void TrainingRun::evaluate_average(FinishedRun& finished) {
+  if (!evaluator_) return;
+  const std::optional<Evaluation> mean = evaluator_->run(*engine_, [] { return false; });
+  finished.final_loss = {mean->loss, mean->loss_per_prediction};
+  wall_.lap(&WallTime::evaluation);
+  if (!finished.best || finished.best->loss >= mean->loss) return;
+  listener_.on_notice(fmt::format(
+      "The mean of the weights has an evaluation loss of {:.4f}, {} has a lower one, {:.4f}: final_model has "
+      "the mean, since AVERAGE_SHARE={} asks for it, and that checkpoint stays",
+      mean->loss, finished.best->name, finished.best->loss, settings_.average_share));
+}
+
 // Only where the settings ask for a checkpoint, so that one that a signal asked for changes no result.
 void TrainingRun::keep_if_best() {
   if (!evaluation_ || (state_.best_checkpoint && evaluation_->loss >= state_.best_checkpoint->loss)) return;
@@ -401,7 +451,7 @@ void TrainingRun::save() {
   TrainerState saved = state_;
   saved.seconds = seconds();
   saved.vectors = vector_instructions();
-  writer_->save(*engine_, saved);
+  writer_->save(*engine_, saved, average_ ? average_->sums() : std::span<const double>());
 }
 
 void TrainingRun::on_checkpoint(std::int64_t step, const Notices& notices) {
@@ -411,14 +461,14 @@ void TrainingRun::on_checkpoint(std::int64_t step, const Notices& notices) {
 }
 
 void TrainingRun::write_final_model(const FinishedRun& finished) {
-  std::vector<float> best = engine_->parameters();
-  if (state_.best_checkpoint) {
-    const fs::path folder = settings_.output_dir / state_.best_checkpoint->name;
+  std::vector<float> weights = engine_->parameters();
+  if (finished.best && finished.averaged_steps == 0) {
+    const fs::path folder = settings_.output_dir / finished.best->name;
     check_checkpoint(folder);
-    read_weights(folder, engine_->layout(), best);
+    read_weights(folder, engine_->layout(), weights);
   }
   AtomicFolder folder(settings_.output_dir / "final_model");
-  write_model(folder.path(), engine_->config(), engine_->layout(), best);
+  write_model(folder.path(), engine_->config(), engine_->layout(), weights);
   write_companions(folder.path(), origin_.companions, engine_->config().vocab_size);
   static_cast<void>(
       write_file_atomically(folder.path() / "README.md", model_card(plan_, card_data_, finished, state_.tokens)));

@@ -1,6 +1,7 @@
 #pragma once
 // The loop of a training run: each step takes the next walks, goes forward and backward over them and updates the
-// weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model.
+// weights; every few steps it logs, evaluates and saves; at the end the best saved weights become the final model, or
+// with AVERAGE_SHARE the mean of the last ones.
 #include <array>
 #include <deque>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "train/run_plan.h"
 #include "train/signals.h"
 #include "train/wall_time.h"
+#include "train/weight_average.h"
 
 namespace strider {
 
@@ -41,7 +43,8 @@ class TrainingRun {
   /// Steps until the end or a signal; returns the signal's number or 0.
   int run();
 
-  /// Writes final_model with the best weights, the whole log, and that the run is finished.
+  /// Writes final_model with the best weights or the mean of the last ones, the whole log, and that the run is
+  /// finished.
   FinishedRun finish();
 
   const TrainerState& state() const { return state_; }
@@ -83,6 +86,10 @@ class TrainingRun {
   bool evaluates_at(std::int64_t step) const;
   bool evaluate();
   void end_if_good_enough();
+  bool is_averaged(std::int64_t step) const;
+  void average_weights();
+  void take_average(FinishedRun& finished);
+  void evaluate_average(FinishedRun& finished);
   void keep_if_best();
   void save();
   void on_checkpoint(std::int64_t step, const Notices& notices);
@@ -100,6 +107,7 @@ class TrainingRun {
   std::unique_ptr<Engine> engine_;
   CheckpointOrigin origin_;
   std::optional<CheckpointWriter> writer_;
+  std::optional<WeightAverage> average_;  // with AVERAGE_SHARE
   TrainerState state_;
   StepBatches batches_;
   std::vector<StepWalks> rooms_;     // for the current step, and for the next where that is queued meanwhile

@@ -77,9 +77,11 @@ json read_run_file(const fs::path& file) {
 
 FinishedRun read_result(const json& result, const fs::path& file) {
   FinishedRun run{.steps = json_integer(result, "steps", file), .seconds = json_number(result, "seconds", file)};
-  if (result.contains("best_checkpoint")) {
-    run.best = BestCheckpoint{json_string(result, "best_checkpoint", file), json_number(result, "eval_loss", file),
-                              json_number(result, "eval_loss_per_prediction", file)};
+  if (result.contains("averaged_steps")) run.averaged_steps = json_integer(result, "averaged_steps", file);
+  if (result.contains("best_checkpoint")) {  // whose losses are those of final_model unless that is a mean
+    const std::string loss = run.averaged_steps > 0 ? "best_eval_loss" : "eval_loss";
+    run.best = BestCheckpoint{json_string(result, "best_checkpoint", file), json_number(result, loss, file),
+                              json_number(result, loss + "_per_prediction", file)};
   }
   if (result.contains("eval_loss")) {
     run.final_loss =
@@ -230,6 +232,13 @@ Notices write_finished_run(const fs::path& output_dir, const FinishedRun& run, c
   json result = {{"steps", run.steps}, {"seconds", run.seconds}};
   if (run.best) {
     result["best_checkpoint"] = run.best->name;
+  }
+  if (run.averaged_steps > 0) {
+    result["averaged_steps"] = run.averaged_steps;
+    if (run.best) {
+      result["best_eval_loss"] = run.best->loss;
+      result["best_eval_loss_per_prediction"] = run.best->loss_per_prediction;
+    }
   }
   if (run.final_loss) {
     result["eval_loss"] = run.final_loss->loss;

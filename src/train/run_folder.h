@@ -4,7 +4,8 @@
 // strider_run.json, which is written last and says that the run is finished:
 //   version   2
 //   settings  the run's fingerprint (train/fingerprint.h)
-//   result    steps, seconds, the best checkpoint's name, and the evaluation losses of final_model
+//   result    steps, seconds, the best checkpoint's name, and the evaluation losses of final_model; where that is the
+//             mean of AVERAGE_SHARE also of how many steps it is, and the best checkpoint's own losses
 //   crc32     as in a checkpoint's strider_state.json; version 1 had none, and is read still
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -28,6 +29,7 @@ struct FinishedRun {
   std::int64_t steps = 0;
   double seconds = 0.0;                           // trained, over all sittings
   std::optional<BestCheckpoint> best = {};        // whose weights final_model has; none: those of the last step
+  std::int64_t averaged_steps = 0;                // above 0: final_model has the mean after so many steps instead
   std::optional<EvaluationLoss> final_loss = {};  // of final_model; none without a validation split
 };
 

@@ -67,8 +67,12 @@ struct Part {
   std::int64_t steps = 0, step = 0;  // of the part
 };
 
+std::int64_t head_steps_of(const TrainingSettings& settings, std::int64_t max_steps) {
+  return std::min(settings.head_steps, max_steps / 2);
+}
+
 Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  const std::int64_t head = std::min(settings.head_steps, max_steps / 2);
+  const std::int64_t head = head_steps_of(settings, max_steps);
   const std::int64_t others = max_steps - head;
   if (step < others) return {.is_head = false, .steps = others, .step = step};
   return {.is_head = true, .steps = head, .step = step - others};
@@ -78,6 +82,13 @@ Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int6
 
 bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
   return part_of(settings, max_steps, step).is_head;
+}
+
+std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps) {
+  if (settings.average_share == 0.0) return max_steps;
+  const std::int64_t head = head_steps_of(settings, max_steps);
+  const auto wanted = static_cast<std::int64_t>(std::llround(settings.average_share * static_cast<double>(max_steps)));
+  return max_steps - std::clamp<std::int64_t>(wanted, 1, head > 0 ? head : max_steps);
 }
 
 double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {

@@ -50,6 +50,12 @@ double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps
 /// Whether step `step` is one of those.
 bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
 
+/// Where the mean of AVERAGE_SHARE begins in a schedule of `max_steps`: it may have the weights after each step with a
+/// larger number (from 1), of which AVERAGE_EVERY takes some. The share is rounded to whole steps, at least one. With
+/// HEAD_STEPS it begins with these at the earliest: lm_head then learns to read the other weights as they are, so that
+/// all weights of the mean must have the same ones. Without AVERAGE_SHARE it is max_steps.
+std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps);
+
 /// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where
 /// GROUP_LEARNING_RATES and GROUP_WARMUP_STEPS have one.
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,

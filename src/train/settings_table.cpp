@@ -151,6 +151,13 @@ TrainingSettingsTable make_table() {
       Row("head_learning_rate", "HEAD_LEARNING_RATE", number(&S::head_learning_rate), at_least(0), kMayBeContinued,
           "Peak learning rate of these steps")
           .before(0.01),
+      Row("average_share", "AVERAGE_SHARE", number(&S::average_share), between(0, 1), kMayBeContinued,
+          "Give final_model the mean of the weights over this last share of the steps (stochastic weight averaging); "
+          "training itself goes on without it; 0: the weights of one step")
+          .before(0.0),
+      Row("average_every", "AVERAGE_EVERY", number(&S::average_every), between(1, kMost), kMayBeContinued,
+          "Steps between the weights that are in that mean")
+          .before(std::int64_t{10}),
       Row("max_minutes", "MAX_MINUTES", number(&S::max_minutes), at_least(0), kMayBeContinued,
           "Minutes that the run may take; its schedule is fitted to the steps that they are enough for; 0: no limit")
           .before(0.0),

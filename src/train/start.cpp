@@ -154,7 +154,15 @@ std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkData
        s.save_steps, plan.max_steps);
   warn(s.logging_steps > plan.max_steps, "LOGGING_STEPS is {}, and the run has {} steps: it logs none of them",
        s.logging_steps, plan.max_steps);
-  warn(dataset.validation && s.eval_steps > plan.max_steps && !s.final_evaluation,
+  const std::int64_t averaged = s.average_share > 0.0 ? plan.max_steps - average_begin(s, plan.max_steps) : 0;
+  warn(averaged > 0 && s.average_every >= averaged,
+       "AVERAGE_EVERY is {}, and the mean is over the last {} steps: it has the weights of one or two of them",
+       s.average_every, averaged);
+  warn(
+      averaged > 0 && s.head_steps > 0,
+      "HEAD_STEPS is {} and AVERAGE_SHARE is {}: the mean is over the last {} steps, in which lm_head alone is trained",
+      s.head_steps, s.average_share, averaged);
+  warn(dataset.validation && s.eval_steps > plan.max_steps && !s.final_evaluation && s.average_share == 0.0,
        "EVAL_STEPS is {}, and the run has {} steps: it is evaluated at its end alone, and its last weights become the "
        "final model",
        s.eval_steps, plan.max_steps);

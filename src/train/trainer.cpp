@@ -20,7 +20,8 @@ TrainingOutcome outcome_of(const FinishedRun& run, const RunPlan& plan) {
   outcome.steps = run.steps;
   outcome.final_model = plan.settings.output_dir / "final_model";
   outcome.best_loss = plan.best_loss;
-  if (run.best) outcome.best_checkpoint = run.best->name;
+  outcome.averaged_steps = run.averaged_steps;
+  if (run.best && run.averaged_steps == 0) outcome.best_checkpoint = run.best->name;
   if (run.final_loss) {
     outcome.final_eval_loss = run.final_loss->loss;
     outcome.final_eval_per_prediction = run.final_loss->loss_per_prediction;
@@ -38,6 +39,7 @@ RunEnded end_of(const FinishedRun& run, const RunPlan& plan, const WallTime* wal
   event.steps = run.steps;
   event.seconds = run.seconds;
   event.best_checkpoint = outcome.best_checkpoint;
+  event.averaged_steps = outcome.averaged_steps;
   event.last_evaluated_step =
       settings.final_evaluation ? run.steps : run.steps / settings.eval_steps * settings.eval_steps;
   event.eval_loss = outcome.final_eval_loss;

@@ -21,7 +21,8 @@ struct TrainingOutcome {
   int stopped_by = 0;             // the signal's number, 0 when the run came to its end
   std::int64_t steps = 0;         // done, over all sittings
   std::filesystem::path final_model;
-  std::string best_checkpoint;            // RunEnded's, as the next ones
+  std::string best_checkpoint;  // RunEnded's, as the next ones
+  std::int64_t averaged_steps = 0;
   std::optional<double> final_eval_loss;  // in the run's own denominator
   std::optional<double> final_eval_per_prediction;
   std::optional<double> best_loss;

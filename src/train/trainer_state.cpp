@@ -109,6 +109,7 @@ nlohmann::json exact_state(const TrainerState& state) {
   if (state.evaluation_pending) exact["evaluation_pending"] = true;
   if (state.planned_steps > 0) exact["planned_steps"] = state.planned_steps;
   if (!state.ended_by.empty()) exact["ended_by"] = state.ended_by;
+  if (state.averaged_steps > 0) exact["averaged_steps"] = state.averaged_steps;
   return exact;
 }
 
@@ -157,6 +158,13 @@ TrainerState read_state(const std::filesystem::path& trainer_state_file, const j
   }
   if (exact.contains("planned_steps")) state.planned_steps = json_integer(exact, "planned_steps", exact_state_file);
   if (exact.contains("ended_by")) state.ended_by = json_string(exact, "ended_by", exact_state_file);
+  if (exact.contains("averaged_steps")) {
+    state.averaged_steps = json_integer(exact, "averaged_steps", exact_state_file);
+    if (state.averaged_steps < 1 || state.averaged_steps > state.global_step) {
+      throw Error("the mean of the weights has more of them than there were steps, or none",
+                  {.file = exact_state_file.string(), .place = "averaged_steps", .advice = {}});
+    }
+  }
   return state;
 }
 

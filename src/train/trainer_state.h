@@ -50,6 +50,8 @@ struct TrainerState {
   std::int64_t planned_steps = 0;
   // The setting that ended the run at global_step, before its last planned step ("TARGET_LOSS"); empty: none did.
   std::string ended_by;
+  // With AVERAGE_SHARE: after how many steps the weights were added to the mean so far.
+  std::int64_t averaged_steps = 0;
 };
 
 /// The step that the run ends at, as far as is known: that of the plan, or the one that MAX_MINUTES lasts to.

@@ -131,7 +131,11 @@ FactGroup result_facts(const json& record, const RunLog& log, const RunFacts& fa
   add_field(group, log.run, "walks_per_step", "Walks of a step");
   add_field(group, log.run, "precision", "Precision");
   add_field(group, result, "eval_loss_per_prediction", "Evaluation loss of final_model, per predicted token");
-  add_field(group, result, "best_checkpoint", "Weights of final_model");
+  if (result.is_object() && result.contains("averaged_steps")) {
+    add_field(group, result, "averaged_steps", "Weights of final_model: the mean after so many steps");
+  } else {
+    add_field(group, result, "best_checkpoint", "Weights of final_model");
+  }
   return group;
 }
 
