@@ -112,6 +112,8 @@ def draw_options(draw, datasets):
         "learning_rate": draw.choice([1e-4, 5e-4, 3e-3]),
         "warmup_steps": draw.randint(0, 6),
         "weight_decay": draw.choice([0, 0.01]),
+        "average_share": draw.choice([0, 0.3, 1]),
+        "average_every": draw.choice([1, 3]),
         "max_grad_norm": draw.choice([0, 0.5, 1]),
         # Not auto: what is faster at the moment may differ between the two runs.
         "precision": draw.choice(["float32", "float32", "bfloat16"]),
