@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the benchmarks and prints the measured part of docs/performance.md, or writes it there, between its markers (--write).
+"""Runs the benchmarks and prints the measured parts of docs/performance.md (whole steps and their parts; small steps and
+optimizers), or writes them there, between their markers (--write).
 
 Usage: report.py BUILD_DIR [--write docs/performance.md] [--quick]
 PEERS_PYTHON names a Python with torch, transformers and accelerate; with it, Hugging Face Trainer takes its turns too. What is
@@ -86,6 +87,45 @@ def products_table(build):
                   "backward, weight"), rows)
 
 
+OPTIMIZERS = {"adamw": "AdamW", "muon_newton_schulz_5": "Muon, 5 classical Newton-Schulz steps",
+              "muon_polar_express_3": "Muon, 3 Polar Express steps"}
+PRECISIONS = ("float32", "bfloat16")
+
+
+def measure_small_steps(build, turns):
+    """{(precision, optimizer, walks): medians of the step's ms and FLOP/s and of its update's ms}, of 2M."""
+    found = {}
+    for _ in range(turns):
+        for name, row in benchmark(build / "step_bench", "^2M/small/", "--benchmark_min_time=2").items():
+            precision, optimizer, _, walks = name.split("/")[2:6]
+            found.setdefault((precision, optimizer, int(walks)), []).append((row["real_time"], row["flops"], 1000 * row["update"]))
+    return {case: tuple(statistics.median(column) for column in zip(*rows)) for case, rows in found.items()}
+
+
+def small_steps_tables(steps, machine):
+    shares = []
+    for walks in (2, 8):
+        row = [walks]
+        for precision in PRECISIONS:
+            ms, flops, _ = steps[precision, "adamw", walks]
+            row += [f"{ms:.1f}", f"{100 * flops / machine['peak_flops']:.0f}%"]
+        shares.append(row)
+    updates = []
+    for optimizer, title in OPTIMIZERS.items():
+        for walks in (8, 16):
+            row = [title, walks]
+            for precision in PRECISIONS:
+                ms, _, update_ms = steps[precision, optimizer, walks]
+                row += [f"{ms:.1f}", f"{update_ms:.2f}", f"{100 * update_ms / ms:.1f}%"]
+            updates.append(row)
+    return "\n".join([
+        "### Share of the peak (AdamW)\n",
+        table(("walks per step", "float32: step, ms", "share of FMA peak", "bfloat16: step, ms", "share of float32's FMA peak"), shares),
+        "### The optimizer's share of a step\n",
+        table(("optimizer", "walks per step", "float32: step, ms", "update, ms", "of the step", "bfloat16: step, ms", "update, ms",
+               "of the step"), updates)])
+
+
 def write_between(page, begin, end, text):
     """Replaces what stands between two lines of a page."""
     old = page.read_text()
@@ -112,9 +152,11 @@ def main():
         "### Parts of a step\n",
         roofline(build, machine, {preset: step["ms"] for preset, step in steps.items()}),
     ])
-    print(text)
+    small = machine_text(machine) + "\n" + small_steps_tables(measure_small_steps(build, 1 if a.quick else 3), machine)
+    print(text, small, sep="\n")
     if a.write:
         write_between(a.write, "<!-- measured: begin -->", "<!-- measured: end -->", text)
+        write_between(a.write, "<!-- small steps: begin -->", "<!-- small steps: end -->", small)
 
 
 if __name__ == "__main__":
