@@ -122,6 +122,21 @@ TEST_P(CudaRun, ResumesWithTheSameBitsInEveryPrecision) {
   }
 }
 
+// The steps of the mean are looked at before the next one is queued: it is that of a run which queues no step.
+TEST_P(CudaRun, AveragesTheWeightsOfItsStepsWhileOthersAreQueued) {
+  settings.max_steps = 6;
+  settings.eval_steps = settings.save_steps = 6;
+  settings.average_share = 0.8;  // steps 2 to 6
+  settings.average_every = 3;
+  EXPECT_EQ(test::run(settings).averaged_steps, 2);
+  const std::vector<float> mean = test::weights_of(settings.output_dir / "final_model");
+  EXPECT_NE(mean, weights_after(6));
+  settings.output_dir = scratch / "not_queued";
+  settings.histogram_steps = 1;
+  test::run(settings);
+  EXPECT_EQ(test::weights_of(settings.output_dir / "final_model"), mean);
+}
+
 TEST(CudaChoice, TensorFloat32IsForTheGpu) {
   EngineSettings engine;
   engine.precision = Precision::kTf32;
