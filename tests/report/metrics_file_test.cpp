@@ -71,8 +71,10 @@ TEST_F(Metrics, ALinePerEventAsItHappens) {
   RunEnded end;
   end.steps = 2;
   end.eval_loss = 1.9;
+  end.averaged_steps = 5;
   file.on_end(end);
   EXPECT_EQ(lines().back()["event"], "end");
+  EXPECT_EQ(lines().back()["averaged_steps"], 5);
 }
 
 TEST_F(Metrics, AResumedRunsFileIsThatOfAnUnbrokenOne) {

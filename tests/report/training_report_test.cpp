@@ -268,6 +268,17 @@ TEST(TrainingReportTest, TheEndTellsWhereTheTimeWent) {
   EXPECT_NE(paper.text().find("steps 92.5%, evaluation 6.2%, checkpoints 1.2%\n"), std::string::npos) << paper.text();
 }
 
+TEST(TrainingReportTest, TheEndTellsOfAMeanOfWeights) {
+  Paper paper;
+  Screen screen(paper.file(), false);
+  RunEnded end;
+  end.averaged_steps = 1200;
+  TrainingReport(screen).on_end(end);
+  EXPECT_NE(paper.text().find("its weights are the mean of those after 1,200 of the last steps (AVERAGE_SHARE)\n"),
+            std::string::npos)
+      << paper.text();
+}
+
 TEST(TrainingReportTest, ATerminalKeepsEvaluationsAndNotSteps) {
   Paper paper;
   {
