@@ -24,6 +24,13 @@ std::vector<float> Engine::parameters() const {
   return values;
 }
 
+std::unique_ptr<StateCopy> Engine::begin_copy(std::span<float> parameters, std::span<const std::span<float>> states) {
+  copy_parameters(parameters);
+  const std::vector<StateBuffer> buffers = optimizer_state();
+  for (std::size_t i = 0; i < buffers.size(); ++i) copy_optimizer_state(buffers[i].name, states[i]);
+  return std::make_unique<StateCopy>();
+}
+
 void Engine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses) {
   forward_backward(walks, denominator, walk_losses, [] { return false; });
 }

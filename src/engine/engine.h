@@ -35,6 +35,22 @@ struct EngineSettings {
   Communicator* ranks = nullptr;  // those that share each step with this process (engine/ranks/); null: it is alone
 };
 
+/// A copy of parameters and optimizer state, as they were at Engine::begin_copy(), on its way to the caller's memory.
+class StateCopy {
+ public:
+  StateCopy() = default;
+  virtual ~StateCopy() = default;
+  StateCopy(const StateCopy&) = delete;
+  StateCopy& operator=(const StateCopy&) = delete;
+
+  /// Whether take() would not wait for the device. Does not wait.
+  virtual bool is_there() { return true; }
+  /// Waits until it is.
+  virtual void wait() {}
+  /// After that, from any thread: writes to the caller's memory.
+  virtual void take() {}
+};
+
 /// What a step is made of, as forward_backward and update take it.
 struct StepWork {
   std::span<const WalkView> walks;
@@ -65,6 +81,10 @@ class Engine {
   /// out and values have the buffer's floats; throws Error for a name that is not among them.
   virtual void copy_optimizer_state(std::string_view name, std::span<float> out) const = 0;
   virtual void set_optimizer_state(std::string_view name, std::span<const float> values) = 0;
+  /// Copies the parameters and every buffer of optimizer_state(), in its order, which are those of now whatever steps
+  /// come meanwhile. One copy at a time, which this engine outlives.
+  virtual std::unique_ptr<StateCopy> begin_copy(std::span<float> parameters, std::span<const std::span<float>> states);
+
   virtual std::int64_t updates() const = 0;
   virtual void set_updates(std::int64_t updates) = 0;
 

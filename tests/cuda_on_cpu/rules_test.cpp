@@ -165,6 +165,38 @@ TEST_P(CudaRules, LaunchAsManyKernelsAsTheDocsSay) {
   }
 }
 
+// Parameters and state are those of when the copy was begun, whatever steps come before it is taken.
+TEST_P(CudaRules, ACopyIsOfItsTime) {
+  const std::vector<ParameterGroup> groups = muon_and_adamw(ParameterLayout(config), Orthogonalization::kPolarExpress);
+  const std::vector<double> rates = {0.02, 1e-3};
+  for (const bool asks : {false, true}) {
+    const auto model = gpu(groups);
+    step(*model, rates);
+    const std::vector<float> expected = model->parameters();
+    std::vector<std::vector<float>> expected_states, states;
+    std::vector<std::span<float>> places;
+    for (const StateBuffer& state : model->optimizer_state()) {
+      expected_states.emplace_back(static_cast<std::size_t>(state.floats));
+      model->copy_optimizer_state(state.name, expected_states.back());
+      states.emplace_back(expected_states.back().size());
+    }
+    for (std::vector<float>& state : states) places.emplace_back(state);
+    std::vector<float> parameters(expected.size());
+    const auto copy = model->begin_copy(parameters, places);
+    model->queue_step(work(rates));
+    model->queue_step(work(rates));
+    while (asks && !copy->is_there()) {
+    }
+    step(*model, rates);
+    copy->wait();
+    step(*model, rates);
+    copy->take();
+    EXPECT_EQ(parameters, expected);
+    EXPECT_EQ(states, expected_states);
+    EXPECT_NE(model->parameters(), expected);
+  }
+}
+
 TEST_P(CudaRules, NoMoreStepsAreQueuedThanThereIsRoomFor) {
   const std::vector<double> rates = {1e-3};
   const auto model = gpu(alike());

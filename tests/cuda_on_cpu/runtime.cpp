@@ -106,6 +106,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "no error";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorNotReady:
+      return "device not ready";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
     case cudaErrorStreamCaptureUnsupported:
@@ -240,6 +242,21 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     event->stream->waiting.pop_front();
     work();
   }
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  std::deque<cuda_on_cpu::Work>& waiting = event->stream->waiting;
+  if (!event->is_done && !waiting.empty()) {
+    const cuda_on_cpu::Work work = std::move(waiting.front());
+    waiting.pop_front();
+    work();
+  }
+  return event->is_done ? cudaSuccess : cudaErrorNotReady;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  cuda_on_cpu::enqueue(stream, [event] { cudaEventSynchronize(event); });
   return cudaSuccess;
 }
 

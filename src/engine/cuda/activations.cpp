@@ -150,6 +150,9 @@ void EngineMemory<T>::lay_out(Carver& carver, const LlamaConfig& config, const E
     rule.pieces = take<std::int64_t>(carver, static_cast<std::int64_t>(rule.numbers.size()));
   }
   muon.lay_out(carver, layout, settings.groups, states);
+  std::int64_t all = layout.total();
+  for (const OptimizerBuffer& state : states) all += state.about.floats;
+  snapshot = take<float>(carver, all);
   clip = take<float>(carver, 1);
   norm_scratch = take<double>(carver, norm_scratch_doubles(layout.total()));
 }

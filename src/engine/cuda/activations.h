@@ -86,7 +86,8 @@ struct EngineMemory {
   std::vector<OptimizerBuffer> states;  // their memory is on the device
   std::vector<RulePieces> rules;
   MuonMemory<T> muon;
-  DeviceSpan<float> clip;  // [1]
+  DeviceSpan<float> snapshot;  // of parameters and states, one after the other, for a copy to the host
+  DeviceSpan<float> clip;      // [1]
   DeviceSpan<double> norm_scratch;
 
   /// Throws Error for a tensor that is in no group or in two, or that its rule cannot update.

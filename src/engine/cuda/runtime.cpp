@@ -59,6 +59,13 @@ void Event::wait() const {
   check(cudaEventSynchronize(event_), "finish its work");
 }
 
+bool Event::is_reached() const {
+  const cudaError_t code = cudaEventQuery(event_);
+  if (code == cudaErrorNotReady) return false;
+  check(code, "finish its work");
+  return true;
+}
+
 Stream::Stream() {
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "make a stream");
 }
@@ -93,6 +100,10 @@ void Stream::abandon_capture() const {
 
 void Stream::record(const Event& event) const {
   check(cudaEventRecord(event.get(), stream_), "mark a place in a stream");
+}
+
+void Stream::wait_for(const Event& event) const {
+  check(cudaStreamWaitEvent(stream_, event.get(), 0), "wait for another stream");
 }
 
 void Stream::copy_to_device(void* to, const void* from, std::uint64_t bytes) const {

@@ -70,6 +70,7 @@ class Event {
   Event& operator=(const Event&) = delete;
   /// Until the stream has come to where Stream::record() put it.
   void wait() const;
+  bool is_reached() const;
   cudaEvent_t get() const { return event_; }
 
  private:
@@ -101,6 +102,8 @@ class Stream {
   }
   void launch(const Graph& graph) const;
   void record(const Event& event) const;
+  /// What is put into this stream from now on waits for the other stream's event.
+  void wait_for(const Event& event) const;
 
   /// Copies of what lies on either side until wait(); host memory that is not pinned may be used, too.
   void copy_to_device(void* to, const void* from, std::uint64_t bytes) const;
@@ -112,6 +115,10 @@ class Stream {
   template <typename T>
   void copy_to_host(T* to, DeviceSpan<const T> from) const {
     check(cudaMemcpyAsync(to, from.data, bytes_of(from), cudaMemcpyDeviceToHost, stream_), "copy from the GPU");
+  }
+  template <typename T>
+  void copy_on_device(DeviceSpan<T> to, DeviceSpan<const T> from) const {
+    check(cudaMemcpyAsync(to.data, from.data, bytes_of(from), cudaMemcpyDeviceToDevice, stream_), "copy on the GPU");
   }
   template <typename T>
   void clear(DeviceSpan<T> memory) const {

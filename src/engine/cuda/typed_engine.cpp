@@ -126,6 +126,7 @@ TypedEngine<T>::TypedEngine(const LlamaConfig& config, const EngineSettings& set
 template <typename T>
 TypedEngine<T>::~TypedEngine() {
   cudaStreamSynchronize(stream_.get());
+  cudaStreamSynchronize(copy_stream_.get());
 }
 
 template <typename T>
@@ -172,6 +173,50 @@ void TypedEngine<T>::set_optimizer_state(std::string_view name, std::span<const 
   const OptimizerBuffer& state = state_named(name);
   stream_.copy_to_device(DeviceSpan<float>(state.values, state.about.floats), values.data());
   stream_.wait();
+}
+
+// A copy on the device takes microseconds, and then the next steps may change what it was made of, while another stream
+// takes it to pinned memory.
+template <typename T>
+std::unique_ptr<StateCopy> TypedEngine<T>::begin_copy(std::span<float> parameters,
+                                                      std::span<const std::span<float>> states) {
+  class Copy : public StateCopy {
+   public:
+    Copy(const Event& copied, const float* from, std::vector<std::span<float>> to)
+        : copied_(copied), from_(from), to_(std::move(to)) {}
+    bool is_there() override { return copied_.is_reached(); }
+    void wait() override { copied_.wait(); }
+    void take() override {
+      const float* from = from_;
+      for (const std::span<float> values : to_) {
+        std::copy_n(from, values.size(), values.data());
+        from += values.size();
+      }
+    }
+
+   private:
+    const Event& copied_;
+    const float* from_;
+    std::vector<std::span<float>> to_;
+  };
+  const DeviceSpan<float> snapshot = memory_.snapshot;
+  const auto bytes = static_cast<std::uint64_t>(snapshot.size) * sizeof(float);
+  if (!snapshot_host_) snapshot_host_.emplace(bytes);
+  std::vector<std::span<float>> to = {parameters};
+  stream_.copy_on_device<float>(part(snapshot, 0, layout_.total()), memory_.parameters);
+  std::int64_t first = layout_.total();
+  for (std::size_t i = 0; i < memory_.states.size(); ++i) {
+    const OptimizerBuffer& state = memory_.states[i];
+    stream_.copy_on_device<float>(part(snapshot, first, state.about.floats), {state.values, state.about.floats});
+    first += state.about.floats;
+    to.push_back(states[i]);
+  }
+  stream_.record(snapshot_taken_);
+  copy_stream_.wait_for(snapshot_taken_);
+  copy_stream_.copy_to_host(snapshot_host_->data(), snapshot.data, bytes);
+  copy_stream_.record(snapshot_copied_);
+  return std::make_unique<Copy>(snapshot_copied_, reinterpret_cast<const float*>(snapshot_host_->data()),
+                                std::move(to));
 }
 
 template <typename T>

@@ -33,6 +33,7 @@ class TypedEngine : public Engine {
   std::vector<StateBuffer> optimizer_state() const override;
   void copy_optimizer_state(std::string_view name, std::span<float> out) const override;
   void set_optimizer_state(std::string_view name, std::span<const float> values) override;
+  std::unique_ptr<StateCopy> begin_copy(std::span<float> parameters, std::span<const std::span<float>> states) override;
   std::int64_t updates() const override { return updates_; }
   void set_updates(std::int64_t updates) override { updates_ = updates; }
   void learn_lm_head_only(bool only) override;
@@ -96,7 +97,9 @@ class TypedEngine : public Engine {
   std::unique_ptr<MatrixProducts> products_;
   EngineMemory<T> memory_;
   DeviceBytes storage_;  // of memory_
-  Stream stream_;
+  Stream stream_, copy_stream_;
+  Event snapshot_taken_, snapshot_copied_;
+  std::optional<PinnedBytes> snapshot_host_;  // from the first copy on
   std::vector<std::unique_ptr<Slot>> slots_;  // kStepsUnderWay for steps that are queued, one for all other calls
   std::size_t next_slot_ = 0;                 // of the former
   std::deque<Slot*> under_way_;               // steps, oldest first
