@@ -15,7 +15,10 @@ ROW_STEP = 64
 # Of an NVIDIA H100 SXM by its data sheet, and the shares of them that are assumed to be reached.
 BANDWIDTH = 3.35e12 * 0.8        # bytes a second
 PRODUCTS = {"float32": 67e12 * 0.6, "bfloat16": 989e12 * 0.4}  # operations a second in matrix products
-ATTENTION = 67e12 * 0.2          # in the attention kernels: float32, and an operand from shared memory each time
+# In the attention kernels. In float32 an operand comes from shared memory each time. In bfloat16 the tensor cores should
+# wait most of the time: around each score are about ten float32 instructions, and with a head_dim of 16 only 64
+# operations of the tensor cores forward; of a short walk's scores a part is computed in vain, next to the diagonal.
+ATTENTION = {"float32": 67e12 * 0.2, "bfloat16": 989e12 * 0.05}
 NODE = 2.5e-6                    # seconds that a node of a graph takes at least
 ORTHOGONALIZE_STEPS = 3          # of Muon, as the recipes have them
 
@@ -29,6 +32,7 @@ class Step:
     def __init__(self, precision):
         self.operand_bytes = 2 if precision == "bfloat16" else 4
         self.rate = PRODUCTS[precision]
+        self.attention_rate = ATTENTION[precision]
         self.kernels = self.products = self.copies = 0
         self.bytes = self.operations = self.seconds = 0.0
 
@@ -38,9 +42,9 @@ class Step:
         self.operations += operations
         self.seconds += max(NODE, moved / BANDWIDTH, operations / rate)
 
-    def kernel(self, floats=0, operands=0, operations=0, rate=ATTENTION):
+    def kernel(self, floats=0, operands=0, operations=0):
         self.kernels += 1
-        self._add(floats, operands, operations, rate)
+        self._add(floats, operands, operations, self.attention_rate)
 
     def product(self, m, n, k, result="operands", batch=1):
         """`result`: "operands", "floats", or "added" for float32 that is read as well."""

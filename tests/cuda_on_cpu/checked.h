@@ -6,6 +6,7 @@
 // A word of shared memory that is read before the block has written it is an error, too.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace cuda_on_cpu {
@@ -28,6 +29,7 @@ void note_read(Word& word, Space space, std::int64_t index);
 void note_write(Word& word, Space space, std::int64_t index);
 /// Throws KernelError.
 [[noreturn]] void out_of_bounds(Space space, std::int64_t index, std::int64_t size);
+[[noreturn]] void misaligned(Space space, std::int64_t index);
 /// What is known of a word of memory from cudaMalloc; throws KernelError where it is not from there.
 Word& global_word(const void* address);
 
@@ -92,8 +94,48 @@ struct SharedArray {
     return {values[i], words[i], Space::kShared, i};
   }
 
-  T values[kSize];
+  alignas(16) T values[kSize];
   Word words[kSize];
 };
+
+// As engine/cuda/device_memory.h has them: one access on a GPU, here each element is checked.
+template <typename Vector, typename T>
+void check_alignment(const T* address, Space space, std::int64_t index) {
+  if (reinterpret_cast<std::uintptr_t>(address) % sizeof(Vector) != 0) misaligned(space, index);
+}
+template <typename Vector, typename T, typename Memory, typename Index>
+Vector read_vector(Memory& from, Index i) {
+  T elements[sizeof(Vector) / sizeof(T)];
+  for (T& element : elements) element = from[i++];
+  Vector result;
+  std::memcpy(&result, elements, sizeof(result));
+  return result;
+}
+template <typename T, typename Vector, typename Memory, typename Index>
+void write_vector(Memory& to, Index i, const Vector& vector) {
+  T elements[sizeof(Vector) / sizeof(T)];
+  std::memcpy(elements, &vector, sizeof(vector));
+  for (const T& element : elements) to[i++] = element;
+}
+template <typename Vector, typename T>
+Vector load_vector(DeviceSpan<const T> from, std::int64_t i) {
+  check_alignment<Vector>(from.data + i, Space::kGlobal, i);
+  return read_vector<Vector, T>(from, i);
+}
+template <typename Vector, typename T, int kSize>
+Vector load_vector(SharedArray<T, kSize>& from, int i) {
+  check_alignment<Vector>(from.values + i, Space::kShared, i);
+  return read_vector<Vector, T>(from, i);
+}
+template <typename Vector, typename T>
+void store_vector(DeviceSpan<T> to, std::int64_t i, const Vector& vector) {
+  check_alignment<Vector>(to.data + i, Space::kGlobal, i);
+  write_vector<T>(to, i, vector);
+}
+template <typename Vector, typename T, int kSize>
+void store_vector(SharedArray<T, kSize>& to, int i, const Vector& vector) {
+  check_alignment<Vector>(to.values + i, Space::kShared, i);
+  write_vector<T>(to, i, vector);
+}
 
 }  // namespace cuda_on_cpu

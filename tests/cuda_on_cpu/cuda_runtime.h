@@ -9,6 +9,7 @@
 //
 // Streams are lazy: what is put into one runs when the host waits for it. Whoever reads a result without waiting, or
 // changes what a copy still has to read, gets wrong values here every time and not once in a thousand.
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,11 @@ void block_barrier(int line);
 void warp_barrier(int line);
 /// Gives `bits` to the warp, and back what the thread in lane `source` gave.
 std::uint64_t exchange(std::uint64_t bits, int source, int line);
+/// What a thread gives to its warp at once, and what the threads of a warp gave.
+using Gift = std::array<std::uint64_t, 3>;
+using WarpGifts = std::array<const Gift*, kWarp>;
+/// Gives to the warp, and back what all of its lanes gave, which stays until this thread's next exchange.
+WarpGifts exchange_all(const Gift& gift, int line);
 int lane();
 
 /// Runs the kernel for all threads of all blocks. With `backwards` threads and blocks are taken from the last to the

@@ -2,11 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "cuda_on_cpu/cuda_runtime.h"
-#include "engine/cuda/ops/warp.h"
+#include "engine/cuda/ops/mma.h"
 #include "engine/cuda/runtime.h"
 
 namespace strider {
@@ -247,6 +248,187 @@ TEST_F(Emulator, Shuffles) {
     EXPECT_EQ(passed[30], 30.0F + 500.0F);
     EXPECT_EQ(passed[33], 36.0F + 3700.0F);
   }
+}
+
+// D = A B + D, by the layouts that the PTX ISA documents, of matrices that lie row by row.
+__global__ void multiply_add_by_layout(DeviceSpan<const cuda::Bfloat16> a, DeviceSpan<const cuda::Bfloat16> b,
+                                       DeviceSpan<float> d) {
+  const int group = cuda::lane_of_thread() / 4;
+  const int in_group = cuda::lane_of_thread() % 4;
+  const auto put = [](std::uint32_t& pair, int i, cuda::Bfloat16 value) {
+    pair |= std::uint32_t{value.bits} << static_cast<unsigned>(i % 2 * 16);
+  };
+  cuda::FragmentA fragment_a = {};
+  cuda::FragmentB fragment_b = {};
+  cuda::FragmentD fragment_d = {};
+  for (int i = 0; i < 8; ++i) {
+    const int row = i < 2 || (i >= 4 && i < 6) ? group : group + 8;
+    const int column = in_group * 2 + (i & 1) + (i >= 4 ? 8 : 0);
+    put(fragment_a.pairs[i / 2], i, a[row * 16 + column]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const int row = in_group * 2 + (i & 1) + (i >= 2 ? 8 : 0);
+    put(fragment_b.pairs[i / 2], i, b[row * 8 + group]);
+  }
+  const auto place = [&](int i) { return (i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1); };
+  for (int i = 0; i < 4; ++i) fragment_d.values[i] = d[place(i)];
+  cuda::multiply_add(fragment_d, fragment_a, fragment_b);
+  for (int i = 0; i < 4; ++i) d[place(i)] = fragment_d.values[i];
+}
+
+// D = A B of parts of two larger matrices that went through shared memory: A from (16, 16) on, and B [16, 16] from
+// (16, 0) on, as it lies there or transposed.
+constexpr int kPartStride = 32 + cuda::kMmaPadding;
+
+__global__ void multiply_parts(bool transposed, DeviceSpan<const cuda::Bfloat16> a, DeviceSpan<const cuda::Bfloat16> b,
+                               DeviceSpan<float> d) {
+  __shared__ SharedArray<cuda::Bfloat16, 32 * kPartStride> parts_a;
+  __shared__ SharedArray<cuda::Bfloat16, 32 * kPartStride> parts_b;
+  for (int i = static_cast<int>(threadIdx.x); i < 32 * 32; i += 32) {
+    parts_a[i / 32 * kPartStride + i % 32] = a[i];
+    parts_b[i / 32 * kPartStride + i % 32] = b[i];
+  }
+  __syncwarp();
+  const cuda::FragmentA fragment_a = cuda::load_a<kPartStride>(parts_a, 16, 16);
+  cuda::FragmentB fragment_b[2];
+  if (transposed) {
+    cuda::load_b_transposed<kPartStride>(parts_b, 16, 0, fragment_b);
+  } else {
+    cuda::load_b<kPartStride>(parts_b, 16, 0, fragment_b);
+  }
+  const int lane = cuda::lane_of_thread();
+  for (int n = 0; n < 2; ++n) {
+    cuda::FragmentD fragment_d = {};
+    cuda::multiply_add(fragment_d, fragment_a, fragment_b[n]);
+    for (int i = 0; i < 4; ++i) {
+      d[cuda::row_of_d(lane, i) * 16 + n * 8 + cuda::column_of_d(lane, i)] = fragment_d.values[i];
+    }
+  }
+}
+
+// (X Y) rounded, times Z: D as the A of the next product.
+__global__ void multiply_twice(DeviceSpan<const cuda::Bfloat16> x, DeviceSpan<float> d) {
+  constexpr int kStride = 16 + cuda::kMmaPadding;
+  __shared__ SharedArray<cuda::Bfloat16, 16 * kStride> part;
+  for (int i = static_cast<int>(threadIdx.x); i < 16 * 16; i += 32) part[i / 16 * kStride + i % 16] = x[i];
+  __syncwarp();
+  cuda::FragmentB b[2];
+  cuda::load_b<kStride>(part, 0, 0, b);
+  cuda::FragmentA a = cuda::load_a<kStride>(part, 0, 0);
+  cuda::FragmentD product[2] = {};
+  for (int round = 0; round < 2; ++round) {
+    for (int n = 0; n < 2; ++n) {
+      product[n] = {};
+      cuda::multiply_add(product[n], a, b[n]);
+    }
+    a = cuda::round_to_a(product[0], product[1]);
+  }
+  const int lane = cuda::lane_of_thread();
+  for (int n = 0; n < 2; ++n) {
+    for (int i = 0; i < 4; ++i) {
+      d[cuda::row_of_d(lane, i) * 16 + n * 8 + cuda::column_of_d(lane, i)] = product[n].values[i];
+    }
+  }
+}
+
+__global__ void half_the_warp_multiplies(DeviceSpan<float> d) {
+  cuda::FragmentD sums = {};
+  if (threadIdx.x < 16) cuda::multiply_add(sums, cuda::FragmentA(), cuda::FragmentB());
+  d[static_cast<int>(threadIdx.x)] = sums.values[0];
+}
+
+__global__ void loads_from_row(int row, int waits, DeviceSpan<float> d) {
+  __shared__ SharedArray<cuda::Bfloat16, 16 * 8> part;
+  const int thread = static_cast<int>(threadIdx.x);
+  for (int i = thread; i < 16 * 8; i += 32) part[i] = {};
+  if (waits != 0) __syncwarp();
+  std::uint32_t pairs[4];
+  cuda::load_matrices<false>(part, row + thread % 8 * 8, pairs);
+  d[thread] = static_cast<float>(pairs[0]);
+}
+
+__global__ void copies_four(int first, DeviceSpan<const float> x, DeviceSpan<float> y) {
+  struct alignas(16) Four {
+    float values[4];
+  };
+  cuda::store_vector(y, 0, cuda::load_vector<Four>(x, first));
+}
+
+TEST_F(Emulator, MultipliesOnTensorCores) {
+  std::vector<cuda::Bfloat16> a(32 * 32), b(32 * 32);
+  std::mt19937 generator(1);
+  std::normal_distribution<float> normal;
+  for (cuda::Bfloat16& value : a) value = cuda::to_bfloat16(normal(generator));
+  for (cuda::Bfloat16& value : b) value = cuda::to_bfloat16(normal(generator));
+  const auto put = [&](const std::vector<cuda::Bfloat16>& values) {
+    memory.emplace_back(values.size() * sizeof(cuda::Bfloat16));
+    const DeviceSpan<cuda::Bfloat16> span(reinterpret_cast<cuda::Bfloat16*>(memory.back().data()),
+                                          static_cast<std::int64_t>(values.size()));
+    stream.copy_to_device(span, values.data());
+    stream.wait();
+    return DeviceSpan<const cuda::Bfloat16>(span);
+  };
+  const DeviceSpan<const cuda::Bfloat16> d_a = put(a);
+  const DeviceSpan<const cuda::Bfloat16> d_b = put(b);
+  const auto at = [](const std::vector<cuda::Bfloat16>& from, int i) {
+    return double{cuda::to_float(from[static_cast<std::size_t>(i)])};
+  };
+  for (const bool backwards : {false, true}) {
+    cuda_on_cpu::run_backwards(backwards);
+    const DeviceSpan<float> d = counted(16 * 8);
+    run(1, 32, multiply_add_by_layout, d_a, d_b, d);
+    const std::vector<float> sums = values(d);
+    for (int i = 0; i < 16 * 8; ++i) {
+      double expected = i;
+      for (int k = 0; k < 16; ++k) expected += at(a, i / 8 * 16 + k) * at(b, k * 8 + i % 8);
+      EXPECT_NEAR(sums[static_cast<std::size_t>(i)], expected, 1e-4) << i;
+    }
+    for (const bool transposed : {false, true}) {
+      const DeviceSpan<float> parts = counted(16 * 16);
+      run(1, 32, multiply_parts, transposed, d_a, d_b, parts);
+      const std::vector<float> products = values(parts);
+      for (int i = 0; i < 16 * 16; ++i) {
+        double expected = 0.0;
+        for (int k = 0; k < 16; ++k) {
+          const int in_b = transposed ? (16 + i % 16) * 32 + k : (16 + k) * 32 + i % 16;
+          expected += at(a, (16 + i / 16) * 32 + 16 + k) * at(b, in_b);
+        }
+        EXPECT_NEAR(products[static_cast<std::size_t>(i)], expected, 1e-5) << i;
+      }
+    }
+    const DeviceSpan<float> twice = counted(16 * 16);
+    run(1, 32, multiply_twice, d_a, twice);
+    const std::vector<float> products = values(twice);
+    for (int i = 0; i < 16 * 16; ++i) {
+      double expected = 0.0;
+      for (int j = 0; j < 16; ++j) {
+        double once = 0.0;
+        for (int k = 0; k < 16; ++k) once += at(a, i / 16 * 16 + k) * at(a, k * 16 + j);
+        expected += once * at(a, j * 16 + i % 16);
+      }
+      EXPECT_NEAR(products[static_cast<std::size_t>(i)], expected, 0.3) << i;  // of about 60, rounded to 8 bits
+    }
+  }
+}
+
+TEST_F(Emulator, FindsLanesThatDoNotMultiply) {
+  EXPECT_NE(fault(1, 32, half_the_warp_multiplies, counted(32)).find("for their warp"), std::string::npos);
+  EXPECT_NE(fault(1, 16, half_the_warp_multiplies, counted(32)).find("whole warp"), std::string::npos);
+}
+
+TEST_F(Emulator, FindsWhatMatricesAreReadWrongly) {
+  EXPECT_EQ(fault(1, 32, loads_from_row, 0, 1, counted(32)), "");
+  EXPECT_NE(fault(1, 32, loads_from_row, 0, 0, counted(32)).find("race"), std::string::npos);
+  EXPECT_NE(fault(1, 32, loads_from_row, 4, 1, counted(32)).find("aligned"), std::string::npos);
+  EXPECT_NE(fault(1, 32, loads_from_row, 72, 1, counted(32)).find(" of 128"), std::string::npos);
+}
+
+TEST_F(Emulator, FindsVectorsOutOfPlace) {
+  const DeviceSpan<float> x = counted(8);
+  EXPECT_EQ(fault(1, 1, copies_four, 4, DeviceSpan<const float>(x), counted(4)), "");
+  EXPECT_NE(fault(1, 1, copies_four, 2, DeviceSpan<const float>(x), counted(4)).find("aligned"), std::string::npos);
+  EXPECT_NE(fault(1, 1, copies_four, 8, DeviceSpan<const float>(x), counted(4)).find("global element 8 of 8"),
+            std::string::npos);
 }
 
 TEST_F(Emulator, AddsAtomically) {

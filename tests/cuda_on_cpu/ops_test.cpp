@@ -55,7 +55,55 @@ struct AttentionCase {
   std::vector<std::int64_t> lengths;
 };
 
-class CudaAttention : public CudaOps, public testing::WithParamInterface<AttentionCase> {};
+class CudaAttention : public CudaOps, public testing::WithParamInterface<AttentionCase> {
+ protected:
+  AttentionCase c = GetParam();
+  cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
+  std::int64_t width = shape.qkv_width();
+  std::int64_t out_width = c.heads * c.head_dim;
+  std::int64_t rows = std::accumulate(c.lengths.begin(), c.lengths.end(), std::int64_t{0});
+  float scale = score_scale(c.head_dim);
+
+  struct Result {
+    Floats out, log_sum_exp, dqkv;
+  };
+
+  // Of the CPU, walk by walk.
+  Result of_the_cpu(const RopeTable& table, const Floats& qkv, const Floats& dout) const {
+    const AttentionShape cpu_shape{c.heads, c.kv_heads, c.head_dim};
+    const std::int64_t longest = *std::max_element(c.lengths.begin(), c.lengths.end());
+    const AttentionKernels kernels(cpu_shape);
+    const AlignedBuffer<std::byte> scratch =
+        carve([&](Carver& carver) { take_attention_scratch(carver, cpu_shape, longest); });
+    Result result{Floats(static_cast<std::size_t>(rows * out_width)), Floats(static_cast<std::size_t>(rows * c.heads)),
+                  qkv};  // the gradient replaces q, k, v
+    std::int64_t row = 0;
+    for (const std::int64_t length : c.lengths) {
+      attention_forward(kernels, table, length, {result.dqkv.data() + row * width, width},
+                        {result.out.data() + row * out_width, out_width}, result.log_sum_exp.data() + row * c.heads,
+                        const_cast<std::byte*>(scratch.data()));
+      attention_backward(kernels, table, length, {result.dqkv.data() + row * width, width},
+                         {dout.data() + row * out_width, out_width}, result.log_sum_exp.data() + row * c.heads,
+                         const_cast<std::byte*>(scratch.data()));
+      row += length;
+    }
+    return result;
+  }
+
+  // With one at the end that is passed over.
+  std::vector<std::int32_t> tiles_of(std::int64_t tile) const {
+    std::vector<std::int32_t> tiles;
+    std::int64_t row = 0;
+    for (const std::int64_t length : c.lengths) {
+      for (std::int64_t first = 0; first < length; first += tile) {
+        for (const std::int64_t number : {row, length, first}) tiles.push_back(static_cast<std::int32_t>(number));
+      }
+      row += length;
+    }
+    tiles.insert(tiles.end(), cuda::kTileNumbers, 0);
+    return tiles;
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CudaAttention,
                          testing::Values(AttentionCase{2, 1, 8, {37, 1, 5}}, AttentionCase{2, 2, 1, {33}},
@@ -63,41 +111,18 @@ INSTANTIATE_TEST_SUITE_P(Shapes, CudaAttention,
                                          AttentionCase{1, 1, 40, {18}}, AttentionCase{2, 1, 128, {9, 34}}));
 
 TEST_P(CudaAttention, IsTheCpus) {
-  const AttentionCase& c = GetParam();
-  const cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
-  const std::int64_t width = shape.qkv_width();
-  const std::int64_t out_width = c.heads * c.head_dim;
-  const std::int64_t rows = std::accumulate(c.lengths.begin(), c.lengths.end(), std::int64_t{0});
   const std::int64_t longest = *std::max_element(c.lengths.begin(), c.lengths.end());
   const Floats qkv = test::random_floats(static_cast<std::size_t>(rows * width), 1);
   const Floats dout = test::random_floats(static_cast<std::size_t>(rows * out_width), 2);
   Floats angles(static_cast<std::size_t>(RopeTable::floats(longest, c.head_dim)));
   const RopeTable table(longest, c.head_dim, 10000.0, angles.data());
+  const Result cpu = of_the_cpu(table, qkv, dout);
 
-  // The CPU, walk by walk; the gradient replaces q, k, v.
-  const AttentionShape cpu_shape{c.heads, c.kv_heads, c.head_dim};
-  const AttentionKernels kernels(cpu_shape);
-  const AlignedBuffer<std::byte> scratch =
-      carve([&](Carver& carver) { take_attention_scratch(carver, cpu_shape, longest); });
-  Floats out(static_cast<std::size_t>(rows * out_width)), dqkv = qkv;
-  Floats log_sum_exp(static_cast<std::size_t>(rows * c.heads));
-  std::vector<std::int32_t> positions, tiles;
-  std::int64_t row = 0;
+  std::vector<std::int32_t> positions;
   for (const std::int64_t length : c.lengths) {
-    attention_forward(kernels, table, length, {dqkv.data() + row * width, width},
-                      {out.data() + row * out_width, out_width}, log_sum_exp.data() + row * c.heads,
-                      const_cast<std::byte*>(scratch.data()));
-    attention_backward(kernels, table, length, {dqkv.data() + row * width, width},
-                       {dout.data() + row * out_width, out_width}, log_sum_exp.data() + row * c.heads,
-                       const_cast<std::byte*>(scratch.data()));
     for (std::int64_t t = 0; t < length; ++t) positions.push_back(static_cast<std::int32_t>(t));
-    for (std::int64_t first = 0; first < length; first += cuda::attention_tile(c.head_dim)) {
-      for (const std::int64_t number : {row, length, first}) tiles.push_back(static_cast<std::int32_t>(number));
-    }
-    row += length;
   }
-  tiles.insert(tiles.end(), cuda::kTileNumbers, 0);  // one that is passed over
-
+  const std::vector<std::int32_t> tiles = tiles_of(cuda::attention_tile<float>(c.head_dim));
   const auto half = static_cast<std::int64_t>(angles.size() / 2);
   const DeviceSpan<float> cosines = to_device(Floats(table.cos(0), table.cos(0) + half));
   const DeviceSpan<float> sines = to_device(Floats(table.sin(0), table.sin(0) + half));
@@ -105,19 +130,86 @@ TEST_P(CudaAttention, IsTheCpus) {
   const DeviceSpan<std::int32_t> d_tiles = to_device(tiles);
   const auto tile_count = static_cast<std::int64_t>(tiles.size()) / cuda::kTileNumbers;
   const DeviceSpan<float> d_qkv = to_device(qkv);
-  const DeviceSpan<float> d_out = on_device(out.size());
+  const DeviceSpan<float> d_out = on_device(cpu.out.size());
   const DeviceSpan<float> d_dout = to_device(dout);
-  const DeviceSpan<float> d_lse = on_device(log_sum_exp.size());
-  const DeviceSpan<float> d_products = on_device(log_sum_exp.size());
+  const DeviceSpan<float> d_lse = on_device(cpu.log_sum_exp.size());
+  const DeviceSpan<float> d_products = on_device(cpu.log_sum_exp.size());
   const DeviceSpan<float> d_dqkv = on_device(qkv.size());
-  const float scale = score_scale(c.head_dim);
   cuda::rope(stream.get(), rows, shape, 1.0F, d_positions, cosines, sines, d_qkv);
   cuda::attention_forward<float>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_lse);
   cuda::attention_backward<float>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_dout, d_lse,
                                   d_products, d_dqkv);
   cuda::rope(stream.get(), rows, shape, -1.0F, d_positions, cosines, sines, d_dqkv);
-  test::expect_close(to_host(d_out), test::widen(out), 5e-6, "out");
-  test::expect_close(to_host(d_dqkv), test::widen(dqkv), 1e-5, "dqkv");
+  test::expect_close(to_host(d_out), test::widen(cpu.out), 5e-6, "out");
+  test::expect_close(to_host(d_dqkv), test::widen(cpu.dqkv), 1e-5, "dqkv");
+}
+
+// q, k, v as they are, not rotated: of what is rounded before, the CPU gets the same numbers. So what differs is that
+// P, dS and the results are rounded to 8 bits of mantissa. The same bits in either order of threads and blocks.
+class CudaBfloat16Attention : public CudaAttention {};
+
+INSTANTIATE_TEST_SUITE_P(Shapes, CudaBfloat16Attention,
+                         testing::Values(AttentionCase{2, 1, 8, {37, 1, 5}}, AttentionCase{2, 2, 1, {33}},
+                                         AttentionCase{2, 2, 16, {16, 20, 127}}, AttentionCase{3, 1, 24, {40}},
+                                         AttentionCase{1, 1, 32, {64, 129}}, AttentionCase{1, 1, 40, {18}},
+                                         AttentionCase{2, 2, 48, {65, 3}}, AttentionCase{4, 2, 64, {70}},
+                                         AttentionCase{1, 1, 100, {35}}, AttentionCase{2, 1, 128, {9, 34, 65}}));
+
+TEST_P(CudaBfloat16Attention, IsTheCpusButForRounding) {
+  const std::int64_t longest = *std::max_element(c.lengths.begin(), c.lengths.end());
+  Floats qkv = test::random_floats(static_cast<std::size_t>(rows * width), 1);
+  Floats dout = test::random_floats(static_cast<std::size_t>(rows * out_width), 2);
+  test::round_to_bfloat16(qkv);
+  test::round_to_bfloat16(dout);
+  Floats angles(static_cast<std::size_t>(RopeTable::floats(longest, c.head_dim)), 0.0F);
+  const RopeTable table(longest, c.head_dim, 10000.0, angles.data());
+  std::fill(angles.begin(), angles.begin() + static_cast<std::ptrdiff_t>(angles.size() / 2), 1.0F);
+  std::fill(angles.begin() + static_cast<std::ptrdiff_t>(angles.size() / 2), angles.end(), 0.0F);
+  const Result cpu = of_the_cpu(table, qkv, dout);
+
+  const auto rounded = [](const Floats& values) {
+    std::vector<cuda::Bfloat16> result;
+    for (const float value : values) result.push_back(cuda::to_bfloat16(value));
+    return result;
+  };
+  const auto widened = [&](DeviceSpan<cuda::Bfloat16> span) {
+    Floats result;
+    for (const cuda::Bfloat16 value : to_host(span)) result.push_back(cuda::to_float(value));
+    return result;
+  };
+  const std::vector<std::int32_t> tiles = tiles_of(cuda::attention_tile<cuda::Bfloat16>(c.head_dim));
+  const auto tile_count = static_cast<std::int64_t>(tiles.size()) / cuda::kTileNumbers;
+  const DeviceSpan<std::int32_t> d_tiles = to_device(tiles);
+  const DeviceSpan<cuda::Bfloat16> d_qkv = to_device(rounded(qkv));
+  const DeviceSpan<cuda::Bfloat16> d_dout = to_device(rounded(dout));
+  std::vector<Result> results;
+  for (const bool backwards : {false, true}) {
+    test::run_backwards(backwards);
+    const DeviceSpan<cuda::Bfloat16> d_out = on_device<cuda::Bfloat16>(cpu.out.size());
+    const DeviceSpan<cuda::Bfloat16> d_dqkv = on_device<cuda::Bfloat16>(qkv.size());
+    const DeviceSpan<float> d_lse = on_device(cpu.log_sum_exp.size());
+    const DeviceSpan<float> d_products = on_device(cpu.log_sum_exp.size());
+    cuda::attention_forward<cuda::Bfloat16>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_lse);
+    cuda::attention_backward<cuda::Bfloat16>(stream.get(), shape, scale, tile_count, d_tiles, d_qkv, d_out, d_dout,
+                                             d_lse, d_products, d_dqkv);
+    results.push_back({widened(d_out), to_host(d_lse), widened(d_dqkv)});
+  }
+  test::run_backwards(false);
+  test::expect_close(results[0].out, test::widen(cpu.out), 1e-2, "out");
+  Doubles log_sum_exp;  // the CPU has it to base 2, and head by head
+  std::int64_t row = 0;
+  for (const std::int64_t length : c.lengths) {
+    for (std::int64_t i = 0; i < length * c.heads; ++i) {
+      const std::int64_t from = row * c.heads + i % c.heads * length + i / c.heads;
+      log_sum_exp.push_back(std::log(2.0) * cpu.log_sum_exp[static_cast<std::size_t>(from)]);
+    }
+    row += length;
+  }
+  test::expect_close(results[0].log_sum_exp, log_sum_exp, 1e-5, "log_sum_exp");
+  test::expect_close(results[0].dqkv, test::widen(cpu.dqkv), 1e-2, "dqkv");
+  EXPECT_EQ(results[0].out, results[1].out);
+  EXPECT_EQ(results[0].log_sum_exp, results[1].log_sum_exp);
+  EXPECT_EQ(results[0].dqkv, results[1].dqkv);
 }
 
 // A vocabulary in blocks, the last one not full, is what it is in one; both are the formula's.

@@ -46,9 +46,9 @@ struct Fiber {
 struct Thread {
   Fiber* fiber = nullptr;
   Wait waits = Wait::kNothing;
-  int line = 0;                             // where it waits
-  int rounds = 0;                           // shuffles so far
-  std::array<std::uint64_t, 2> given = {};  // to this round's shuffle and to the last one's
+  int line = 0;                    // where it waits
+  int rounds = 0;                  // exchanges so far
+  std::array<Gift, 2> given = {};  // to this round's exchange and to the last one's
 };
 
 class Block {
@@ -330,6 +330,12 @@ void out_of_bounds(Space space, std::int64_t index, std::int64_t size) {
                     std::to_string(index) + " of " + std::to_string(size));
 }
 
+void misaligned(Space space, std::int64_t index) {
+  throw KernelError(block().where() + "reads or writes several elements at once from" +
+                    (space == Space::kShared ? " shared" : " global") + " element " + std::to_string(index) +
+                    " on, which is not aligned to as many");
+}
+
 int lane() {
   return block().current % kWarp;
 }
@@ -346,18 +352,28 @@ void warp_barrier(int line) {
   if (b.warp_barriers[warp] == before) b.warp_barriers[warp] += 1;  // the first one that goes on
 }
 
-std::uint64_t exchange(std::uint64_t bits, int source, int line) {
+WarpGifts exchange_all(const Gift& gift, int line) {
   Block& b = block();
-  const int own = b.current;
-  const std::size_t round = static_cast<std::size_t>(b.threads[static_cast<std::size_t>(own)].rounds % 2);
-  b.threads[static_cast<std::size_t>(own)].rounds += 1;
-  b.threads[static_cast<std::size_t>(own)].given[round] = bits;
+  Thread& own = b.threads[static_cast<std::size_t>(b.current)];
+  const auto round = static_cast<std::size_t>(own.rounds % 2);
+  own.rounds += 1;
+  own.given[round] = gift;
   b.wait(Wait::kWarp, line);
-  const std::size_t other = static_cast<std::size_t>(own / kWarp * kWarp + source);
-  if (source < 0 || source >= kWarp || other >= b.threads.size()) {
-    throw KernelError(b.where() + "shuffles with lane " + std::to_string(source) + ", which is not there");
+  WarpGifts result = {};
+  const auto first = static_cast<std::size_t>(b.current / kWarp * kWarp);
+  for (std::size_t i = 0; i < kWarp; ++i) {
+    if (first + i >= b.threads.size()) throw KernelError(b.where() + "needs a whole warp of threads");
+    result[i] = &b.threads[first + i].given[round];
   }
-  return b.threads[other].given[round];
+  return result;
+}
+
+std::uint64_t exchange(std::uint64_t bits, int source, int line) {
+  const WarpGifts given = exchange_all({bits}, line);
+  if (source < 0 || source >= kWarp) {
+    throw KernelError(block().where() + "shuffles with lane " + std::to_string(source) + ", which is not there");
+  }
+  return (*given[static_cast<std::size_t>(source)])[0];
 }
 
 void run_backwards(bool backwards) {

@@ -106,7 +106,9 @@ BatchLimits batch_limits(const LlamaConfig& config, const EngineSettings& settin
   BatchLimits limits;
   limits.positions = settings.max_length;
   limits.vocab = config.vocab_size;
-  limits.tile = attention_tile(static_cast<int>(config.head_dim));
+  const auto head_dim = static_cast<int>(config.head_dim);
+  limits.tile =
+      settings.precision == Precision::kBfloat16 ? attention_tile<Bfloat16>(head_dim) : attention_tile<float>(head_dim);
   const std::int64_t all = settings.walks_per_step * settings.max_length;
   limits.rows = round_up(std::max(settings.max_length, std::min(all, most_rows)), kRowStep);
   // Every walk, and every piece of what fills a step up, may end with a tile that is not full.

@@ -9,7 +9,9 @@
 #ifdef STRIDER_CUDA_ON_CPU
 namespace strider::cuda {
 using cuda_on_cpu::DeviceSpan;
+using cuda_on_cpu::load_vector;
 using cuda_on_cpu::SharedArray;
+using cuda_on_cpu::store_vector;
 }  // namespace strider::cuda
 #else
 namespace strider::cuda {
@@ -28,12 +30,31 @@ struct DeviceSpan {
   __device__ T& operator[](std::int64_t i) const { return data[i]; }
 };
 
-/// For __shared__ variables.
+/// For __shared__ variables. Elements of 2 bytes are read many at once; with larger ones ptxas, told of an alignment,
+/// would do the same and spill registers.
 template <typename T, int kSize>
 struct SharedArray {
   __device__ T& operator[](int i) { return values[i]; }
-  T values[kSize];
+  alignas(sizeof(T) == 2 ? 16 : alignof(T)) T values[kSize];
 };
+
+/// As many elements as fill a Vector, from element i on, in one access; they begin at a multiple of its size.
+template <typename Vector, typename T>
+__device__ Vector load_vector(DeviceSpan<const T> from, std::int64_t i) {
+  return *reinterpret_cast<const Vector*>(&from[i]);
+}
+template <typename Vector, typename T, int kSize>
+__device__ Vector load_vector(SharedArray<T, kSize>& from, int i) {
+  return *reinterpret_cast<const Vector*>(&from[i]);
+}
+template <typename Vector, typename T>
+__device__ void store_vector(DeviceSpan<T> to, std::int64_t i, const Vector& vector) {
+  *reinterpret_cast<Vector*>(&to[i]) = vector;
+}
+template <typename Vector, typename T, int kSize>
+__device__ void store_vector(SharedArray<T, kSize>& to, int i, const Vector& vector) {
+  *reinterpret_cast<Vector*>(&to[i]) = vector;
+}
 
 }  // namespace strider::cuda
 #endif

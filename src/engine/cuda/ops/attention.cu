@@ -1,6 +1,8 @@
 #include <cmath>
+#include <type_traits>
 
 #include "engine/cuda/ops/attention.h"
+#include "engine/cuda/ops/attention_bfloat16.h"
 #include "engine/cuda/ops/warp.h"
 #include "engine/cuda/runtime.h"
 
@@ -27,14 +29,14 @@ struct Tiling {
 };
 
 // Rows [first, first + kCount) of one head into shared memory; those from `end` on are zeros.
-template <int kDim, int kCount, int kStride, typename T, typename Shared>
-__device__ void load_rows(DeviceSpan<const T> from, int width, int column, int head_dim, int first, int end,
+template <int kDim, int kCount, int kStride, typename Shared>
+__device__ void load_rows(DeviceSpan<const float> from, int width, int column, int head_dim, int first, int end,
                           Shared& to) {
   for (int i = static_cast<int>(threadIdx.x); i < kCount * kDim; i += static_cast<int>(blockDim.x)) {
     const int row = i / kDim;
     const int c = i % kDim;
     const bool is_there = first + row < end && c < head_dim;
-    to[row * kStride + c] = is_there ? load(from, std::int64_t{first + row} * width + column + c) : 0.0F;
+    to[row * kStride + c] = is_there ? from[std::int64_t{first + row} * width + column + c] : 0.0F;
   }
 }
 
@@ -64,10 +66,10 @@ __device__ void add_weighted(int own_row, int lane, Weights& weights, Others& ot
 
 // out[t] = sum_u exp(S[t, u] - m) v[u] / l with m and l the maximum and sum so far; log_sum_exp[t] = m + log l. A block
 // for each tile of queries and head.
-template <int kDim, typename T>
+template <int kDim>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_forward_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                             DeviceSpan<const T> qkv, DeviceSpan<T> out, DeviceSpan<float> log_sum_exp) {
+                             DeviceSpan<const float> qkv, DeviceSpan<float> out, DeviceSpan<float> log_sum_exp) {
   using Tile = Tiling<kDim>;
   __shared__ typename Tile::Own q;
   __shared__ typename Tile::Others k;
@@ -125,19 +127,19 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     const std::int64_t row = start + t;
     for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
-      if (c < shape.head_dim) store(out, (row * shape.heads + head) * shape.head_dim + c, result[i][o] / sum[i]);
+      if (c < shape.head_dim) out[(row * shape.heads + head) * shape.head_dim + c] = result[i][o] / sum[i];
     }
     if (lane == 0) log_sum_exp[row * shape.heads + head] = most[i] + logf(sum[i]);
   }
 }
 
 // D[t] = dout[t] . out[t],  dq[t] = scale sum_u P (dP - D) k[u]. A block for each tile of queries and head.
-template <int kDim, typename T>
+template <int kDim>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_backward_queries_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                                      DeviceSpan<const T> qkv, DeviceSpan<const T> out, DeviceSpan<const T> dout,
-                                      DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
-                                      DeviceSpan<T> dqkv) {
+                                      DeviceSpan<const float> qkv, DeviceSpan<const float> out,
+                                      DeviceSpan<const float> dout, DeviceSpan<const float> log_sum_exp,
+                                      DeviceSpan<float> products, DeviceSpan<float> dqkv) {
   using Tile = Tiling<kDim>;
   __shared__ typename Tile::Own q;
   __shared__ typename Tile::Own dy;
@@ -174,7 +176,7 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     const std::int64_t at = std::int64_t{start + t} * shape.heads + head;
     lse[i] = log_sum_exp[at];
     for (int c = lane; c < shape.head_dim; c += kWarpSize) {
-      product[i] += load(dout, at * shape.head_dim + c) * load(out, at * shape.head_dim + c);
+      product[i] += dout[at * shape.head_dim + c] * out[at * shape.head_dim + c];
     }
     product[i] = warp_sum(product[i]);
     if (lane == 0) products[at] = product[i];
@@ -203,19 +205,19 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     if (t >= length) break;
     for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
-      if (c < shape.head_dim) store(dqkv, std::int64_t{start + t} * width + q_column + c, result[i][o]);
+      if (c < shape.head_dim) dqkv[std::int64_t{start + t} * width + q_column + c] = result[i][o];
     }
   }
 }
 
 // dk[u] = scale sum_t P (dP - D) q[t],  dv[u] = sum_t P dout[t], over the heads of the group in their order. A block
 // for each tile of keys and key/value head.
-template <int kDim, typename T>
+template <int kDim>
 __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     attention_backward_keys_kernel(AttentionShape shape, float scale, DeviceSpan<const std::int32_t> tiles,
-                                   DeviceSpan<const T> qkv, DeviceSpan<const T> dout,
+                                   DeviceSpan<const float> qkv, DeviceSpan<const float> dout,
                                    DeviceSpan<const float> log_sum_exp, DeviceSpan<const float> products,
-                                   DeviceSpan<T> dqkv) {
+                                   DeviceSpan<float> dqkv) {
   using Tile = Tiling<kDim>;
   __shared__ typename Tile::Own k;
   __shared__ typename Tile::Own v;
@@ -280,8 +282,8 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
       if (c >= shape.head_dim) break;
-      store(dqkv, std::int64_t{start + u} * width + k_column + c, dk[i][o]);
-      store(dqkv, std::int64_t{start + u} * width + v_column + c, dv[i][o]);
+      dqkv[std::int64_t{start + u} * width + k_column + c] = dk[i][o];
+      dqkv[std::int64_t{start + u} * width + v_column + c] = dv[i][o];
     }
   }
 }
@@ -303,7 +305,9 @@ auto for_dim(int head_dim, const Use& use) {
 
 }  // namespace
 
+template <typename T>
 int attention_tile(int head_dim) {
+  if constexpr (std::is_same_v<T, Bfloat16>) return bfloat16_attention_tile(head_dim);
   return for_dim(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
 }
 
@@ -311,11 +315,15 @@ template <typename T>
 void attention_forward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<T> out,
                        DeviceSpan<float> log_sum_exp) {
-  for_dim(shape.head_dim, [&](auto dim) {
-    constexpr int kDim = decltype(dim)::value;
-    launch(stream, dim3(static_cast<unsigned>(tile_count), static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
-           attention_forward_kernel<kDim, T>, shape, scale, tiles, qkv, out, log_sum_exp);
-  });
+  if constexpr (std::is_same_v<T, Bfloat16>) {
+    bfloat16_attention_forward(stream, shape, scale, tile_count, tiles, qkv, out, log_sum_exp);
+  } else {
+    for_dim(shape.head_dim, [&](auto dim) {
+      constexpr int kDim = decltype(dim)::value;
+      launch(stream, dim3(static_cast<unsigned>(tile_count), static_cast<unsigned>(shape.heads)),
+             Tiling<kDim>::kThreads, attention_forward_kernel<kDim>, shape, scale, tiles, qkv, out, log_sum_exp);
+    });
+  }
 }
 
 template <typename T>
@@ -323,18 +331,22 @@ void attention_backward(cudaStream_t stream, AttentionShape shape, float scale, 
                         DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<const T> out,
                         DeviceSpan<const T> dout, DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
                         DeviceSpan<T> dqkv) {
-  for_dim(shape.head_dim, [&](auto dim) {
-    constexpr int kDim = decltype(dim)::value;
-    const auto blocks = static_cast<unsigned>(tile_count);
-    launch(stream, dim3(blocks, static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
-           attention_backward_queries_kernel<kDim, T>, shape, scale, tiles, qkv, out, dout, log_sum_exp, products,
-           dqkv);
-    launch(stream, dim3(blocks, static_cast<unsigned>(shape.kv_heads)), Tiling<kDim>::kThreads,
-           attention_backward_keys_kernel<kDim, T>, shape, scale, tiles, qkv, dout, log_sum_exp, products, dqkv);
-  });
+  if constexpr (std::is_same_v<T, Bfloat16>) {
+    bfloat16_attention_backward(stream, shape, scale, tile_count, tiles, qkv, out, dout, log_sum_exp, products, dqkv);
+  } else {
+    for_dim(shape.head_dim, [&](auto dim) {
+      constexpr int kDim = decltype(dim)::value;
+      const auto blocks = static_cast<unsigned>(tile_count);
+      launch(stream, dim3(blocks, static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
+             attention_backward_queries_kernel<kDim>, shape, scale, tiles, qkv, out, dout, log_sum_exp, products, dqkv);
+      launch(stream, dim3(blocks, static_cast<unsigned>(shape.kv_heads)), Tiling<kDim>::kThreads,
+             attention_backward_keys_kernel<kDim>, shape, scale, tiles, qkv, dout, log_sum_exp, products, dqkv);
+    });
+  }
 }
 
 #define STRIDER_ATTENTION(T)                                                                                    \
+  template int attention_tile<T>(int);                                                                          \
   template void attention_forward<T>(cudaStream_t, AttentionShape, float, std::int64_t,                         \
                                      DeviceSpan<const std::int32_t>, DeviceSpan<const T>, DeviceSpan<T>,        \
                                      DeviceSpan<float>);                                                        \

@@ -14,11 +14,13 @@ namespace strider::cuda {
 inline constexpr int kMostHeadDim = 128;
 inline constexpr int kTileNumbers = 3;  // of a tile: the walk's first row, its length, the tile's first position in it
 
-/// Positions of one tile; a walk is cut into tiles from its first position on.
+/// Positions of one tile; a walk is cut into tiles from its first position on. Here and below T is float, whose
+/// products have float32 operands, or Bfloat16 (attention_bfloat16.h).
+template <typename T>
 int attention_tile(int head_dim);
 
 /// tiles [count, kTileNumbers]; a tile of a walk of length 0 is passed over. qkv [rows, qkv width], out [rows, heads *
-/// head_dim], log_sum_exp [rows, heads]. T is float or Bfloat16; all that is computed is float32.
+/// head_dim], log_sum_exp [rows, heads].
 template <typename T>
 void attention_forward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
                        DeviceSpan<const std::int32_t> tiles, DeviceSpan<const T> qkv, DeviceSpan<T> out,
