@@ -179,3 +179,5 @@ using std::isfinite;
 inline float rsqrtf(float x) {
   return 1.0F / std::sqrt(x);
 }
+
+#include "cuda_on_cpu/tensor_cores.h"

@@ -1,12 +1,13 @@
 #pragma once
 // The matrix instructions of a warp for the CPU, written from the layouts in the PTX ISA ("Matrix Fragments for
 // mma.m16n8k16 with floating point type" and "ldmatrix"). Each lane brings its part; a lane that does not is an error.
+// Part of cuda_runtime.h, which includes it.
 #include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
-#include "cuda_on_cpu/cuda_runtime.h"
+#include "cuda_on_cpu/checked.h"
 
 namespace cuda_on_cpu {
 

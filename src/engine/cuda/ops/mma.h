@@ -21,7 +21,6 @@
 
 // Before a loop over fragments: they are registers only where their indices are known when the kernel is compiled.
 #ifdef STRIDER_CUDA_ON_CPU
-#include "cuda_on_cpu/tensor_cores.h"
 #define STRIDER_UNROLL
 #else
 #define STRIDER_UNROLL _Pragma("unroll")
