@@ -22,4 +22,7 @@ void run_backwards(bool backwards);
 /// Launches of kernels so far, those of graphs included; none on a real GPU, where nothing counts them.
 std::optional<std::int64_t> launches();
 
+/// Bytes that were copied between host and GPU so far; none on a real GPU, where nothing counts them.
+std::optional<std::int64_t> copied_bytes();
+
 }  // namespace strider::test

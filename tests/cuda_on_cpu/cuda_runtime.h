@@ -68,6 +68,8 @@ struct Event;
 void enqueue(Stream* stream, std::function<void()> work);
 /// Launches of kernels so far, those of graphs included.
 std::int64_t launches();
+/// Bytes that were copied between host and device so far.
+std::int64_t copied_bytes();
 
 template <typename T>
 T shuffle(T value, int source, int line) {

@@ -57,5 +57,9 @@ std::optional<std::int64_t> launches() {
   return cuda_on_cpu::launches();
 }
 
+std::optional<std::int64_t> copied_bytes() {
+  return cuda_on_cpu::copied_bytes();
+}
+
 }  // namespace test
 }  // namespace strider

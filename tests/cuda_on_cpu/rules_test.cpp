@@ -165,6 +165,21 @@ TEST_P(CudaRules, LaunchAsManyKernelsAsTheDocsSay) {
   }
 }
 
+// Evaluations take many times the walks of a step: an engine that has room for theirs copies no more for a step.
+TEST_P(CudaRules, AStepCopiesItsOwnBatchesAlone) {
+  if (!test::copied_bytes()) GTEST_SKIP() << "nothing counts copied bytes on a real GPU";
+  std::vector<std::int64_t> copied;
+  for (const std::int64_t times : {1, 50}) {
+    EngineSettings settings = engine_settings(1, Precision::kFloat32, alike());
+    settings.walks_per_step *= times;
+    const auto model = with_golden_weights(cuda::make_engine_with(config, settings, test::make_products(), 64));
+    const std::int64_t before = *test::copied_bytes();
+    step(*model, std::vector<double>{1e-3});
+    copied.push_back(*test::copied_bytes() - before);
+  }
+  EXPECT_LE(copied[1], 2 * copied[0]);  // its batches may have more tiles
+}
+
 // Parameters and state are those of when the copy was begun, whatever steps come before it is taken.
 TEST_P(CudaRules, ACopyIsOfItsTime) {
   const std::vector<ParameterGroup> groups = muon_and_adamw(ParameterLayout(config), Orthogonalization::kPolarExpress);

@@ -41,6 +41,8 @@ std::map<const std::byte*, Allocation>& allocations() {
   return instance;
 }
 
+std::int64_t g_copied_bytes = 0;
+
 // Most accesses are to the memory of the one before.
 Allocation* g_last = nullptr;
 
@@ -83,6 +85,10 @@ Word& global_word(const void* address) {
   if (allocation == nullptr) throw KernelError("a kernel reads or writes memory that is not the device's");
   return allocation
       ->words[static_cast<std::size_t>(static_cast<const std::byte*>(address) - allocation->begin) / kWordBytes];
+}
+
+std::int64_t copied_bytes() {
+  return g_copied_bytes;
 }
 
 void enqueue(Stream* stream, Work work) {
@@ -165,7 +171,10 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
       (kind != cudaMemcpyHostToDevice && !cuda_on_cpu::is_on_device(from, bytes))) {
     return cudaErrorInvalidValue;
   }
-  cuda_on_cpu::enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+  cuda_on_cpu::enqueue(stream, [=] {
+    std::memcpy(to, from, bytes);
+    if (kind != cudaMemcpyDeviceToDevice) cuda_on_cpu::g_copied_bytes += static_cast<std::int64_t>(bytes);
+  });
   return cudaSuccess;
 }
 

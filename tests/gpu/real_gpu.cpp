@@ -47,4 +47,8 @@ std::optional<std::int64_t> launches() {
   return std::nullopt;
 }
 
+std::optional<std::int64_t> copied_bytes() {
+  return std::nullopt;
+}
+
 }  // namespace strider::test

@@ -17,6 +17,11 @@ DeviceSpan<T> take(Carver& carver, std::int64_t count) {
   return {carver.take<T>(count), count};
 }
 
+// Of pieces that one carver has handed out.
+std::uint64_t bytes_between(const void* begin, const void* end) {
+  return static_cast<std::uint64_t>(static_cast<const std::byte*>(end) - static_cast<const std::byte*>(begin));
+}
+
 // `floats` themselves where those are operands, else memory of its own.
 template <typename T>
 DeviceSpan<T> take_operands(Carver& carver, DeviceSpan<float> floats) {
@@ -123,9 +128,17 @@ void Inbox::lay_out(Carver& carver, std::size_t groups, const BatchLimits& limit
   numbers = take<std::int32_t>(carver, limits.batches * limits.numbers());
 }
 
+std::uint64_t Inbox::bytes_of(std::int64_t count) const {
+  return bytes_between(step.data, numbers.data + count);
+}
+
 void Outbox::lay_out(Carver& carver, const BatchLimits& limits) {
   norm = take<double>(carver, 1);
   losses = take<float>(carver, limits.batches * limits.rows);
+}
+
+std::uint64_t Outbox::bytes_of(std::int64_t count) const {
+  return bytes_between(norm.data, losses.data + count);
 }
 
 template <typename T>

@@ -64,6 +64,8 @@ struct Inbox {
   DeviceSpan<std::int32_t> numbers;  // [batches, BatchLimits::numbers()]
 
   void lay_out(Carver& carver, std::size_t groups, const BatchLimits& limits);
+  /// From `step` to the end of the first so many numbers.
+  std::uint64_t bytes_of(std::int64_t count) const;
 };
 enum StepFloat { kMaxGradNorm, kLossScale, kStepFloats };
 
@@ -73,6 +75,8 @@ struct Outbox {
   DeviceSpan<float> losses;  // [batches * rows], batch after batch
 
   void lay_out(Carver& carver, const BatchLimits& limits);
+  /// From `norm` to the end of the first so many losses.
+  std::uint64_t bytes_of(std::int64_t count) const;
 };
 
 template <typename T>

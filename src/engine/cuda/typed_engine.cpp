@@ -328,9 +328,13 @@ void TypedEngine<T>::record(const GraphKey& key) const {
   if (key.work == Work::kUpdate || key.work == Work::kStep) record_update(key.lm_head_only);
 }
 
-// Puts one call into the stream: what the host has written, the work, and what comes back.
+// Puts one call into the stream: what the host has written, the work, and what comes back; of both no more than this
+// call has, since evaluations have many times the batches of a step.
 template <typename T>
 void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) {
+  const auto batches = static_cast<std::int64_t>(shapes.size());
+  std::int64_t rows = 0;
+  for (const BatchShape& shape : shapes) rows += shape.rows;
   GraphKey key{std::move(shapes), work, lm_head_only_};
   auto graph = graphs_.find(key);
   if (graph == graphs_.end()) {
@@ -341,10 +345,10 @@ void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) 
     Graph recorded = stream_.capture([&] { record(key); });
     graph = graphs_.emplace(std::move(key), std::move(recorded)).first;
   }
-  const std::size_t groups = settings_.groups.size();
-  stream_.copy_to_device(memory_.inbox.step.data, slot.inbox.step.data, inbox_bytes(groups, limits_));
+  stream_.copy_to_device(memory_.inbox.step.data, slot.inbox.step.data,
+                         slot.inbox.bytes_of(batches * limits_.numbers()));
   stream_.launch(graph->second);
-  stream_.copy_to_host(slot.outbox.norm.data, memory_.outbox.norm.data, outbox_bytes(limits_));
+  stream_.copy_to_host(slot.outbox.norm.data, memory_.outbox.norm.data, slot.outbox.bytes_of(rows));
   stream_.record(slot.done);
 }
 
