@@ -15,8 +15,8 @@ std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSp
 EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset);
 
 /// Bytes at the most: the engine, the walks of a step, the order of an epoch, one copy of weights and optimizer state
-/// (and with AVERAGE_SHARE two of the sums of the weights) (that of the checkpoint that is read when the run goes on,
-/// afterwards of the one that is written), and the program itself.
+/// (that of the checkpoint that is read when the run goes on, afterwards of the one that is written), with AVERAGE_SHARE
+/// the sums of the weights twice, and the program itself.
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
                                     const WalkDataset& dataset);
 

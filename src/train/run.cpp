@@ -91,13 +91,10 @@ int TrainingRun::run() {
 }
 
 FinishedRun TrainingRun::finish() {
-  listener_.finish_pending();
   writer_->wait();
-  writer_.reset();                 // gives its copy's memory back
-  if (!state_.ended_by.empty()) {  // its last step was an ordinary one until its evaluation
-    report_model();
-    listener_.finish_pending();
-  }
+  writer_.reset();                               // gives its copy's memory back
+  if (!state_.ended_by.empty()) report_model();  // its last step was an ordinary one until its evaluation
+  listener_.finish_pending();
   FinishedRun finished{.steps = state_.global_step, .seconds = seconds(), .best = state_.best_checkpoint};
   // A sitting that ended between the last checkpoint and this has left one too many.
   notice_(rotate_checkpoints(settings_.output_dir, state_, rotation_rule(settings_, steps_)));
@@ -195,6 +192,7 @@ bool TrainingRun::needs_model_after(std::int64_t steps) const {
          every(settings_.geometry_steps) || settings_.max_minutes > 0.0;
 }
 
+// An engine that does not compute beside the host makes the step when it is asked for it.
 void TrainingRun::queue_last_planned() {
   engine_->learn_lm_head_only(planned_.back().only_lm_head);
   engine_->queue_step(work_of(planned_.back()));
@@ -206,10 +204,6 @@ void TrainingRun::queue_last_planned() {
 void TrainingRun::queue_steps() {
   if (!is_under_way()) {
     plan_step(state_.global_step);
-    if (!engine_->runs_beside_host()) {
-      engine_->learn_lm_head_only(planned_.back().only_lm_head);
-      return;
-    }
     queue_last_planned();
   }
   const bool has_signal = signals_.stop.load() != 0 || signals_.checkpoint.load();

@@ -3,6 +3,7 @@
 
 #include "engine/cuda/ops/attention.h"
 #include "engine/cuda/ops/attention_bfloat16.h"
+#include "engine/cuda/ops/attention_tile.h"
 #include "engine/cuda/ops/warp.h"
 #include "engine/cuda/runtime.h"
 
@@ -75,21 +76,16 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   __shared__ typename Tile::Others k;
   __shared__ typename Tile::Others v;
   __shared__ typename Tile::Weights p;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int head = static_cast<int>(blockIdx.y);
-  const int kv_head = head / (shape.heads / shape.kv_heads);
+  const HeadColumns column(shape, head, head / (shape.heads / shape.kv_heads));
   const int width = shape.qkv_width();
-  const int k_column = (shape.heads + kv_head) * shape.head_dim;
-  const int v_column = k_column + shape.kv_heads * shape.head_dim;
   const int lane = lane_of_thread();
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, Tile::kRows, kDim>(qkv, width, head * shape.head_dim, shape.head_dim, start + first, end, q);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, column.q, shape.head_dim, start + first, end, q);
   float most[kOwn];
   float sum[kOwn];
   float result[kOwn][Tile::kColumns];
@@ -101,8 +97,8 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   const int keys = first + Tile::kRows < length ? first + Tile::kRows : length;
   for (int key = 0; key < keys; key += kWarpSize) {
     __syncthreads();
-    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
-    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, column.k, shape.head_dim, start + key, end, k);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, column.v, shape.head_dim, start + key, end, v);
     __syncthreads();
     float scores[kOwn];
     dot_products<kDim>(own_row, lane, q, k, scores);
@@ -146,23 +142,17 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   __shared__ typename Tile::Others k;
   __shared__ typename Tile::Others v;
   __shared__ typename Tile::Weights ds;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int head = static_cast<int>(blockIdx.y);
-  const int kv_head = head / (shape.heads / shape.kv_heads);
+  const HeadColumns column(shape, head, head / (shape.heads / shape.kv_heads));
   const int width = shape.qkv_width();
-  const int q_column = head * shape.head_dim;
-  const int k_column = (shape.heads + kv_head) * shape.head_dim;
-  const int v_column = k_column + shape.kv_heads * shape.head_dim;
   const int lane = lane_of_thread();
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, Tile::kRows, kDim>(qkv, width, q_column, shape.head_dim, start + first, end, q);
-  load_rows<kDim, Tile::kRows, kDim>(dout, shape.heads * shape.head_dim, q_column, shape.head_dim, start + first, end,
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, column.q, shape.head_dim, start + first, end, q);
+  load_rows<kDim, Tile::kRows, kDim>(dout, shape.heads * shape.head_dim, column.q, shape.head_dim, start + first, end,
                                      dy);
   float lse[kOwn];
   float product[kOwn];
@@ -184,8 +174,8 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   const int keys = first + Tile::kRows < length ? first + Tile::kRows : length;
   for (int key = 0; key < keys; key += kWarpSize) {
     __syncthreads();
-    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, k_column, shape.head_dim, start + key, end, k);
-    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, v_column, shape.head_dim, start + key, end, v);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, column.k, shape.head_dim, start + key, end, k);
+    load_rows<kDim, kWarpSize, Tile::kStride>(qkv, width, column.v, shape.head_dim, start + key, end, v);
     __syncthreads();
     float scores[kOwn];
     float dp[kOwn];
@@ -205,7 +195,7 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     if (t >= length) break;
     for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
-      if (c < shape.head_dim) dqkv[std::int64_t{start + t} * width + q_column + c] = result[i][o];
+      if (c < shape.head_dim) dqkv[std::int64_t{start + t} * width + column.q + c] = result[i][o];
     }
   }
 }
@@ -225,22 +215,18 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
   __shared__ typename Tile::Others dy;
   __shared__ typename Tile::Weights p;
   __shared__ typename Tile::Weights ds;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int kv_head = static_cast<int>(blockIdx.y);
   const int group = shape.heads / shape.kv_heads;
   const int width = shape.qkv_width();
-  const int k_column = (shape.heads + kv_head) * shape.head_dim;
-  const int v_column = k_column + shape.kv_heads * shape.head_dim;
+  const HeadColumns column(shape, kv_head * group, kv_head);
   const int lane = lane_of_thread();
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kOwn;
   const int end = start + length;
 
-  load_rows<kDim, Tile::kRows, kDim>(qkv, width, k_column, shape.head_dim, start + first, end, k);
-  load_rows<kDim, Tile::kRows, kDim>(qkv, width, v_column, shape.head_dim, start + first, end, v);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, column.k, shape.head_dim, start + first, end, k);
+  load_rows<kDim, Tile::kRows, kDim>(qkv, width, column.v, shape.head_dim, start + first, end, v);
   float dk[kOwn][Tile::kColumns];
   float dv[kOwn][Tile::kColumns];
   for (int i = 0; i < kOwn; ++i) {
@@ -282,25 +268,10 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, kBlocks)
     for (int o = 0; o < Tile::kColumns; ++o) {
       const int c = lane + o * kWarpSize;
       if (c >= shape.head_dim) break;
-      dqkv[std::int64_t{start + u} * width + k_column + c] = dk[i][o];
-      dqkv[std::int64_t{start + u} * width + v_column + c] = dv[i][o];
+      dqkv[std::int64_t{start + u} * width + column.k + c] = dk[i][o];
+      dqkv[std::int64_t{start + u} * width + column.v + c] = dv[i][o];
     }
   }
-}
-
-template <int kDim>
-struct Dim {
-  static constexpr int value = kDim;
-};
-
-// Calls use(Dim) with head_dim rounded up to one that the kernels are made for.
-template <typename Use>
-auto for_dim(int head_dim, const Use& use) {
-  if (head_dim <= 8) return use(Dim<8>());
-  if (head_dim <= 16) return use(Dim<16>());
-  if (head_dim <= 32) return use(Dim<32>());
-  if (head_dim <= 64) return use(Dim<64>());
-  return use(Dim<kMostHeadDim>());
 }
 
 }  // namespace
@@ -308,7 +279,7 @@ auto for_dim(int head_dim, const Use& use) {
 template <typename T>
 int attention_tile(int head_dim) {
   if constexpr (std::is_same_v<T, Bfloat16>) return bfloat16_attention_tile(head_dim);
-  return for_dim(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
+  return for_dim<8, 16, 32, 64, kMostHeadDim>(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
 }
 
 template <typename T>
@@ -318,7 +289,7 @@ void attention_forward(cudaStream_t stream, AttentionShape shape, float scale, s
   if constexpr (std::is_same_v<T, Bfloat16>) {
     bfloat16_attention_forward(stream, shape, scale, tile_count, tiles, qkv, out, log_sum_exp);
   } else {
-    for_dim(shape.head_dim, [&](auto dim) {
+    for_dim<8, 16, 32, 64, kMostHeadDim>(shape.head_dim, [&](auto dim) {
       constexpr int kDim = decltype(dim)::value;
       launch(stream, dim3(static_cast<unsigned>(tile_count), static_cast<unsigned>(shape.heads)),
              Tiling<kDim>::kThreads, attention_forward_kernel<kDim>, shape, scale, tiles, qkv, out, log_sum_exp);
@@ -334,7 +305,7 @@ void attention_backward(cudaStream_t stream, AttentionShape shape, float scale, 
   if constexpr (std::is_same_v<T, Bfloat16>) {
     bfloat16_attention_backward(stream, shape, scale, tile_count, tiles, qkv, out, dout, log_sum_exp, products, dqkv);
   } else {
-    for_dim(shape.head_dim, [&](auto dim) {
+    for_dim<8, 16, 32, 64, kMostHeadDim>(shape.head_dim, [&](auto dim) {
       constexpr int kDim = decltype(dim)::value;
       const auto blocks = static_cast<unsigned>(tile_count);
       launch(stream, dim3(blocks, static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "engine/cuda/ops/attention_bfloat16.h"
+#include "engine/cuda/ops/attention_tile.h"
 #include "engine/cuda/ops/mma.h"
 #include "engine/cuda/runtime.h"
 
@@ -158,13 +159,6 @@ __device__ float quad_sum(float value) {
   return value + __shfl_xor_sync(kWholeWarp, value, 2);
 }
 
-// Where a head's rows are.
-struct Columns {
-  int q, k, v;
-  __device__ Columns(const AttentionShape& shape, int head, int kv_head)
-      : q(head * shape.head_dim), k((shape.heads + kv_head) * shape.head_dim), v(k + shape.kv_heads * shape.head_dim) {}
-};
-
 // out[t] = sum_u exp(S[t, u] - m) v[u] / l with m and l the maximum and sum so far; log_sum_exp[t] = m + log l. A block
 // for each tile of queries and head. Exponentials are powers of two, with S and m times log2(e).
 template <int kDim>
@@ -175,13 +169,10 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, Tiling<kDim>::kBlocks)
   __shared__ typename Tile::Own q;
   __shared__ typename Tile::Others k;
   __shared__ typename Tile::Others v;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int head = static_cast<int>(blockIdx.y);
-  const Columns column(shape, head, head / (shape.heads / shape.kv_heads));
+  const HeadColumns column(shape, head, head / (shape.heads / shape.kv_heads));
   const int width = shape.qkv_width();
   const int lane = lane_of_thread();
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kMmaRows;
@@ -270,13 +261,10 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, Tiling<kDim>::kBlocks)
   __shared__ typename Tile::Own dy;
   __shared__ typename Tile::Others k;
   __shared__ typename Tile::Others v;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int head = static_cast<int>(blockIdx.y);
-  const Columns column(shape, head, head / (shape.heads / shape.kv_heads));
+  const HeadColumns column(shape, head, head / (shape.heads / shape.kv_heads));
   const int width = shape.qkv_width();
   const int out_width = shape.heads * shape.head_dim;
   const int lane = lane_of_thread();
@@ -365,14 +353,11 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, Tiling<kDim>::kBlocks)
   __shared__ typename Tile::Others dy;
   __shared__ SharedArray<float, Tile::kStage> lse;  // times log2(e)
   __shared__ SharedArray<float, Tile::kStage> product;
-  const int tile = static_cast<int>(blockIdx.x) * kTileNumbers;
-  const int start = tiles[tile];
-  const int length = tiles[tile + 1];
-  const int first = tiles[tile + 2];
+  const auto [start, length, first] = tile_of_block(tiles);
   if (length == 0) return;
   const int kv_head = static_cast<int>(blockIdx.y);
   const int group = shape.heads / shape.kv_heads;
-  const Columns column(shape, kv_head * group, kv_head);
+  const HeadColumns column(shape, kv_head * group, kv_head);
   const int width = shape.qkv_width();
   const int lane = lane_of_thread();
   const int own_row = static_cast<int>(threadIdx.x) / kWarpSize * kMmaRows;
@@ -430,31 +415,16 @@ __global__ void __launch_bounds__(Tiling<kDim>::kThreads, Tiling<kDim>::kBlocks)
   store_rows<kDim>(dv, {1.0F, 1.0F}, v, own_row, dqkv, width, column.v, shape.head_dim, start + own, end);
 }
 
-template <int kDim>
-struct Dim {
-  static constexpr int value = kDim;
-};
-
-// Calls use(Dim) with head_dim rounded up to one that the kernels are made for.
-template <typename Use>
-auto for_dim(int head_dim, const Use& use) {
-  if (head_dim <= 16) return use(Dim<16>());
-  if (head_dim <= 32) return use(Dim<32>());
-  if (head_dim <= 48) return use(Dim<48>());
-  if (head_dim <= 64) return use(Dim<64>());
-  return use(Dim<kMostHeadDim>());
-}
-
 }  // namespace
 
 int bfloat16_attention_tile(int head_dim) {
-  return for_dim(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
+  return for_dim<16, 32, 48, 64, kMostHeadDim>(head_dim, [](auto dim) { return Tiling<decltype(dim)::value>::kRows; });
 }
 
 void bfloat16_attention_forward(cudaStream_t stream, AttentionShape shape, float scale, std::int64_t tile_count,
                                 DeviceSpan<const std::int32_t> tiles, DeviceSpan<const Bfloat16> qkv,
                                 DeviceSpan<Bfloat16> out, DeviceSpan<float> log_sum_exp) {
-  for_dim(shape.head_dim, [&](auto dim) {
+  for_dim<16, 32, 48, 64, kMostHeadDim>(shape.head_dim, [&](auto dim) {
     constexpr int kDim = decltype(dim)::value;
     launch(stream, dim3(static_cast<unsigned>(tile_count), static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
            attention_forward_kernel<kDim>, shape, scale, tiles, qkv, out, log_sum_exp);
@@ -466,7 +436,7 @@ void bfloat16_attention_backward(cudaStream_t stream, AttentionShape shape, floa
                                  DeviceSpan<const Bfloat16> out, DeviceSpan<const Bfloat16> dout,
                                  DeviceSpan<const float> log_sum_exp, DeviceSpan<float> products,
                                  DeviceSpan<Bfloat16> dqkv) {
-  for_dim(shape.head_dim, [&](auto dim) {
+  for_dim<16, 32, 48, 64, kMostHeadDim>(shape.head_dim, [&](auto dim) {
     constexpr int kDim = decltype(dim)::value;
     const auto blocks = static_cast<unsigned>(tile_count);
     launch(stream, dim3(blocks, static_cast<unsigned>(shape.heads)), Tiling<kDim>::kThreads,
