@@ -84,7 +84,7 @@ void run(benchmark::State& state, const Preset& preset, const Work& work) {
   using benchmark::Counter;
   const auto tokens = static_cast<double>(count * length);
   state.counters["tokens"] = Counter(tokens, Counter::kIsIterationInvariantRate);
-  const double flops = training_flops(config, length) * static_cast<double>(count);
+  const double flops = training_flops(config, length, all_learn(config)) * static_cast<double>(count);
   state.counters["flops"] = Counter(work.training ? flops : flops / 3.0, Counter::kIsIterationInvariantRate);
   if (work.training) state.counters["update"] = Counter(update_seconds, Counter::kAvgIterations);
   state.counters["memory"] = static_cast<double>(engine_memory_bytes(config, settings));

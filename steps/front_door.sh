@@ -83,7 +83,7 @@ print_help() {
   say ""
   local i
   for i in "${!help_names[@]}"; do
-    say "$(printf '  %-21s%s [%s]' "${help_names[i]}" "${help_meanings[i]}" "${help_defaults[i]}")"
+    say "$(printf '  %-27s%s [%s]' "${help_names[i]}" "${help_meanings[i]}" "${help_defaults[i]}")"
   done
   say "  H, W, TOPOLOGY       rows and columns of the grid, and the surface [30, 40, torus]"
   say "  RUN_NAME             names the run, and the preset configs/config_{RUN_NAME}.json [2M_llama]"

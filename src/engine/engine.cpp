@@ -72,12 +72,17 @@ std::uint64_t token_states_memory_bytes(const LlamaConfig& config, std::int64_t 
   return carved_bytes([&](Carver& carver) { TokenStatesMemory().lay_out(carver, config, tokens, arrays); });
 }
 
-double training_flops(const LlamaConfig& config, std::int64_t length) {
+double training_flops(const LlamaConfig& config, std::int64_t length, const Learning& learning) {
   const ParameterLayout layout(config);
-  const double per_token = 6.0 * static_cast<double>(layout.non_embedding()) +
-                           6.0 * static_cast<double>(config.hidden_size) * static_cast<double>(config.vocab_size) +
-                           6.0 * static_cast<double>(config.num_hidden_layers) * static_cast<double>(length) *
-                               static_cast<double>(config.num_attention_heads * config.head_dim);
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t of_layers = layout.non_embedding() - hidden;  // without the final norm
+  const double layer = static_cast<double>(of_layers) / static_cast<double>(config.num_hidden_layers) +
+                       static_cast<double>(length) * static_cast<double>(config.num_attention_heads * config.head_dim);
+  const auto head = static_cast<double>(hidden * config.vocab_size);
+  const std::int64_t backward = learning.only_lm_head ? 0 : learning.layers - learning.first_layer;
+  const double per_token = static_cast<double>(2 * learning.layers + 4 * backward) * layer +
+                           (learning.only_lm_head ? 2.0 : 6.0) * static_cast<double>(hidden) +
+                           (learning.only_lm_head ? 4.0 : 6.0) * head;
   return per_token * static_cast<double>(length);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "communicator/communicator.h"
+#include "engine/learning.h"
 #include "engine/optimizer.h"
 #include "engine/precision.h"
 #include "engine/token_states.h"
@@ -88,11 +89,11 @@ class Engine {
   virtual std::int64_t updates() const = 0;
   virtual void set_updates(std::int64_t updates) = 0;
 
-  /// Says that from now on only lm_head is to learn (its own table, not that of tied embeddings), or all tensors again:
-  /// an engine may then leave out what only the gradients of the others take. These are zero then, in the norm too, and
-  /// update() leaves their tensors and states as they are. Whoever says it gives the others a learning rate of 0, which
-  /// comes to the same on an engine that leaves nothing out.
-  virtual void learn_lm_head_only(bool /*only*/) {}
+  /// What learns from now on (at first everything): forward_backward, the norm and update leave out the rest. evaluate
+  /// and all others that only compute always take the whole model. See check_learning() for what is refused.
+  virtual void learn(const Learning& learning) = 0;
+  /// One for each group, in their order, from the next update on; at first those of the groups.
+  virtual void set_weight_decays(std::span<const double> decays) = 0;
 
   /// Forward and backward over all walks of a step. walk_losses[i] becomes the sum of the cross-entropies of walk i
   /// (nats, over its length - 1 predicted tokens); the gradient of (sum of all of them) / denominator is kept inside.
@@ -160,7 +161,8 @@ std::vector<std::string_view> update_rule_names();
 std::vector<StateBuffer> optimizer_state_of(const ParameterLayout& layout, std::span<const ParameterGroup> groups);
 
 /// Floating-point operations of training on one walk of `length` tokens (forward and backward), by the field's
-/// formula: length * (6 non_embedding + 6 hidden vocab + 6 layers length hidden).
-double training_flops(const LlamaConfig& config, std::int64_t length);
+/// formula: length * (6 non_embedding + 6 hidden vocab + 6 layers length hidden). Of the 6 the forward pass has 2, and
+/// what is left alone needs no other two (its weights' gradients), or no other four (the rest of its backward pass).
+double training_flops(const LlamaConfig& config, std::int64_t length, const Learning& learning);
 
 }  // namespace strider

@@ -35,6 +35,7 @@ class ParameterLayout {
   std::int64_t total() const { return total_; }
   std::int64_t non_embedding() const { return non_embedding_; }
   std::int64_t embed_tokens() const { return 0; }
+  std::int64_t layer_count() const { return static_cast<std::int64_t>(layers_.size()); }
   const Layer& layer(std::int64_t i) const { return layers_[i]; }
   std::int64_t final_norm() const { return final_norm_; }
   std::int64_t lm_head() const { return lm_head_; }  // that of embed_tokens when tied
@@ -53,7 +54,15 @@ class ParameterLayout {
 void initialize_parameters(const LlamaConfig& config, const ParameterLayout& layout, std::uint64_t seed,
                            std::span<float> values);
 
-/// Sets every o_proj and down_proj to zero, so that each block begins as the identity. The other weights stay.
-void zero_output_projections(const ParameterLayout& layout, std::span<float> values);
+/// Sets o_proj and down_proj of the layers from `first_layer` on to zero, so that each of these begins as the identity.
+/// The other weights stay.
+void zero_output_projections(const ParameterLayout& layout, std::int64_t first_layer, std::span<float> values);
+
+/// Multiplies embed_tokens.
+void scale_embeddings(const ParameterLayout& layout, float scale, std::span<float> values);
+/// Multiplies every o_proj and down_proj of the first `layers` layers. With the same scale for the embeddings the
+/// residual stream there is multiplied by it, and what norms read of it is the same, up to their epsilon; what later
+/// layers add to it weighs the less, the larger the scale is.
+void scale_output_projections(const ParameterLayout& layout, std::int64_t layers, float scale, std::span<float> values);
 
 }  // namespace strider

@@ -8,6 +8,10 @@ TensorKind kind_of(const ParameterLayout& layout, const ParameterInfo& tensor) {
   return tensor.offset == layout.embed_tokens() ? TensorKind::kEmbeddings : TensorKind::kLmHead;
 }
 
+double shared_weight_decay(TensorKind kind, double weight_decay) {
+  return kind == TensorKind::kNorms ? 0.0 : weight_decay;
+}
+
 std::vector<ParameterGroup> trainer_groups(const ParameterLayout& layout, const RuleSettings& rule,
                                            double weight_decay) {
   std::vector<ParameterGroup> groups;
@@ -16,7 +20,7 @@ std::vector<ParameterGroup> trainer_groups(const ParameterLayout& layout, const 
     group.rule = rule;
     const bool is_matrices = static_cast<TensorKind>(kind) == TensorKind::kMatrices;
     if (rule.name == "muon" && !is_matrices) group.rule.name = "adamw";
-    group.weight_decay = static_cast<TensorKind>(kind) == TensorKind::kNorms ? 0.0 : weight_decay;
+    group.weight_decay = shared_weight_decay(static_cast<TensorKind>(kind), weight_decay);
   }
   for (std::size_t tensor = 0; tensor < layout.tensors().size(); ++tensor) {
     const auto kind = static_cast<std::size_t>(kind_of(layout, layout.tensors()[tensor]));

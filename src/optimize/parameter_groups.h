@@ -25,8 +25,11 @@ inline constexpr std::array<const char*, kTensorKinds> kTensorKindNames = {"embe
 
 TensorKind kind_of(const ParameterLayout& layout, const ParameterInfo& tensor);
 
+/// Where all kinds share one: weight decay reaches all but norms, as in transformers' Trainer.
+double shared_weight_decay(TensorKind kind, double weight_decay);
+
 /// A group for each TensorKind, in their order. `rule` updates all of them, but muon the matrices alone: the others are
-/// then updated by adamw. Weight decay reaches all but norms, as in transformers' Trainer.
+/// then updated by adamw. Weight decay is shared_weight_decay().
 std::vector<ParameterGroup> trainer_groups(const ParameterLayout& layout, const RuleSettings& rule,
                                            double weight_decay);
 

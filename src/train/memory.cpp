@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "optimize/parameter_groups.h"
 #include "train/evaluation.h"
+#include "train/schedule.h"
 #include "train/settings_table.h"
 #include "train/weight_average.h"
 
@@ -55,7 +56,7 @@ std::vector<ParameterGroup> parameter_groups(const TrainingSettings& settings, c
     group.rule.beta1 = settings.group_adam_beta1[kind].value_or(group.rule.beta1);
     group.rule.beta2 = settings.group_adam_beta2[kind].value_or(group.rule.beta2);
     group.rule.eps = settings.group_adam_epsilon[kind].value_or(group.rule.eps);
-    group.weight_decay = settings.group_weight_decays[kind].value_or(group.weight_decay);
+    group.weight_decay = group_weight_decays_at(settings, 0)[kind];
   }
   return groups;
 }

@@ -36,9 +36,10 @@ RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener) {
   WalkDataset dataset = open_dataset(asked.dataset_dir);
   for (const std::string& text : dataset.notices) notice(text);
   const LlamaConfig config = read_start_config(asked, dataset.vocab.vocab_size);
-  RecipeResult recipe = with_recipe(asked, ParameterLayout(config).non_embedding(), !config.tie_word_embeddings);
+  RecipeResult recipe = with_recipe(asked, recipe_model(config));
   if (!recipe.text.empty()) notice(fmt::format("RECIPE={}: {}", name_of(asked.recipe), recipe.text));
   TrainingSettings settings = with_resolved_steps(recipe.settings, notice);
+  check_parts(settings, config);
   dataset = without_empty_validation(std::move(dataset), notice);
   RunCompanions companions = companions_of_run(settings, dataset, config);
   for (const std::string& text : companions.notices) notice(text);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <initializer_list>
 
+#include "model/parameters.h"
 #include "train/settings_table.h"
 
 namespace strider {
@@ -11,7 +12,7 @@ namespace {
 
 struct Preset {
   std::int64_t non_embedding;
-  std::vector<RecipeValue> fast, lowest_loss;
+  std::vector<RecipeValue> fast, fast_as_a_whole, lowest_loss;
 };
 
 std::vector<RecipeValue> joined(std::vector<RecipeValue> values, std::initializer_list<RecipeValue> more) {
@@ -29,10 +30,29 @@ std::vector<RecipeValue> shared_values() {
           {"save_steps", "1000"},       {"final_evaluation", "true"}};
 }
 
-// The rates of embeddings, lm_head and norms decide how much of the surface stays in the model's first principal
-// components, and how soon the loss falls. At the end lm_head alone learns to read what is in the layers, which leaves
-// them as they are (docs/recipes.md).
-std::vector<RecipeValue> fast(const char* steps, const char* matrices) {
+// The first layer alone, whose lm_head is kept small, learns the graph's smooth functions, and is left alone from then
+// on. The embeddings are then multiplied by more than what the layer adds to them, so that the layers above can tell
+// the nodes apart as well (docs/recipes.md).
+std::vector<RecipeValue> fast(const char* steps, const char* first_steps, const char* head_decay,
+                              const char* output_scale) {
+  return joined(shared_values(), {{"max_steps", steps},
+                                  {"batch_size", "16"},
+                                  {"learning_rate", "0.01"},
+                                  {"group_learning_rates", "matrices=0.014"},
+                                  {"adam_beta2", "0.95"},
+                                  {"first_layers", "1"},
+                                  {"first_steps", first_steps},
+                                  {"first_learning_rate", "5e-4"},
+                                  {"first_group_learning_rates", "matrices=0.04"},
+                                  {"first_group_weight_decays", std::string("lm_head=") + head_decay},
+                                  {"first_embedding_scale", "200"},
+                                  {"first_output_scale", output_scale}});
+}
+
+// Where no layers can be left alone, since lm_head is the embeddings, or there is but one, or the weights are another
+// model's. The rates of embeddings, lm_head and norms decide how much of the surface stays in the model's first
+// principal components, and how soon the loss falls. At the end lm_head alone learns to read what is in the layers.
+std::vector<RecipeValue> fast_as_a_whole(const char* steps, const char* matrices) {
   return joined(shared_values(), {{"max_steps", steps},
                                   {"batch_size", "16"},
                                   {"learning_rate", "5e-4"},
@@ -54,8 +74,14 @@ std::vector<RecipeValue> lowest_loss(const char* steps, const char* matrices) {
 // configs/config_{400K,2M,6M,12M}_llama.json, by their parameters outside embeddings and lm_head. Those of 6M and 12M
 // are 2M's until they are measured.
 std::vector<Preset> make_presets() {
-  return {{.non_embedding = 394'000, .fast = fast("2400", "0.02"), .lowest_loss = lowest_loss("2000", "0.014")},
-          {.non_embedding = 2'100'000, .fast = fast("1525", "0.02"), .lowest_loss = lowest_loss("1125", "0.014")}};
+  return {{.non_embedding = 394'000,
+           .fast = fast("2600", "450", "150", "3"),
+           .fast_as_a_whole = fast_as_a_whole("2400", "0.02"),
+           .lowest_loss = lowest_loss("2000", "0.014")},
+          {.non_embedding = 2'100'000,
+           .fast = fast("1300", "300", "300", "2"),
+           .fast_as_a_whole = fast_as_a_whole("1525", "0.02"),
+           .lowest_loss = lowest_loss("1125", "0.014")}};
 }
 
 const Preset& nearest(std::int64_t non_embedding) {
@@ -74,7 +100,8 @@ const TrainingSetting& row_of(const RecipeValue& value) {
 bool is_replaced(const TrainingSettings& asked, const std::string& option) {
   const auto is_given = [&](const char* name) { return asked.given.contains(name); };
   if (option == "max_steps") return is_given("epochs") || is_given("max_minutes");
-  if (option == "output_projections") return asked.init_from.has_value();
+  if (option == "output_projections" || option == "embedding_scale") return asked.init_from.has_value();
+  if (option.starts_with("first_")) return is_given("first_layers") && asked.first_layers == 0;
   if (option == "eval_steps") return is_given("save_steps");  // set alone, the other one follows
   if (option == "save_steps") return is_given("eval_steps");
   return false;
@@ -82,12 +109,12 @@ bool is_replaced(const TrainingSettings& asked, const std::string& option) {
 
 }  // namespace
 
-std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding) {
+std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding, bool with_first_layers) {
   switch (recipe) {
     case Recipe::kReference:
       break;
     case Recipe::kFast:
-      return nearest(non_embedding).fast;
+      return with_first_layers ? nearest(non_embedding).fast : nearest(non_embedding).fast_as_a_whole;
     case Recipe::kLowestLoss:
       return nearest(non_embedding).lowest_loss;
   }
@@ -108,11 +135,23 @@ std::string variables_text(std::span<const RecipeValue> values) {
   return text;
 }
 
-RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding, bool has_head) {
-  std::vector<RecipeValue> values = recipe_values(asked.recipe, non_embedding);
+RecipeModel recipe_model(const LlamaConfig& config) {
+  return {.non_embedding = ParameterLayout(config).non_embedding(),
+          .layers = config.num_hidden_layers,
+          .has_tied_embeddings = config.tie_word_embeddings};
+}
+
+bool has_first_layers(const RecipeModel& model) {
+  return !model.has_tied_embeddings && model.layers > 1;
+}
+
+RecipeResult with_recipe(const TrainingSettings& asked, const RecipeModel& model) {
+  std::vector<RecipeValue> values =
+      recipe_values(asked.recipe, model.non_embedding, has_first_layers(model) && !asked.init_from);
   std::erase_if(values, [&](const RecipeValue& value) {
     const bool needs_head = value.option == "head_steps" || value.option == "head_learning_rate";
-    return asked.given.contains(value.option) || is_replaced(asked, value.option) || (needs_head && !has_head);
+    return asked.given.contains(value.option) || is_replaced(asked, value.option) ||
+           (needs_head && model.has_tied_embeddings);
   });
   RecipeResult result{.settings = asked, .text = variables_text(values)};
   set_values(result.settings, values);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/config.h"
 #include "train/settings.h"
 
 namespace strider {
@@ -17,14 +18,24 @@ struct RecipeValue {
 };
 
 /// What a recipe sets for a model with so many parameters outside embeddings and lm_head: the values of the preset
-/// whose size is nearest, by ratio. None of kReference.
-std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding);
+/// whose size is nearest, by ratio. None of kReference. `with_first_layers`: whether FIRST_LAYERS are possible.
+std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding, bool with_first_layers = true);
 
 /// Sets each of them. Throws Error for a value that its row does not allow.
 void set_values(TrainingSettings& settings, std::span<const RecipeValue> values);
 
 /// As variables of the numbered scripts, for the shell: BATCH_SIZE=16 GROUP_LEARNING_RATES="matrices=0.01 ..."
 std::string variables_text(std::span<const RecipeValue> values);
+
+/// What decides which values make sense.
+struct RecipeModel {
+  std::int64_t non_embedding = 0;  // parameters outside embeddings and lm_head
+  std::int64_t layers = 2;
+  bool has_tied_embeddings = false;
+};
+RecipeModel recipe_model(const LlamaConfig& config);
+/// Whether FIRST_LAYERS are possible in it.
+bool has_first_layers(const RecipeModel& model);
 
 /// `asked` with the values of its recipe, but for what the user has given (TrainingSettings::given) and what those make
 /// meaningless: how long the run is, where EPOCHS, MAX_STEPS or MAX_MINUTES is given; the start of the weights, where
@@ -33,7 +44,6 @@ struct RecipeResult {
   TrainingSettings settings;
   std::string text;
 };
-/// `has_head`: whether lm_head is not the embeddings: else there is nothing to train alone.
-RecipeResult with_recipe(const TrainingSettings& asked, std::int64_t non_embedding, bool has_head = true);
+RecipeResult with_recipe(const TrainingSettings& asked, const RecipeModel& model);
 
 }  // namespace strider

@@ -44,7 +44,6 @@ TrainingRun::TrainingRun(const RunContext& context)
   rooms_.push_back(batches_.room());
   if (engine_->runs_beside_host()) rooms_.push_back(batches_.room());
   micro_batch_losses_.reserve(most);
-  flops_.resize(static_cast<std::size_t>(settings_.max_length) + 1);
   if (settings_.average_share > 0.0) average_.emplace(engine_->layout().total());
   if (plan_.dataset.validation) evaluator_.emplace(*plan_.dataset.validation, settings_);
 }
@@ -162,6 +161,17 @@ void TrainingRun::begin(Activity activity, double expected_seconds) {
   signals_.activity.store(activity);
 }
 
+// A part of the last step that trains the first layers, so that whatever is saved after it has them scaled.
+void TrainingRun::scale_first_layers() {
+  const bool is_scaled = settings_.first_embedding_scale != 1.0 || settings_.first_output_scale != 1.0;
+  if (state_.global_step != settings_.first_steps || !is_scaled) return;
+  std::vector<float> values = engine_->parameters();
+  const ParameterLayout& layout = engine_->layout();
+  scale_embeddings(layout, static_cast<float>(settings_.first_embedding_scale), values);
+  scale_output_projections(layout, settings_.first_layers, static_cast<float>(settings_.first_output_scale), values);
+  engine_->set_parameters(values);
+}
+
 // Loads the walks of step `step` (from 0).
 void TrainingRun::plan_step(std::int64_t step) {
   PlannedStep planned;
@@ -169,11 +179,12 @@ void TrainingRun::plan_step(std::int64_t step) {
   batches_.load(step, *planned.walks);
   // A step without a single predicted token has nothing to be divided.
   planned.denominator = std::max(1.0, denominator_of(planned.walks->walks(), settings_.loss_denominator));
-  const std::int64_t schedule_steps = last_step(state_, steps_) - steps_.schedule_start;
-  const std::int64_t schedule_step = step - steps_.schedule_start;
-  planned.learning_rate = learning_rate_at(settings_, schedule_steps, schedule_step);
-  planned.group_learning_rates = group_learning_rates_at(settings_, schedule_steps, schedule_step);
-  planned.only_lm_head = trains_lm_head_only(settings_, schedule_steps, schedule_step);
+  const std::int64_t start = steps_.schedule_start;
+  const std::int64_t last = last_step(state_, steps_);
+  planned.learning_rate = learning_rate_at(settings_, last, step, start);
+  planned.group_learning_rates = group_learning_rates_at(settings_, last, step, start);
+  planned.learning = learning_at(settings_, engine_->config(), last, step, start);
+  planned.weight_decays = group_weight_decays_at(settings_, step);
   planned_.push_back(planned);
 }
 
@@ -189,12 +200,13 @@ bool TrainingRun::needs_model_after(std::int64_t steps) const {
   const auto every = [&](std::int64_t interval) { return interval > 0 && steps % interval == 0; };
   return steps >= last_step(state_, steps_) || evaluates_at(steps) || is_averaged(steps) ||
          every(settings_.save_steps) || shows_weights_at(steps) || every(settings_.representation_steps) ||
-         every(settings_.geometry_steps) || settings_.max_minutes > 0.0;
+         every(settings_.geometry_steps) || settings_.max_minutes > 0.0 || steps == settings_.first_steps;
 }
 
 // An engine that does not compute beside the host makes the step when it is asked for it.
 void TrainingRun::queue_last_planned() {
-  engine_->learn_lm_head_only(planned_.back().only_lm_head);
+  engine_->learn(planned_.back().learning);
+  engine_->set_weight_decays(planned_.back().weight_decays);
   engine_->queue_step(work_of(planned_.back()));
 }
 
@@ -226,6 +238,7 @@ bool TrainingRun::step() {
   rate_ = step.learning_rate;
   refuse_broken_numbers(*step.walks, losses);
   state_.global_step += 1;
+  scale_first_layers();
   std::vector<float> gradient;
   if (shows_weights_at(state_.global_step)) gradient = engine_->gradient();
   state_.epoch = step.walks->place.epoch_after;
@@ -281,7 +294,7 @@ void TrainingRun::report_step(const PlannedStep& step, double loss, double secon
   StepDone event;
   for (const WalkView walk : walks) {
     event.tokens += static_cast<std::int64_t>(walk.size());
-    event.flops += step.only_lm_head ? head_flops_of(walk.size()) : flops_of(walk.size());
+    event.flops += flops_of(step.learning, walk.size());
   }
   event.step = state_.global_step;
   event.loss = loss / step.denominator;
@@ -353,18 +366,13 @@ void TrainingRun::log() {
   listener_.on_log(event);
 }
 
-double TrainingRun::flops_of(std::size_t length) {
-  if (flops_[length] == 0.0) {
-    flops_[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length));
+double TrainingRun::flops_of(const Learning& learning, std::size_t length) {
+  std::vector<double>& flops = flops_[learning];
+  flops.resize(static_cast<std::size_t>(settings_.max_length) + 1);
+  if (flops[length] == 0.0) {
+    flops[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length), learning);
   }
-  return flops_[length];
-}
-
-// The forward third of training, and the rest for lm_head.
-double TrainingRun::head_flops_of(std::size_t length) {
-  const LlamaConfig& config = engine_->config();
-  const auto table = static_cast<double>(config.vocab_size * config.hidden_size);
-  return flops_of(length) / 3.0 + 4.0 * table * static_cast<double>(length);
+  return flops[length];
 }
 
 // False where it was given up.
@@ -395,7 +403,7 @@ void TrainingRun::end_if_good_enough() {
 // Of the weights after so many steps. Those of the last step always are, so that there is a mean of something.
 bool TrainingRun::is_averaged(std::int64_t step) const {
   const std::int64_t last = last_step(state_, steps_);
-  if (!average_ || step - steps_.schedule_start <= average_begin(settings_, last - steps_.schedule_start)) return false;
+  if (!average_ || step <= average_begin(settings_, last, steps_.schedule_start)) return false;
   return step % settings_.average_every == 0 || step == last;
 }
 

@@ -4,6 +4,7 @@
 // with AVERAGE_SHARE the mean of the last ones.
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,9 +60,11 @@ class TrainingRun {
     double denominator = 1.0;
     double learning_rate = 0.0;
     std::array<double, kTensorKinds> group_learning_rates = {};
-    bool only_lm_head = false;
+    Learning learning;
+    std::array<double, kTensorKinds> weight_decays = {};
   };
 
+  void scale_first_layers();
   void plan_step(std::int64_t step);
   bool needs_model_after(std::int64_t steps) const;
   StepWork work_of(const PlannedStep& step) const;
@@ -81,8 +84,7 @@ class TrainingRun {
   void report_model();
   void warn_if_diverging(double loss_per_prediction);
   void log();
-  double flops_of(std::size_t length);
-  double head_flops_of(std::size_t length);
+  double flops_of(const Learning& learning, std::size_t length);
   bool evaluates_at(std::int64_t step) const;
   bool evaluate();
   void end_if_good_enough();
@@ -116,11 +118,11 @@ class TrainingRun {
   std::optional<Evaluation> evaluation_;  // after the current step
   std::vector<double> losses_;            // of each walk of the current step
   std::vector<float> micro_batch_losses_;
-  double norm_ = 0.0, rate_ = 0.0;  // gradient norm and learning rate of the current step
-  std::vector<double> flops_;       // of training on a walk, by its length; 0 until it was asked for
-  std::int64_t written_step_ = 0;   // of the newest checkpoint on the disk; 0: there is none
-  std::int64_t saved_step_ = 0;     // of the newest checkpoint that was begun
-  double step_seconds_ = 0.0;       // of the last step; 0: there was none
+  double norm_ = 0.0, rate_ = 0.0;                 // gradient norm and learning rate of the current step
+  std::map<Learning, std::vector<double>> flops_;  // of training on a walk, by its length; 0 until it was asked for
+  std::int64_t written_step_ = 0;                  // of the newest checkpoint on the disk; 0: there is none
+  std::int64_t saved_step_ = 0;                    // of the newest checkpoint that was begun
+  double step_seconds_ = 0.0;                      // of the last step; 0: there was none
   double evaluation_seconds_ = 0.0;
   std::int64_t reported_model_ = -1;  // step of the last RunListener::on_model
   bool warned_of_divergence_ = false;

@@ -61,55 +61,95 @@ std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::i
 
 namespace {
 
-// Where a step is: in the part of all weights, or in the last steps, of lm_head alone.
+// A part of the run, see learning_at().
 struct Part {
-  bool is_head = false;
-  std::int64_t steps = 0, step = 0;  // of the part
+  enum class Kind { kFirst, kMiddle, kHead };
+  Kind kind = Kind::kMiddle;
+  std::int64_t begin = 0, end = 0;  // steps of the run
 };
 
-std::int64_t head_steps_of(const TrainingSettings& settings, std::int64_t max_steps) {
-  return std::min(settings.head_steps, max_steps / 2);
+Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step, std::int64_t start) {
+  const std::int64_t first = settings.first_steps;
+  if (step < first) return {.kind = Part::Kind::kFirst, .begin = 0, .end = first};
+  const std::int64_t begin = std::max(start, first);
+  const std::int64_t head = max_steps - std::min(settings.head_steps, (max_steps - begin) / 2);
+  if (step < head) return {.kind = Part::Kind::kMiddle, .begin = begin, .end = head};
+  return {.kind = Part::Kind::kHead, .begin = head, .end = max_steps};
 }
 
-Part part_of(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  const std::int64_t head = head_steps_of(settings, max_steps);
-  const std::int64_t others = max_steps - head;
-  if (step < others) return {.is_head = false, .steps = others, .step = step};
-  return {.is_head = true, .steps = head, .step = step - others};
+double factor_in(const Part& part, const TrainingSettings& settings, std::int64_t warmup, std::int64_t step) {
+  return schedule_factor(settings, warmup, part.end - part.begin, step - part.begin);
 }
 
 }  // namespace
 
-bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  return part_of(settings, max_steps, step).is_head;
+Learning learning_at(const TrainingSettings& settings, const LlamaConfig& config, std::int64_t max_steps,
+                     std::int64_t step, std::int64_t start) {
+  Learning learning = all_learn(config);
+  switch (part_of(settings, max_steps, step, start).kind) {
+    case Part::Kind::kFirst:
+      learning.layers = settings.first_layers;
+      break;
+    case Part::Kind::kMiddle:
+      learning.first_layer = settings.first_layers;
+      break;
+    case Part::Kind::kHead:
+      return lm_head_learns(config);
+  }
+  return learning;
 }
 
-std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps) {
+std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t start) {
   if (settings.average_share == 0.0) return max_steps;
-  const std::int64_t head = head_steps_of(settings, max_steps);
-  const auto wanted = static_cast<std::int64_t>(std::llround(settings.average_share * static_cast<double>(max_steps)));
-  return max_steps - std::clamp<std::int64_t>(wanted, 1, head > 0 ? head : max_steps);
+  const auto steps = static_cast<double>(max_steps - start);
+  const auto wanted = static_cast<std::int64_t>(std::llround(settings.average_share * steps));
+  const Part last = part_of(settings, max_steps, std::max(start, max_steps - 1), start);
+  const std::int64_t earliest = std::max(start, last.begin);
+  return std::max(earliest, max_steps - std::max<std::int64_t>(1, wanted));
 }
 
-double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step) {
-  const Part part = part_of(settings, max_steps, step);
-  const double peak = part.is_head ? settings.head_learning_rate : settings.learning_rate;
-  return peak * schedule_factor(settings, settings.warmup_steps, part.steps, part.step);
+double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step,
+                        std::int64_t start) {
+  const Part part = part_of(settings, max_steps, step, start);
+  double peak = settings.learning_rate;
+  if (part.kind == Part::Kind::kFirst) peak = settings.first_learning_rate;
+  if (part.kind == Part::Kind::kHead) peak = settings.head_learning_rate;
+  return peak * factor_in(part, settings, settings.warmup_steps, step);
 }
 
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
-                                                         std::int64_t step) {
-  const Part part = part_of(settings, max_steps, step);
+                                                         std::int64_t step, std::int64_t start) {
+  const Part part = part_of(settings, max_steps, step, start);
   std::array<double, kTensorKinds> rates{};
   for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
     const std::optional<double> own_warmup = settings.group_warmup_steps[kind];
     const std::int64_t warmup = own_warmup ? static_cast<std::int64_t>(*own_warmup) : settings.warmup_steps;
-    const bool is_lm_head = static_cast<TensorKind>(kind) == TensorKind::kLmHead;
-    double peak = settings.group_learning_rates[kind].value_or(settings.learning_rate);
-    if (part.is_head) peak = is_lm_head ? settings.head_learning_rate : 0.0;
-    rates[kind] = peak * schedule_factor(settings, warmup, part.steps, part.step);
+    double peak = 0.0;
+    switch (part.kind) {
+      case Part::Kind::kFirst:
+        peak = settings.first_group_learning_rates[kind].value_or(settings.first_learning_rate);
+        break;
+      case Part::Kind::kMiddle:
+        if (settings.first_layers > 0 && static_cast<TensorKind>(kind) == TensorKind::kEmbeddings) break;
+        peak = settings.group_learning_rates[kind].value_or(settings.learning_rate);
+        break;
+      case Part::Kind::kHead:
+        if (static_cast<TensorKind>(kind) == TensorKind::kLmHead) peak = settings.head_learning_rate;
+        break;
+    }
+    rates[kind] = peak * factor_in(part, settings, warmup, step);
   }
   return rates;
+}
+
+std::array<double, kTensorKinds> group_weight_decays_at(const TrainingSettings& settings, std::int64_t step) {
+  std::array<double, kTensorKinds> decays{};
+  for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
+    const double shared = shared_weight_decay(static_cast<TensorKind>(kind), settings.weight_decay);
+    decays[kind] = settings.group_weight_decays[kind].value_or(shared);
+    if (step < settings.first_steps) decays[kind] = settings.first_group_weight_decays[kind].value_or(decays[kind]);
+  }
+  return decays;
 }
 
 }  // namespace strider

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/learning.h"
 #include "train/settings.h"
 
 namespace strider {
@@ -35,30 +36,42 @@ StepPlace place_of_step(const StepPlan& plan, const TrainingSettings& settings, 
 /// checkpoints included: from `done` to `most`.
 std::int64_t steps_in_time(double budget, double used, std::int64_t done, std::int64_t most);
 
-/// The learning rate of step `step` (from 0) of a schedule of `max_steps`, as get_scheduler's lambdas give it in
-/// double:
+/// What learns in a step. A run with FIRST_STEPS has up to three parts, one after the other:
+///   first   the first FIRST_STEPS steps: the first FIRST_LAYERS layers, with embeddings, final norm and lm_head, as if
+///           the layers above were not there, which begin as the identity
+///   middle  with FIRST_LAYERS the layers above, final norm and lm_head; else all tensors
+///   head    the last HEAD_STEPS steps, at most half of what the first part leaves: lm_head
+/// `start` is the first step of the schedule, above 0 in a continued run; the first part is where it is whatever that
+/// is.
+Learning learning_at(const TrainingSettings& settings, const LlamaConfig& config, std::int64_t max_steps,
+                     std::int64_t step, std::int64_t start = 0);
+
+/// The learning rate of step `step` (from 0) of a schedule from step `start` to `max_steps`, as get_scheduler's lambdas
+/// give it in double:
 ///   linear    warmup up from 0, then down to 0 at max_steps
 ///   cosine    warmup up from 0, then half a cosine down to 0
 ///   constant  the peak from the first step, warmup ignored
 ///   warmup_stable_decay  warmup up from 0, the peak, then in a line down to 0 over the last decay_share of max_steps
 ///             (get_wsd_schedule with decay_type="linear"; Hu et al. 2024, arXiv:2404.06395); a decay longer than what
 ///             the warmup leaves is cut to that
-/// The last HEAD_STEPS of them, at most half, have the same schedule once more, with the peak HEAD_LEARNING_RATE, for
-/// lm_head; the schedule of all others ends where it begins, and they stay as they are.
-double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
+/// Each part of the run has this schedule for itself, from its first step to its last one: the first part with the peak
+/// FIRST_LEARNING_RATE, the head's with HEAD_LEARNING_RATE.
+double learning_rate_at(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step,
+                        std::int64_t start = 0);
 
-/// Whether step `step` is one of those.
-bool trains_lm_head_only(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t step);
+/// Where the mean of AVERAGE_SHARE begins: it may have the weights after each step with a larger number (from 1), of
+/// which AVERAGE_EVERY takes some. The share is of the schedule's steps, rounded to whole ones, at least one, and
+/// begins with the last part of the run at the earliest: what learns there learns to read the other weights as they
+/// are, so that all weights of the mean must have the same ones. Without AVERAGE_SHARE it is max_steps.
+std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps, std::int64_t start = 0);
 
-/// Where the mean of AVERAGE_SHARE begins in a schedule of `max_steps`: it may have the weights after each step with a
-/// larger number (from 1), of which AVERAGE_EVERY takes some. The share is rounded to whole steps, at least one. With
-/// HEAD_STEPS it begins with these at the earliest: lm_head then learns to read the other weights as they are, so that
-/// all weights of the mean must have the same ones. Without AVERAGE_SHARE it is max_steps.
-std::int64_t average_begin(const TrainingSettings& settings, std::int64_t max_steps);
-
-/// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where
-/// GROUP_LEARNING_RATES and GROUP_WARMUP_STEPS have one.
+/// The same for each group of trainer_groups(), by TensorKind: with its own peak and warm-up where GROUP_LEARNING_RATES
+/// (in the first part FIRST_GROUP_LEARNING_RATES) and GROUP_WARMUP_STEPS have one; 0 where nothing of the group learns.
 std::array<double, kTensorKinds> group_learning_rates_at(const TrainingSettings& settings, std::int64_t max_steps,
-                                                         std::int64_t step);
+                                                         std::int64_t step, std::int64_t start = 0);
+
+/// The weight decay of each group in step `step` of the run: in the first part FIRST_GROUP_WEIGHT_DECAYS come before
+/// GROUP_WEIGHT_DECAYS.
+std::array<double, kTensorKinds> group_weight_decays_at(const TrainingSettings& settings, std::int64_t step);
 
 }  // namespace strider

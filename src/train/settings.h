@@ -65,9 +65,20 @@ struct TrainingSettings {
   double weight_decay = 0.01;
   GroupValues group_weight_decays = {};
   OutputProjections output_projections = OutputProjections::kTorch;
-  double max_grad_norm = 1.0;  // 0: no clipping
+  double embedding_scale = 1.0;  // what the embeddings that torch draws are multiplied by
+  double max_grad_norm = 1.0;    // 0: no clipping
   LrScheduler lr_scheduler = LrScheduler::kLinear;
-  double decay_share = 0.2;          // of warmup_stable_decay: the share of all steps in which the rate falls
+  double decay_share = 0.2;  // of warmup_stable_decay: the share of all steps in which the rate falls
+  // The embeddings and the first so many layers are left alone after the first first_steps steps, in which these layers
+  // are the whole model (schedule.h).
+  std::int64_t first_layers = 0;
+  std::int64_t first_steps = 0;
+  double first_learning_rate = 5e-4;  // at the peak of their own schedule
+  GroupValues first_group_learning_rates = {};
+  GroupValues first_group_weight_decays = {};
+  // What the embeddings, and what these layers add to them, is multiplied by when they are left alone.
+  double first_embedding_scale = 1.0;
+  double first_output_scale = 1.0;
   std::int64_t head_steps = 0;       // of the steps, the last so many train lm_head alone; at most half of all
   double head_learning_rate = 0.01;  // at the peak of their own schedule
   double average_share = 0.0;       // final_model has the mean of the weights over this last share of the steps; 0: not

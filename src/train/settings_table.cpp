@@ -45,9 +45,8 @@ TrainingSettingsTable make_table() {
           "Folder for checkpoints and final_model"),
       Row("recipe", "RECIPE", choice(&S::recipe, named({Recipe::kReference, Recipe::kFast, Recipe::kLowestLoss})),
           any_value(), kMayDiffer,
-          "Values for the settings below that are not given: reference (the defaults), lowest-loss (the "
-          "reference's loss in a sixth of its tokens), or fast (until the graph is known, with the surface kept in the "
-          "model)"),
+          "Values for the settings below that are not given: reference (the defaults), fast (the reference's loss in a "
+          "fifth of its tokens, with the surface kept in the first layer), or lowest-loss (the same loss in a sixth)"),
       Row("init_from", "INIT_FROM", folder(&S::init_from), any_value(), kMayDiffer,
           "Model folder whose weights to start from; without it they are drawn from the seed"),
       Row("epochs", "EPOCHS", whole_or_fraction(&S::epochs), above(0, kMost), kMayBeContinued,
@@ -134,6 +133,9 @@ TrainingSettingsTable make_table() {
           choice(&S::output_projections, named({OutputProjections::kTorch, OutputProjections::kZero})), any_value(),
           kMustMatch, "How o_proj and down_proj start: torch (drawn as torch does), or zero (each block adds nothing)")
           .before("torch"),
+      Row("embedding_scale", "EMBEDDING_SCALE", number(&S::embedding_scale), above(0, kMost), kMustMatch,
+          "What the embeddings are multiplied by when they are drawn (torch draws them with a deviation of 0.02)")
+          .before(1.0),
       Row("max_grad_norm", "MAX_GRAD_NORM", number(&S::max_grad_norm), at_least(0), kMayBeContinued,
           "Gradients are clipped to this norm; 0: no clipping"),
       Row("lr_scheduler", "LR_SCHEDULER",
@@ -144,6 +146,30 @@ TrainingSettingsTable make_table() {
       Row("decay_share", "DECAY_SHARE", number(&S::decay_share), above(0, 1), kMayBeContinued,
           "Share of the steps in which the rate of warmup_stable_decay falls")
           .before(0.2),
+      Row("first_layers", "FIRST_LAYERS", number(&S::first_layers), between(0, kMost), kMustMatch,
+          "Leave the embeddings and so many layers, the lowest ones, as they are after FIRST_STEPS steps; 0: train all")
+          .before(std::int64_t{0}),
+      Row("first_steps", "FIRST_STEPS", number(&S::first_steps), between(0, kMost), kMustMatch,
+          "Of the steps, the first so many train these layers as if they were the whole model, in a schedule of their "
+          "own")
+          .before(std::int64_t{0}),
+      Row("first_learning_rate", "FIRST_LEARNING_RATE", number(&S::first_learning_rate), at_least(0), kMayBeContinued,
+          "Peak learning rate of these steps")
+          .before(5e-4),
+      Row("first_group_learning_rates", "FIRST_GROUP_LEARNING_RATES",
+          group_values(&S::first_group_learning_rates, {at_least(0), false, "0.01"}), any_value(), kMayBeContinued,
+          "The same of some kinds of tensors, as in GROUP_LEARNING_RATES")
+          .before(""),
+      Row("first_group_weight_decays", "FIRST_GROUP_WEIGHT_DECAYS",
+          group_values(&S::first_group_weight_decays, {at_least(0), false, "0.1"}), any_value(), kMayBeContinued,
+          "Weight decay of some kinds of tensors in these steps, instead of GROUP_WEIGHT_DECAYS")
+          .before(""),
+      Row("first_embedding_scale", "FIRST_EMBEDDING_SCALE", number(&S::first_embedding_scale), above(0, kMost),
+          kMustMatch, "What the embeddings are multiplied by after these steps")
+          .before(1.0),
+      Row("first_output_scale", "FIRST_OUTPUT_SCALE", number(&S::first_output_scale), above(0, kMost), kMustMatch,
+          "What o_proj and down_proj of these layers are multiplied by after these steps")
+          .before(1.0),
       Row("head_steps", "HEAD_STEPS", number(&S::head_steps), between(0, kMost), kMayBeContinued,
           "Of the steps, the last so many (at most half) train lm_head alone, in a schedule of their own; the others' "
           "ends before")

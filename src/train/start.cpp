@@ -48,10 +48,6 @@ LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t voc
     throw Error(fmt::format("attention_dropout is {}: Strider trains without dropout", config.attention_dropout),
                 {.file = settings.config.string(), .place = "attention_dropout", .advice = "Set it to 0.0."});
   }
-  if (settings.head_steps > 0 && config.tie_word_embeddings) {
-    throw Error("HEAD_STEPS (--head_steps) train lm_head alone, and with tied embeddings it is the embeddings",
-                {.file = settings.config.string(), .place = "tie_word_embeddings", .advice = "Set HEAD_STEPS=0."});
-  }
   if (!settings.init_from) return config;
   if (!is_file(*settings.init_from / "config.json")) {
     const bool is_run = is_file(*settings.init_from / "final_model" / "config.json");
@@ -75,6 +71,39 @@ LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t voc
   return config;
 }
 
+void check_parts(const TrainingSettings& settings, const LlamaConfig& config) {
+  if (settings.head_steps > 0 && config.tie_word_embeddings) {
+    throw Error("HEAD_STEPS (--head_steps) train lm_head alone, and with tied embeddings it is the embeddings",
+                {.file = settings.config.string(), .place = "tie_word_embeddings", .advice = "Set HEAD_STEPS=0."});
+  }
+  if (settings.first_layers == 0 && settings.first_steps == 0) return;
+  if (settings.first_layers == 0) {
+    throw Error(fmt::format("FIRST_STEPS (--first_steps) is {}, and FIRST_LAYERS is 0: no layers are left to train in "
+                            "them",
+                            settings.first_steps),
+                {.file = {}, .place = {}, .advice = "Set FIRST_LAYERS, or FIRST_STEPS=0."});
+  }
+  if (settings.first_layers >= config.num_hidden_layers) {
+    throw Error(
+        fmt::format("FIRST_LAYERS (--first_layers) is {}, and the model has {}: none would be left to learn "
+                    "above them",
+                    settings.first_layers, config.num_hidden_layers),
+        {.file = settings.config.string(), .place = "num_hidden_layers", .advice = "Set FIRST_LAYERS to fewer."});
+  }
+  if (config.tie_word_embeddings) {
+    throw Error("FIRST_LAYERS (--first_layers) leave the embeddings alone, and with tied embeddings lm_head is these",
+                {.file = settings.config.string(), .place = "tie_word_embeddings", .advice = "Set FIRST_LAYERS=0."});
+  }
+  if (settings.first_steps > 0 && settings.init_from) {
+    throw Error(
+        "FIRST_STEPS (--first_steps) train the first layers as if the others were not there, and the model of "
+        "INIT_FROM has them",
+        {.file = settings.init_from->string(),
+         .place = {},
+         .advice = "Set FIRST_STEPS=0: its embeddings and first layers are then left alone from the start."});
+  }
+}
+
 std::vector<float> initial_weights(const TrainingSettings& settings, const LlamaConfig& config,
                                    const ParameterLayout& layout) {
   std::vector<float> values(static_cast<std::size_t>(layout.total()));
@@ -82,7 +111,14 @@ std::vector<float> initial_weights(const TrainingSettings& settings, const Llama
     read_weights(*settings.init_from, layout, values);
   } else {
     initialize_parameters(config, layout, settings.seed, values);
-    if (settings.output_projections == OutputProjections::kZero) zero_output_projections(layout, values);
+    if (settings.output_projections == OutputProjections::kZero) {
+      zero_output_projections(layout, 0, values);
+    } else if (settings.first_steps > 0) {
+      zero_output_projections(layout, settings.first_layers, values);
+    }
+    if (settings.embedding_scale != 1.0) {
+      scale_embeddings(layout, static_cast<float>(settings.embedding_scale), values);
+    }
   }
   return values;
 }
@@ -139,6 +175,10 @@ std::vector<std::string> plan_warnings(const TrainingSettings& s, const WalkData
          "GROUP_WARMUP_STEPS has {}={}, and the run has {} steps: that learning rate never reaches its peak",
          kTensorKindNames[kind], warmup, plan.max_steps);
   }
+  warn(s.first_steps > 0 && s.first_steps >= plan.max_steps,
+       "FIRST_STEPS is {}, and the run has {} steps: the layers above the first {} are never trained; give it more "
+       "steps, or set fewer FIRST_STEPS",
+       s.first_steps, plan.max_steps, s.first_layers);
   warn(s.learning_rate == 0.0 && is_rate_for_all, "LEARNING_RATE is 0: the weights do not change");
   const auto matrices = static_cast<std::size_t>(TensorKind::kMatrices);
   warn(s.optimizer == "muon" && !s.group_learning_rates[matrices],

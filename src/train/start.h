@@ -18,6 +18,9 @@ namespace strider {
 /// field that differs).
 LlamaConfig read_start_config(const TrainingSettings& settings, std::int64_t vocab_size);
 
+/// Throws Error where FIRST_LAYERS, FIRST_STEPS or HEAD_STEPS ask for parts of a run that this model cannot have.
+void check_parts(const TrainingSettings& settings, const LlamaConfig& config);
+
 /// Drawn from the seed, or those of INIT_FROM.
 std::vector<float> initial_weights(const TrainingSettings& settings, const LlamaConfig& config,
                                    const ParameterLayout& layout);

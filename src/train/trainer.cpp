@@ -104,7 +104,8 @@ RunStarted start_of(const RunPlan& plan, const RunStart& start, int ranks) {
   event.ranks = ranks;
   event.peak_flops = measure_peak_flops(settings.threads) * ranks;
   const double mean_length = static_cast<double>(event.tokens_per_epoch) / static_cast<double>(steps.walks);
-  event.flops_per_epoch = static_cast<double>(steps.walks) * training_flops(config, std::lround(mean_length));
+  event.flops_per_epoch =
+      static_cast<double>(steps.walks) * training_flops(config, std::lround(mean_length), all_learn(config));
   if (start.checkpoint) {
     event.first_step = start.checkpoint->state.global_step;
     event.resumed_from = plan.resumed_from;

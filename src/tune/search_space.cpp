@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 
 #include "base/random/pcg64.h"
 
@@ -26,13 +27,19 @@ std::int64_t number_in(const std::vector<RecipeValue>& values, const std::string
   return found == values.end() ? otherwise : std::stoll(found->value);
 }
 
-Candidate recipe_candidate(std::int64_t non_embedding, bool loss_alone) {
-  Candidate candidate{.values = recipe_values(loss_alone ? Recipe::kLowestLoss : Recipe::kFast, non_embedding)};
-  const std::int64_t head_steps = number_in(candidate.values, "head_steps", 0);
-  const std::int64_t steps = number_in(candidate.values, "max_steps", 1);
-  candidate.head_share = static_cast<double>(head_steps) / static_cast<double>(steps);
-  std::erase_if(candidate.values,
-                [](const RecipeValue& value) { return value.option == "max_steps" || value.option == "head_steps"; });
+Candidate recipe_candidate(const RecipeModel& model, bool loss_alone) {
+  const Recipe recipe = loss_alone ? Recipe::kLowestLoss : Recipe::kFast;
+  Candidate candidate{.values = recipe_values(recipe, model.non_embedding, has_first_layers(model))};
+  const auto steps = static_cast<double>(number_in(candidate.values, "max_steps", 1));
+  for (const char* option : {"first_steps", "head_steps"}) {
+    const std::int64_t of_part = number_in(candidate.values, option, 0);
+    if (of_part > 0 && (std::string_view(option) != "head_steps" || !model.has_tied_embeddings)) {
+      candidate.shares[option] = static_cast<double>(of_part) / steps;
+    }
+  }
+  std::erase_if(candidate.values, [](const RecipeValue& value) {
+    return value.option == "max_steps" || value.option == "first_steps" || value.option == "head_steps";
+  });
   return candidate;
 }
 
@@ -51,10 +58,10 @@ std::int64_t batch_size(const Candidate& candidate) {
 
 }  // namespace
 
-std::vector<Candidate> draw_candidates(std::int64_t count, std::int64_t non_embedding, bool loss_alone,
+std::vector<Candidate> draw_candidates(std::int64_t count, const RecipeModel& model, bool loss_alone,
                                        std::uint64_t seed) {
   NumpyGenerator generator(seed);
-  std::vector<Candidate> candidates{recipe_candidate(non_embedding, loss_alone)};
+  std::vector<Candidate> candidates{recipe_candidate(model, loss_alone)};
   while (static_cast<std::int64_t>(candidates.size()) < count) {
     Candidate drawn = candidates.front();
     const std::string matrices = draw_rate(generator, 0.003, 0.03);
@@ -67,6 +74,12 @@ std::vector<Candidate> draw_candidates(std::int64_t count, std::int64_t non_embe
     set(drawn.values, "batch_size", draw_word(generator, std::array{"4", "8", "16", "32"}));
     set(drawn.values, "adam_beta2", draw_word(generator, std::array{"0.95", "0.98", "0.99", "0.999"}));
     set(drawn.values, "output_projections", draw_word(generator, std::array{"torch", "zero"}));
+    if (loss_alone) {
+      set(drawn.values, "embedding_scale", draw_rate(generator, 1.0, 100.0));
+    } else if (drawn.shares.contains("first_steps")) {
+      set(drawn.values, "first_embedding_scale", draw_rate(generator, 10.0, 200.0));
+      set(drawn.values, "first_output_scale", draw_rate(generator, 1.0, 20.0));
+    }
     const bool starts_slowly = generator.integer(2) == 1;
     const double share = 0.1 + 0.5 * generator.random();
     drawn.slow_start = starts_slowly ? std::round(100.0 * share) / 100.0 : 0.0;
@@ -80,9 +93,8 @@ std::vector<RecipeValue> values_of_run(const Candidate& candidate, std::int64_t 
   const std::int64_t steps = std::max<std::int64_t>(1, (tokens + of_a_step / 2) / of_a_step);
   std::vector<RecipeValue> values = candidate.values;
   set(values, "max_steps", fmt::format("{}", steps));
-  if (candidate.head_share > 0.0) {
-    const auto head = std::llround(candidate.head_share * static_cast<double>(steps));
-    set(values, "head_steps", fmt::format("{}", head));
+  for (const auto& [option, share] : candidate.shares) {
+    set(values, option, fmt::format("{}", std::llround(share * static_cast<double>(steps))));
   }
   if (candidate.slow_start > 0.0) {
     const auto slow = static_cast<std::int64_t>(std::llround(candidate.slow_start * static_cast<double>(steps)));

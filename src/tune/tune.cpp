@@ -38,7 +38,7 @@ class Search {
     }
     TrainingSettings run;
     run.config = settings.config;
-    non_embedding_ = ParameterLayout(read_start_config(run, dataset_.vocab.vocab_size)).non_embedding();
+    model_ = recipe_model(read_start_config(run, dataset_.vocab.vocab_size));
   }
 
   TuneOutcome run() {
@@ -46,7 +46,7 @@ class Search {
     read_earlier();
     if (candidate_count_ == 0) candidate_count_ = fitting_candidates();
     if (signals_.stop.load() != 0) return stopped();
-    candidates_ = draw_candidates(candidate_count_, non_embedding_, !settings_.keep_surface, settings_.seed);
+    candidates_ = draw_candidates(candidate_count_, model_, !settings_.keep_surface, settings_.seed);
     rungs_ = plan_rungs(candidate_count_, settings_.tokens);
     all_ = static_cast<std::size_t>(runs_of(rungs_));
     listener_.on_plan(rungs_, trials_.size(), all_);
@@ -143,7 +143,7 @@ class Search {
       Json values = Json::object();
       for (const RecipeValue& value : candidate.values) values[value.option] = value.value;
       json["candidates"].push_back(
-          {{"values", values}, {"slow_start", candidate.slow_start}, {"head_share", candidate.head_share}});
+          {{"values", values}, {"slow_start", candidate.slow_start}, {"shares", candidate.shares}});
     }
     json["rungs"] = Json::array();
     for (const Rung& rung : rungs_) json["rungs"].push_back({{"candidates", rung.candidates}, {"tokens", rung.tokens}});
@@ -194,7 +194,7 @@ class Search {
     if (settings_.max_minutes <= 0.0) return settings_.candidates;
     const fs::path folder = settings_.output_dir / "speed";
     constexpr std::int64_t kSteps = 12;
-    const Candidate first = draw_candidates(1, non_embedding_, !settings_.keep_surface, settings_.seed).front();
+    const Candidate first = draw_candidates(1, model_, !settings_.keep_surface, settings_.seed).front();
     TrainingSettings run = run_settings(first, settings_.tokens, folder);
     run.max_steps = kSteps;
     run.overwrite = true;
@@ -293,7 +293,7 @@ class Search {
   TuneListener& listener_;
   TrainingSignals& signals_;
   WalkDataset dataset_;
-  std::int64_t non_embedding_ = 0;
+  RecipeModel model_;
   std::int64_t candidate_count_ = 0;
   std::vector<Candidate> candidates_;
   std::vector<Rung> rungs_;

@@ -56,12 +56,14 @@ class CudaRules : public testing::TestWithParam<const char*>, protected test::Go
     return engine.step(work(rates), losses, [] { return false; }).value();
   }
 
-  void expect_as_cpu(const std::vector<ParameterGroup>& groups, std::span<const double> rates, bool only_lm_head) {
+  void expect_as_cpu(const std::vector<ParameterGroup>& groups, std::span<const double> rates,
+                     const Learning& learning) {
     const auto ours = gpu(groups);
     const auto theirs = engine(1, Precision::kFloat32, groups);
     for (Engine* model : {ours.get(), theirs.get()}) {
       step(*model, rates);
-      model->learn_lm_head_only(only_lm_head);
+      model->learn(learning);
+      model->set_weight_decays(std::vector<double>(groups.size(), 0.3));
       for (int i = 0; i < 3; ++i) step(*model, rates);
     }
     EXPECT_NEAR(ours->gradient_norm(), theirs->gradient_norm(), 1e-4 * theirs->gradient_norm());
@@ -69,7 +71,6 @@ class CudaRules : public testing::TestWithParam<const char*>, protected test::Go
     const std::vector<float> b = theirs->parameters();
     for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4) << i;
     for (const StateBuffer& state : theirs->optimizer_state()) {
-      if (only_lm_head) break;  // what is left out decays on one and not on the other
       std::vector<float> mine(static_cast<std::size_t>(state.floats)), other(mine.size());
       ours->copy_optimizer_state(state.name, mine);
       theirs->copy_optimizer_state(state.name, other);
@@ -88,32 +89,35 @@ INSTANTIATE_TEST_SUITE_P(Golden, CudaRules,
 TEST_P(CudaRules, MuonIsTheCpus) {
   const std::vector<double> rates = {0.02, 1e-3};
   for (const auto method : {Orthogonalization::kNewtonSchulz, Orthogonalization::kPolarExpress}) {
-    expect_as_cpu(muon_and_adamw(ParameterLayout(config), method), rates, false);
+    expect_as_cpu(muon_and_adamw(ParameterLayout(config), method), rates, all_learn(config));
   }
 }
 
-TEST_P(CudaRules, OnlyLmHeadLearnsWhereAskedFor) {
+// Of a part of the model, in one launch of a rule or in two: with adamw for all, and with muon for the matrices.
+TEST_P(CudaRules, OnlyAPartLearnsWhereAskedFor) {
+  if (config.tie_word_embeddings) GTEST_SKIP() << "lm_head is the embeddings";
   const ParameterLayout layout(config);
-  if (config.tie_word_embeddings) GTEST_SKIP() << "no lm_head of its own";
-  std::vector<ParameterGroup> groups(2, {.rule = {}, .weight_decay = 0.0, .tensors = {}});
-  for (std::size_t tensor = 0; tensor < layout.tensors().size(); ++tensor) {
-    groups[layout.tensors()[tensor].offset == layout.lm_head() ? 1 : 0].tensors.push_back(tensor);
-  }
-  const auto ours = gpu(groups);
-  const std::vector<float> before = ours->parameters();
-  ours->learn_lm_head_only(true);
-  step(*ours, std::vector<double>{0.0, 1e-2});
-  const std::vector<float> after = ours->parameters();
-  const auto head = static_cast<std::size_t>(layout.lm_head());
-  const auto head_size = static_cast<std::size_t>(config.vocab_size * config.hidden_size);
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const bool is_head = i >= head && i < head + head_size;
-    if (!is_head) {
-      ASSERT_EQ(after[i], before[i]) << i;
+  const std::int64_t layers = config.num_hidden_layers;
+  const std::vector<double> rates = {0.02, 1e-3};
+  for (const Learning learning : {lm_head_learns(config), Learning{.first_layer = 1, .layers = layers},
+                                  Learning{.first_layer = 0, .layers = 1}}) {
+    for (const std::vector<ParameterGroup>& groups :
+         {alike(), muon_and_adamw(layout, Orthogonalization::kPolarExpress)}) {
+      const auto of_groups = std::span(rates).last(groups.size());
+      const auto ours = gpu(groups);
+      const std::vector<float> before = ours->parameters();
+      ours->learn(learning);
+      step(*ours, of_groups);
+      const std::vector<float> after = ours->parameters();
+      for (const ParameterInfo& tensor : layout.tensors()) {
+        const auto first = static_cast<std::ptrdiff_t>(tensor.offset);
+        const bool is_same =
+            std::equal(before.begin() + first, before.begin() + first + tensor.size, after.begin() + first);
+        EXPECT_EQ(is_same, !learns(learning, layout, tensor.offset)) << tensor.name;
+      }
+      expect_as_cpu(groups, of_groups, learning);
     }
   }
-  EXPECT_NE(after[head], before[head]);
-  expect_as_cpu(groups, std::vector<double>{0.0, 1e-2}, true);
 }
 
 // One graph, two calls, or queued one behind the other: the same bits.

@@ -195,42 +195,133 @@ TEST_P(Gradients, SameBitsForAnyNumberOfThreadsOverManyBlocks) {
   expect_the_same_bits(Precision::kFloat32, 5);
 }
 
-TEST_P(Gradients, OfLmHeadAloneAreThoseOfAllAndTheOthersRest) {
-  const auto all = engine(2), alone = engine(2);
-  if (all->config().tie_word_embeddings) GTEST_SKIP() << "lm_head has no table of its own";
-  std::vector<double> expected(views.size()), losses(views.size());
-  // After a step of all, whose gradients and states are there.
-  for (Engine* const model : {all.get(), alone.get()}) {
-    model->forward_backward(views, predicted, losses);
-    model->update(1e-2, 1.0);
-  }
-  const std::vector<float> before = alone->parameters();
-  all->forward_backward(views, predicted, expected);
-  alone->learn_lm_head_only(true);
-  alone->forward_backward(views, predicted, losses);
-  EXPECT_EQ(losses, expected);
-  const std::vector<float> of_all = all->gradient(), of_head = alone->gradient();
-  const auto first = static_cast<std::size_t>(alone->layout().lm_head());
-  const auto last = first + static_cast<std::size_t>(alone->config().vocab_size * alone->config().hidden_size);
-  double squares = 0.0;
-  for (std::size_t i = 0; i < of_head.size(); ++i) {
-    EXPECT_EQ(of_head[i], i >= first && i < last ? of_all[i] : 0.0F) << i;
-    squares += double{of_head[i]} * double{of_head[i]};
-  }
-  EXPECT_NEAR(alone->gradient_norm(), std::sqrt(squares), 1e-5 * std::sqrt(squares));
-  alone->update(1e-2, 0.0);
-  const std::vector<float> after = alone->parameters();
-  for (std::size_t i = 0; i < after.size(); ++i) {
-    if (i < first || i >= last) {
-      ASSERT_EQ(after[i], before[i]) << i;
+// Where only a part learns its gradient is what it is where all learn, and the rest is left as it is.
+TEST_P(Gradients, OfWhatLearnsAreThoseOfAllAndTheRestStays) {
+  if (config.tie_word_embeddings) GTEST_SKIP() << "lm_head is the embeddings";
+  const std::int64_t layers = config.num_hidden_layers;
+  ASSERT_GE(layers, 2);
+  // So many walks that the first q, k, v are computed once per token.
+  while (views.size() < 60) views.push_back(batch[views.size() % batch.size()]);
+  for (const Learning learning : {lm_head_learns(config), Learning{.first_layer = 1, .layers = layers},
+                                  Learning{.first_layer = layers, .layers = layers}}) {
+    const auto all = engine(2), some = engine(2);
+    std::vector<double> expected(views.size()), losses(views.size());
+    // After a step of all, whose gradients and states are there.
+    for (Engine* const model : {all.get(), some.get()}) {
+      model->forward_backward(views, predicted, losses);
+      model->update(1e-2, 1.0);
     }
+    const std::vector<float> before = some->parameters();
+    all->forward_backward(views, predicted, expected);
+    some->learn(learning);
+    some->forward_backward(views, predicted, losses);
+    EXPECT_EQ(losses, expected);
+    const std::vector<float> of_all = all->gradient(), of_some = some->gradient();
+    const auto is_learning = [&](std::size_t i) {
+      return learns(learning, some->layout(), static_cast<std::int64_t>(i));
+    };
+    double squares = 0.0;
+    for (std::size_t i = 0; i < of_some.size(); ++i) {
+      ASSERT_EQ(of_some[i], is_learning(i) ? of_all[i] : 0.0F) << i;
+      squares += double{of_some[i]} * double{of_some[i]};
+    }
+    EXPECT_NEAR(some->gradient_norm(), std::sqrt(squares), 1e-5 * std::sqrt(squares));
+    some->update(1e-2, 0.0);
+    const std::vector<float> after = some->parameters();
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      if (!is_learning(i)) {
+        ASSERT_EQ(after[i], before[i]) << i;
+      }
+      changed += after[i] != before[i];
+    }
+    EXPECT_GT(changed, 0);
+    // All of them again, as if nothing had been.
+    some->set_parameters(all->parameters());
+    some->learn(all_learn(config));
+    some->forward_backward(views, predicted, losses);
+    EXPECT_EQ(some->gradient(), of_all);
   }
-  EXPECT_NE(after[first], before[first]);
-  // All of them again, as if nothing had been.
-  alone->set_parameters(all->parameters());
-  alone->learn_lm_head_only(false);
-  alone->forward_backward(views, predicted, losses);
-  EXPECT_EQ(alone->gradient(), of_all);
+}
+
+// Layers that are left out add nothing, so that the model is the one of the layers below, in training and evaluation.
+TEST_P(Gradients, OfTheFirstLayersAreThoseOfASmallerModel) {
+  if (config.num_hidden_layers < 2) GTEST_SKIP() << "no layers to leave out";
+  while (views.size() < 60) views.push_back(batch[views.size() % batch.size()]);
+  const auto whole = engine(2);
+  const ParameterLayout& layout = whole->layout();
+  std::vector<float> weights = whole->parameters();
+  zero_output_projections(layout, 1, weights);
+  whole->set_parameters(weights);
+  LlamaConfig first_layer = config;
+  first_layer.num_hidden_layers = 1;
+  const ParameterLayout small_layout(first_layer);
+  // Both have the tensors below the second layer in the same places, and the same ones after the last.
+  const std::int64_t shared = layout.layer(1).qkv;
+  const auto of_small = [&](const std::vector<float>& values) {
+    std::vector<float> own(values.begin(), values.begin() + shared);
+    own.insert(own.end(), values.begin() + layout.final_norm(), values.end());
+    return own;
+  };
+  const auto small = make_engine(first_layer, engine_settings(2, Precision::kFloat32, test::all_alike(small_layout)));
+  small->set_parameters(of_small(weights));
+  std::vector<double> expected(views.size()), losses(views.size());
+  whole->learn({.first_layer = 0, .layers = 1});
+  for (int step = 0; step < 3; ++step) {
+    small->forward_backward(views, predicted, expected);
+    whole->forward_backward(views, predicted, losses);
+    EXPECT_EQ(losses, expected);
+    EXPECT_EQ(of_small(whole->gradient()), small->gradient());
+    EXPECT_EQ(whole->gradient_norm(), small->gradient_norm());
+    small->update(1e-2, 1.0);
+    whole->update(1e-2, 1.0);
+  }
+  EXPECT_EQ(of_small(whole->parameters()), small->parameters());
+  small->evaluate(views, expected);
+  whole->evaluate(views, losses);
+  for (std::size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], expected[i], 1e-5 * expected[i]);
+}
+
+TEST_P(Gradients, AScaledResidualStreamIsTheSameModel) {
+  const auto model = engine(1);
+  const ParameterLayout& layout = model->layout();
+  const std::vector<float> expected = model->logits(views);
+  std::vector<float> weights = model->parameters();
+  if (config.tie_word_embeddings) GTEST_SKIP() << "lm_head would be scaled, too";
+  scale_embeddings(layout, 8.0F, weights);
+  scale_output_projections(layout, config.num_hidden_layers, 8.0F, weights);
+  model->set_parameters(weights);
+  const std::vector<float> scaled = model->logits(views);
+  const double bound = 0.01 * largest(expected);  // of the norms' epsilon
+  for (std::size_t i = 0; i < scaled.size(); ++i) ASSERT_NEAR(scaled[i], expected[i], bound) << i;
+}
+
+// What is asked for reaches the next update of each group.
+TEST_P(Gradients, WeightDecaysMayChange) {
+  const auto model = engine(1), usual = engine(1);
+  std::vector<double> losses(views.size());
+  for (Engine* const one : {model.get(), usual.get()}) one->forward_backward(views, predicted, losses);
+  std::vector<double> decays;
+  for (const ParameterGroup& group : model->groups()) decays.push_back(group.weight_decay + 0.5);
+  model->set_weight_decays(decays);
+  const std::vector<float> before = model->parameters();
+  for (Engine* const one : {model.get(), usual.get()}) one->update(1e-2, 1.0);
+  const std::vector<float> decayed = model->parameters(), others = usual->parameters();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    ASSERT_NEAR(decayed[i], others[i] - 0.005F * before[i], 1e-6 + 1e-6 * std::abs(before[i])) << i;
+  }
+}
+
+TEST_P(Gradients, LayersThatAreNotThereCannotLearn) {
+  const auto model = engine(1);
+  const std::int64_t layers = config.num_hidden_layers;
+  EXPECT_THROW(model->learn({.first_layer = 0, .layers = layers + 1}), std::logic_error);
+  EXPECT_THROW(model->learn({.first_layer = layers + 1, .layers = layers}), std::logic_error);
+  EXPECT_THROW(model->learn({.first_layer = -1, .layers = layers}), std::logic_error);
+  if (config.tie_word_embeddings) {
+    EXPECT_THROW(model->learn(lm_head_learns(config)), std::logic_error);
+    EXPECT_THROW(model->learn({.first_layer = 1, .layers = layers}), std::logic_error);
+  }
 }
 
 TEST_P(Gradients, EvaluationGivesTheLossesOfTraining) {

@@ -90,9 +90,11 @@ Outcome train_on(Engine& engine, const Model& model) {
     outcome.norms.push_back(engine.gradient_norm());
     outcome.gradient = engine.gradient();
     engine.update(std::vector<double>(engine.groups().size(), 1e-2), 1.0);
-    if (walks == 12 && !model.config.tie_word_embeddings) engine.learn_lm_head_only(true);
+    if (model.config.tie_word_embeddings) continue;
+    if (walks == 3) engine.learn({.first_layer = 1, .layers = model.config.num_hidden_layers});
+    if (walks == 12) engine.learn(lm_head_learns(model.config));
   }
-  engine.learn_lm_head_only(false);
+  engine.learn(all_learn(model.config));
   const auto tokens = random_walks(30, 99);
   outcome.evaluation.resize(tokens.size());
   engine.evaluate(std::vector<WalkView>(tokens.begin(), tokens.end()), outcome.evaluation);

@@ -79,6 +79,68 @@ TEST(Schedule, TheLastStepsAreOfTheHeadAlone) {
   EXPECT_EQ(at(rates(5), TensorKind::kMatrices), 0.0);
 }
 
+TEST(Schedule, TheFirstStepsAreOfTheFirstLayers) {
+  LlamaConfig config;
+  config.num_hidden_layers = 8;
+  TrainingSettings settings = with(LrScheduler::kLinear, 2);
+  settings.learning_rate = 1.0;
+  settings.first_layers = 3;
+  settings.first_steps = 5;
+  settings.first_learning_rate = 0.25;
+  settings.first_group_learning_rates[static_cast<std::size_t>(TensorKind::kMatrices)] = 0.125;
+  settings.head_learning_rate = 0.5;
+  settings.head_steps = 4;
+  const auto at = [](const auto& of_kinds, TensorKind kind) { return of_kinds[static_cast<std::size_t>(kind)]; };
+  // Each part is a schedule of its own: of 5, 11 and 4 steps.
+  TrainingSettings plain = with(LrScheduler::kLinear, 2);
+  plain.learning_rate = 1.0;
+  for (std::int64_t step = 0; step < 20; ++step) {
+    const auto rates = group_learning_rates_at(settings, 20, step);
+    const Learning learning = learning_at(settings, config, 20, step);
+    if (step < 5) {
+      EXPECT_EQ(learning, (Learning{.first_layer = 0, .layers = 3})) << step;
+      const double factor = learning_rate_at(plain, 5, step);
+      EXPECT_EQ(learning_rate_at(settings, 20, step), 0.25 * factor) << step;
+      EXPECT_EQ(at(rates, TensorKind::kEmbeddings), 0.25 * factor) << step;
+      EXPECT_EQ(at(rates, TensorKind::kMatrices), 0.125 * factor) << step;
+    } else if (step < 16) {
+      EXPECT_EQ(learning, (Learning{.first_layer = 3, .layers = 8})) << step;
+      const double factor = learning_rate_at(plain, 11, step - 5);
+      EXPECT_EQ(learning_rate_at(settings, 20, step), factor) << step;
+      EXPECT_EQ(at(rates, TensorKind::kEmbeddings), 0.0) << step;
+      EXPECT_EQ(at(rates, TensorKind::kMatrices), factor) << step;
+    } else {
+      EXPECT_EQ(learning, lm_head_learns(config)) << step;
+      const double factor = learning_rate_at(plain, 4, step - 16);
+      EXPECT_EQ(at(rates, TensorKind::kLmHead), 0.5 * factor) << step;
+      EXPECT_EQ(at(rates, TensorKind::kMatrices), 0.0) << step;
+    }
+  }
+  // A run that was continued at step 8 has one more schedule from there, and one continued at step 3 the first as it
+  // was.
+  EXPECT_EQ(learning_rate_at(settings, 20, 9, 8), learning_rate_at(plain, 8, 1));
+  EXPECT_EQ(learning_rate_at(settings, 20, 4, 3), learning_rate_at(settings, 20, 4));
+  EXPECT_EQ(learning_rate_at(settings, 20, 7, 3), learning_rate_at(settings, 20, 7));
+  EXPECT_EQ(learning_at(settings, config, 20, 4, 3).layers, 3);
+  // From a model of another run: the lower layers are left alone from the start.
+  settings.first_steps = 0;
+  EXPECT_EQ(learning_at(settings, config, 20, 0), (Learning{.first_layer = 3, .layers = 8}));
+  settings.first_layers = 0;
+  EXPECT_EQ(learning_at(settings, config, 20, 0), all_learn(config));
+}
+
+TEST(Schedule, WeightDecaysMayBeOthersInTheFirstSteps) {
+  TrainingSettings settings;
+  settings.weight_decay = 0.1;
+  settings.first_layers = 1;
+  settings.first_steps = 5;
+  const auto kind = [](TensorKind k) { return static_cast<std::size_t>(k); };
+  settings.group_weight_decays[kind(TensorKind::kMatrices)] = 0.2;
+  settings.first_group_weight_decays[kind(TensorKind::kLmHead)] = 30.0;
+  EXPECT_EQ(group_weight_decays_at(settings, 4), (std::array<double, kTensorKinds>{0.1, 0.2, 30.0, 0.0}));
+  EXPECT_EQ(group_weight_decays_at(settings, 5), (std::array<double, kTensorKinds>{0.1, 0.2, 0.1, 0.0}));
+}
+
 TEST(Schedule, TimeSetsTheNumberOfSteps) {
   EXPECT_EQ(steps_in_time(60.0, 0.0, 0, 100), 100) << "nothing is measured yet";
   EXPECT_EQ(steps_in_time(60.0, 10.0, 5, 100), 30);

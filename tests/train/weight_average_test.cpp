@@ -68,6 +68,12 @@ TEST_F(Average, BeginsWithTheLastShareOfTheSteps) {
   settings.head_steps = 40;
   EXPECT_EQ(average_begin(settings, 100), 60);
   EXPECT_EQ(average_begin(settings, 50), 25) << "these steps are half of all at most";
+  settings.head_steps = 0;
+  settings.first_layers = 1;
+  settings.first_steps = 30;
+  EXPECT_EQ(average_begin(settings, 100), 30) << "other weights learn before";
+  settings.first_layers = settings.first_steps = 0;
+  settings.head_steps = 40;
   settings.average_share = 0.25;
   EXPECT_EQ(average_begin(settings, 100), 75);
 }

@@ -103,9 +103,9 @@ TEST_F(Tune, MinutesMakeFewerCandidates) {
 }
 
 TEST(SearchSpace, IsDrawnFromItsSeed) {
-  const auto first = draw_candidates(20, 2'000'000, false, 1);
-  const auto again = draw_candidates(20, 2'000'000, false, 1);
-  const auto other = draw_candidates(20, 2'000'000, false, 2);
+  const auto first = draw_candidates(20, {.non_embedding = 2'000'000}, false, 1);
+  const auto again = draw_candidates(20, {.non_embedding = 2'000'000}, false, 1);
+  const auto other = draw_candidates(20, {.non_embedding = 2'000'000}, false, 2);
   std::set<std::string> texts;
   for (std::size_t i = 0; i < first.size(); ++i) {
     const std::string text = variables_text(values_of_run(first[i], 2'000'000, 128));

@@ -69,7 +69,8 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
       storage_(carve([&](Carver& carver) { memory_.lay_out(carver, config, settings); })),
       weights_(config, settings.max_length, trains(settings), settings.precision, memory_.weights),
       team_(settings.threads),
-      optimizer_(weights_, settings.groups, memory_.states) {
+      optimizer_(weights_, settings.groups, memory_.states),
+      learning_(all_learn(config)) {
   for (const BlockBuffers& buffers : memory_.workers) workers_.emplace_back(settings, buffers);
   for (std::size_t lane = 0; lane < memory_.gradients.size(); ++lane) {
     lanes_.emplace_back(llama_backward_stages(config), memory_.gradients[lane], memory_.token_gradients[lane]);
@@ -119,12 +120,6 @@ std::vector<CpuEngine::Shard<float>> CpuEngine::shards_of(float* flat) const {
     if (learns(range.offset)) shards.push_back({flat + range.offset, range.count, range.owner});
   }
   return shards;
-}
-
-// Whether the tensor that has a parameter learns.
-bool CpuEngine::learns(std::int64_t offset) const {
-  const std::int64_t first = layout().lm_head();
-  return !only_lm_head_ || (offset >= first && offset < first + config().vocab_size * config().hidden_size);
 }
 
 bool CpuEngine::learns(const OptimizerPlan::Unit& unit) const {
@@ -325,6 +320,15 @@ void CpuEngine::reduce() {
   reduced_ = true;
 }
 
+void CpuEngine::learn(const Learning& learning) {
+  check_learning(learning, config());
+  learning_ = learning;
+}
+
+void CpuEngine::set_weight_decays(std::span<const double> decays) {
+  optimizer_.set_weight_decays(decays);
+}
+
 bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
                                  const GiveUp& give_up) {
   if (lanes_.empty()) throw std::logic_error("this engine was made without parameter groups and cannot train");
@@ -340,15 +344,15 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
   const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
     const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
     const LaneSlot slot{&lanes_[place.lane], place.number};
-    llama_forward(weights_, block, !only_lm_head_, worker.buffers);
-    if (only_lm_head_) {
+    llama_forward(weights_, block, learning_.layers, !learning_.only_lm_head, worker.buffers);
+    if (learning_.only_lm_head) {
       llama_head_backward(weights_, block, scale, worker.buffers, slot);
     } else {
-      llama_backward(weights_, block, scale, worker.buffers, slot);
+      llama_backward(weights_, block, learning_, scale, worker.buffers, slot);
     }
   };
   if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
-  if (token_qkv != nullptr && !only_lm_head_) project_tokens_backward();
+  if (token_qkv != nullptr && learns(layout().embed_tokens())) project_tokens_backward();
   reduced_ = false;
   return true;
 }
@@ -408,7 +412,7 @@ bool CpuEngine::evaluate(std::span<const WalkView> walks, std::span<double> walk
   for (std::size_t i = 0; i < blocks_.size(); ++i) rank_of_block_.push_back(static_cast<int>(i) % ranks());
   return for_blocks(walks, project_tokens(), walk_losses, give_up,
                     [&](Worker& worker, const Block& block, std::int64_t) {
-                      llama_forward(weights_, block, false, worker.buffers);
+                      llama_forward(weights_, block, config().num_hidden_layers, false, worker.buffers);
                       llama_losses(weights_, block, worker.buffers);
                     });
 }
@@ -427,7 +431,7 @@ std::vector<float> CpuEngine::logits(std::span<const WalkView> walks) {
     const BlockPlan& plan = blocks_[i];
     const auto first = static_cast<std::size_t>(plan.first);
     const Block block = worker.load_whole(walks.subspan(first, static_cast<std::size_t>(plan.last - plan.first)));
-    llama_forward(weights_, block, false, worker.buffers);
+    llama_forward(weights_, block, config().num_hidden_layers, false, worker.buffers);
     linear_forward(weights_.lm_head(), block.rows(), worker.buffers.normed,
                    {result.data() + starts[first] * vocab, vocab}, Write::kReplace, worker.buffers.linear_scratch);
   });

@@ -51,7 +51,8 @@ class CpuEngine : public Engine {
   std::int64_t updates() const override { return updates_; }
   void set_updates(std::int64_t updates) override { updates_ = updates; }
 
-  void learn_lm_head_only(bool only) override { only_lm_head_ = only; }
+  void learn(const Learning& learning) override;
+  void set_weight_decays(std::span<const double> decays) override;
   using Engine::evaluate;
   using Engine::forward_backward;
   bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
@@ -85,7 +86,7 @@ class CpuEngine : public Engine {
   int rank() const { return exchange_ ? settings_.ranks->rank() : 0; }
   int ranks() const { return exchange_ ? settings_.ranks->size() : 1; }
   int owner_of_unit(std::size_t unit) const { return static_cast<int>(unit) % ranks(); }
-  bool learns(std::int64_t offset) const;
+  bool learns(std::int64_t offset) const { return strider::learns(learning_, layout(), offset); }
   bool learns(const OptimizerPlan::Unit& unit) const;
   std::vector<OwnedRange> learning_ranges() const;
   template <typename T>
@@ -123,7 +124,7 @@ class CpuEngine : public Engine {
   std::vector<std::int64_t> own_blocks_;  // indices of this rank's, ascending
   LanePlan lane_plan_;
   bool reduced_ = false;
-  bool only_lm_head_ = false;
+  Learning learning_;
 };
 
 }  // namespace strider

@@ -5,12 +5,13 @@
 #include "engine/cpu/block.h"
 #include "engine/cpu/gradient_lane.h"
 #include "engine/cpu/weights.h"
+#include "engine/learning.h"
 
 namespace strider {
 
-/// Takes a block through all layers and the final norm; `normed` then holds what lm_head reads, [rows, hidden].
-/// With `keep` every layer has buffers of its own and its activations are still there for llama_backward.
-void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers);
+/// Takes a block through the first so many layers and the final norm; `normed` then holds what lm_head reads, [rows,
+/// hidden]. With `keep` every layer has buffers of its own and its activations are still there for llama_backward.
+void llama_forward(const Weights& weights, const Block& block, std::int64_t layers, bool keep, BlockBuffers& buffers);
 
 /// The pieces of a layer that states are taken from as well (cpu_token_states.cpp, cpu_walk_states.cpp). y = norm(x),
 /// both [rows, hidden], with the weight at `weight_offset` of the flat parameters; inverse [rows].
@@ -36,10 +37,12 @@ void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuff
 /// After llama_forward: buffers.losses[r] is the cross-entropy of row r against its target.
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers);
 
-/// After llama_forward with `keep`: losses as above, and the gradient of scale * (their sum) is added up in the lane,
-/// in the layout of the parameters. With Block::token_qkv what comes to the first q, k, v is added up per token in the
-/// lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
-void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);
+/// After llama_forward with `keep` through the layers of `learning`, in which more than lm_head learns: losses as
+/// above, and the gradient of scale * (their sum) with respect to what learns is added up in the lane, in the layout of
+/// the parameters. With Block::token_qkv what comes to the first q, k, v is added up per token in the lane's
+/// token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
+void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
+                    BlockBuffers& buffers, LaneSlot slot);
 
 /// llama_backward for lm_head's gradient alone; the forward pass need not have kept anything.
 void llama_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);

@@ -142,8 +142,9 @@ void lm_head_backward(const Weights& weights, const Block& block, float scale, B
                                  buffers.loss_scratch, buffers.linear_scratch);
 }
 
-// From the losses to the gradient of the last residual stream, in dresidual.
-void head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot) {
+// From the losses to the gradient of the last residual stream, that after `layers` layers, in dresidual.
+void head_backward(const Weights& weights, const Block& block, std::int64_t layers, float scale, BlockBuffers& buffers,
+                   LaneSlot slot) {
   const LlamaConfig& config = weights.config();
   const ParameterLayout& layout = weights.layout();
   const std::int64_t rows = block.rows();
@@ -153,7 +154,7 @@ void head_backward(const Weights& weights, const Block& block, float scale, Bloc
   }
   const StageGuard lane(slot, head_stage());
   lm_head_backward(weights, block, scale, buffers, lane);
-  rms_norm_backward(rows, config.hidden_size, buffers.layers.back().input, weights.at(layout.final_norm()),
+  rms_norm_backward(rows, config.hidden_size, buffers.layers[layers].input, weights.at(layout.final_norm()),
                     buffers.final_inverse, buffers.dnormed, buffers.dresidual, Write::kReplace,
                     lane.cleared_at(layout.final_norm(), config.hidden_size));
 }
@@ -190,14 +191,16 @@ std::int64_t llama_backward_stages(const LlamaConfig& config) {
   return embedding_stage(config.num_hidden_layers) + 1;
 }
 
-void llama_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot) {
+void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
+                    BlockBuffers& buffers, LaneSlot slot) {
   const LlamaConfig& config = weights.config();
-  head_backward(weights, block, scale, buffers, slot);
-  for (std::int64_t i = config.num_hidden_layers - 1; i >= 0; --i) {
+  head_backward(weights, block, learning.layers, scale, buffers, slot);
+  for (std::int64_t i = learning.layers - 1; i >= learning.first_layer; --i) {
     const LayerActivations& layer = buffers.layers[i];
     feed_forward_backward(weights, i, block.rows(), layer, buffers, slot);
     attention_part_backward(weights, i, block, layer, buffers, slot);
   }
+  if (!learns(learning, weights.layout(), weights.layout().embed_tokens())) return;
   const StageGuard lane(slot, embedding_stage(config.num_hidden_layers));
   const std::int64_t table = config.vocab_size * config.hidden_size;
   float* const dtable = config.tie_word_embeddings ? lane.at(weights.layout().embed_tokens())

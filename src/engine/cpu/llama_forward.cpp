@@ -71,13 +71,12 @@ void llama_feed_forward(const Weights& weights, std::int64_t index, std::int64_t
   linear_forward(weights.down(index), rows, buffers.act, output, Write::kAdd, buffers.linear_scratch);
 }
 
-void llama_forward(const Weights& weights, const Block& block, bool keep, BlockBuffers& buffers) {
+void llama_forward(const Weights& weights, const Block& block, std::int64_t layers, bool keep, BlockBuffers& buffers) {
   const LlamaConfig& config = weights.config();
   // Without keeping, all layers share the first place: its input is free for the output once `middle` is there.
   auto place = [&](std::int64_t i) -> const LayerActivations& {
     return buffers.layers[keep ? static_cast<std::size_t>(i) : 0];
   };
-  const std::int64_t layers = config.num_hidden_layers;
   embedding_forward(block.rows(), config.hidden_size, block.inputs.data(), weights.at(weights.layout().embed_tokens()),
                     place(0).input);
   for (std::int64_t i = 0; i < layers; ++i) {

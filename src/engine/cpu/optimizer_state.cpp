@@ -218,6 +218,10 @@ OptimizerPlan::OptimizerPlan(const Weights& weights, std::span<const ParameterGr
   rules_ = std::move(assigned.rules);
 }
 
+void OptimizerPlan::set_weight_decays(std::span<const double> decays) {
+  for (std::size_t group = 0; group < groups_.size(); ++group) groups_[group].weight_decay = decays[group];
+}
+
 void OptimizerPlan::update(const Run& run, const UpdateNumbers& numbers, const float* gradient, float* values,
                            std::byte* scratch) const {
   rules_[run.group]->update({.learning_rate = numbers.learning_rates[run.group],

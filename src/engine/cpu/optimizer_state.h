@@ -62,6 +62,9 @@ class OptimizerPlan {
   OptimizerPlan(const Weights& weights, std::span<const ParameterGroup> groups,
                 std::span<const OptimizerBuffer> buffers);
 
+  /// One for each group, in their order.
+  void set_weight_decays(std::span<const double> decays);
+
   const std::vector<Unit>& units() const { return units_; }
   /// Without runs: what is packed again after all units are done.
   const std::vector<Unit>& packings() const { return packings_; }

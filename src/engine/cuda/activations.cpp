@@ -1,6 +1,9 @@
 #include "engine/cuda/activations.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <string>
 
 #include "engine/cpu/ops/rope.h"
 #include "engine/cuda/ops/rms_norm.h"
@@ -45,7 +48,9 @@ const OptimizerBuffer& buffer_named(std::span<const OptimizerBuffer> buffers, st
 // One entry for each rule that the groups name and that updates element by element.
 std::vector<RulePieces> cut_into_pieces(const ParameterLayout& layout, std::span<const ParameterGroup> groups,
                                         std::span<const OptimizerBuffer> buffers) {
+  using Piece = std::array<std::int64_t, kUpdateNumbers>;
   std::vector<RulePieces> rules;
+  std::map<std::string, std::vector<Piece>> pieces;  // by rule
   for (std::size_t group = 0; group < groups.size(); ++group) {
     const std::string& name = groups[group].rule.name;
     if (name == "muon") continue;
@@ -63,17 +68,17 @@ std::vector<RulePieces> cut_into_pieces(const ParameterLayout& layout, std::span
     const OptimizerBuffer& places = buffer_named(buffers, states.front());
     for (const std::size_t tensor : groups[group].tensors) {
       const ParameterInfo& info = layout.tensors()[tensor];
-      std::vector<std::int64_t> numbers;
       for (std::int64_t first = 0; first < info.size; first += kUpdateFloats) {
-        numbers.insert(numbers.end(), {info.offset + first, std::min<std::int64_t>(kUpdateFloats, info.size - first),
-                                       places.offset_of_tensor[tensor] + first, static_cast<std::int64_t>(group)});
+        pieces[name].push_back({info.offset + first, std::min<std::int64_t>(kUpdateFloats, info.size - first),
+                                places.offset_of_tensor[tensor] + first, static_cast<std::int64_t>(group)});
       }
-      const bool is_lm_head = info.offset == layout.lm_head();
-      rule->numbers.insert(is_lm_head ? rule->numbers.begin() : rule->numbers.end(), numbers.begin(), numbers.end());
-      if (is_lm_head) rule->lm_head_pieces = static_cast<std::int64_t>(numbers.size()) / kUpdateNumbers;
     }
   }
-  std::erase_if(rules, [](const RulePieces& rule) { return rule.numbers.empty(); });
+  std::erase_if(rules, [&](const RulePieces& rule) { return pieces[rule.rule].empty(); });
+  for (RulePieces& rule : rules) {
+    std::ranges::sort(pieces[rule.rule]);
+    for (const Piece& piece : pieces[rule.rule]) rule.numbers.insert(rule.numbers.end(), piece.begin(), piece.end());
+  }
   return rules;
 }
 

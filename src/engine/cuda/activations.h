@@ -52,9 +52,8 @@ struct Activations {
 /// The pieces of all parameters that one rule updates, and where their state is.
 struct RulePieces {
   std::string rule;
-  std::vector<std::int64_t> numbers;  // [pieces, kUpdateNumbers], those of lm_head first
-  std::int64_t lm_head_pieces = 0;
-  DeviceSpan<std::int64_t> pieces;  // the same on the device
+  std::vector<std::int64_t> numbers;  // [pieces, kUpdateNumbers], in the order of the parameters
+  DeviceSpan<std::int64_t> pieces;    // the same on the device
   std::vector<DeviceSpan<float>> states;
 };
 

@@ -4,6 +4,7 @@
 #include "engine/cuda/activations.h"
 #include "engine/cuda/products.h"
 #include "engine/cuda/runtime.h"
+#include "engine/learning.h"
 
 namespace strider::cuda {
 
@@ -18,6 +19,7 @@ struct Pass {
   MatrixProducts& products;
   cudaStream_t stream;
   DeviceSpan<float> losses;  // [rows], where they go
+  Learning learning;
 
   LinearShape qkv() const;
   LinearShape o() const;
@@ -48,18 +50,16 @@ template <typename T>
 void llama_attention(const Pass<T>& pass, std::int64_t layer);
 template <typename T>
 void llama_feed_forward(const Pass<T>& pass, std::int64_t layer);
-/// All of them, and the final norm: to activations.output_normed.
+/// Those of pass.learning, and the final norm: to activations.output_normed.
 template <typename T>
 void llama_forward(const Pass<T>& pass);
 /// From there to pass.losses.
 template <typename T>
 void llama_losses(const Pass<T>& pass);
 
-/// After both: the gradient of loss_scale[0] * (sum of the losses) is added to memory.gradient.
+/// After both: the gradient of loss_scale[0] * (sum of the losses) with respect to what learns is added to
+/// memory.gradient.
 template <typename T>
 void llama_backward(const Pass<T>& pass, DeviceSpan<const float> loss_scale);
-/// The same for lm_head alone.
-template <typename T>
-void llama_backward_lm_head(const Pass<T>& pass, DeviceSpan<const float> loss_scale);
 
 }  // namespace strider::cuda

@@ -107,28 +107,26 @@ template <typename T>
 void llama_backward(const Pass<T>& pass, DeviceSpan<const float> loss_scale) {
   const std::int64_t hidden = pass.config.hidden_size;
   const Activations<T>& activations = pass.memory.activations;
+  if (pass.learning.only_lm_head) {
+    loss_backward(pass, loss_scale, {});
+    return;
+  }
   // The blocks of a large vocabulary are summed in float32, and the final norm works in place.
   const DeviceSpan<float> dresidual = pass.rows(activations.dresidual, hidden);
   loss_backward(pass, loss_scale, dresidual);
   norm_backward<T, float>(pass, pass.layout.final_norm(), activations.output, activations.output_inverse, dresidual,
                           Write::kReplace);
-  for (std::int64_t i = pass.config.num_hidden_layers - 1; i >= 0; --i) {
+  for (std::int64_t i = pass.learning.layers - 1; i >= pass.learning.first_layer; --i) {
     feed_forward_backward(pass, i);
     attention_part_backward(pass, i);
   }
+  if (!learns(pass.learning, pass.layout, pass.layout.embed_tokens())) return;
   embedding_backward(pass.stream, pass.config.vocab_size, hidden, pass.config.pad_token_id.value_or(-1),
                      pass.batch.rows_by_token, pass.batch.first_of_token, dresidual,
                      pass.gradient(pass.layout.embed_tokens(), pass.lm_head()));
 }
 
-template <typename T>
-void llama_backward_lm_head(const Pass<T>& pass, DeviceSpan<const float> loss_scale) {
-  loss_backward(pass, loss_scale, {});
-}
-
 template void llama_backward<float>(const Pass<float>&, DeviceSpan<const float>);
 template void llama_backward<Bfloat16>(const Pass<Bfloat16>&, DeviceSpan<const float>);
-template void llama_backward_lm_head<float>(const Pass<float>&, DeviceSpan<const float>);
-template void llama_backward_lm_head<Bfloat16>(const Pass<Bfloat16>&, DeviceSpan<const float>);
 
 }  // namespace strider::cuda

@@ -55,7 +55,7 @@ const LayerActivations<T>& Pass<T>::layer(std::int64_t index) const {
 // Where the layers share one place, its input is free for the output once `middle` is there.
 template <typename T>
 DeviceSpan<float> Pass<T>::output_of(std::int64_t index) const {
-  const bool is_last = index + 1 == config.num_hidden_layers;
+  const bool is_last = index + 1 == learning.layers;
   return rows(is_last ? memory.activations.output : layer(index + 1).input, config.hidden_size);
 }
 
@@ -120,7 +120,7 @@ template <typename T>
 void llama_forward(const Pass<T>& pass) {
   const Activations<T>& activations = pass.memory.activations;
   llama_embedding(pass);
-  for (std::int64_t i = 0; i < pass.config.num_hidden_layers; ++i) {
+  for (std::int64_t i = 0; i < pass.learning.layers; ++i) {
     llama_attention(pass, i);
     llama_feed_forward(pass, i);
   }

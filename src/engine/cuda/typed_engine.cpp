@@ -97,7 +97,8 @@ TypedEngine<T>::TypedEngine(const LlamaConfig& config, const EngineSettings& set
       settings_(settings),
       limits_(batch_limits(config, settings, batch_rows)),
       products_(std::move(products)),
-      storage_(memory_bytes<T>(config, settings, limits_)) {
+      storage_(memory_bytes<T>(config, settings, limits_)),
+      learning_(all_learn(config)) {
   Carver device(storage_.data());
   memory_.lay_out(device, config_, settings_, limits_);
   for (std::size_t i = 0; i <= kStepsUnderWay; ++i) {
@@ -227,8 +228,16 @@ void TypedEngine<T>::expect_training() const {
 }
 
 template <typename T>
-void TypedEngine<T>::learn_lm_head_only(bool only) {
-  lm_head_only_ = only && !config_.tie_word_embeddings;
+void TypedEngine<T>::learn(const Learning& learning) {
+  check_learning(learning, config_);
+  learning_ = learning;
+}
+
+template <typename T>
+void TypedEngine<T>::set_weight_decays(std::span<const double> decays) {
+  for (std::size_t group = 0; group < settings_.groups.size(); ++group) {
+    settings_.groups[group].weight_decay = decays[group];
+  }
 }
 
 // What the host writes before a call.
@@ -259,7 +268,8 @@ void TypedEngine<T>::write_step_numbers(std::span<const double> learning_rates, 
 // What is recorded into a graph.
 
 template <typename T>
-Pass<T> TypedEngine<T>::pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss) const {
+Pass<T> TypedEngine<T>::pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss,
+                                  const Learning& learning) const {
   const std::int64_t begin = static_cast<std::int64_t>(batch) * limits_.numbers();
   const DeviceSpan<const std::int32_t> numbers = memory_.inbox.numbers;
   return {
@@ -270,7 +280,8 @@ Pass<T> TypedEngine<T>::pass_over(BatchShape shape, std::size_t batch, std::int6
       .shape = shape,
       .products = *products_,
       .stream = stream_.get(),
-      .losses = part(memory_.outbox.losses, first_loss, shape.rows)};
+      .losses = part(memory_.outbox.losses, first_loss, shape.rows),
+      .learning = learning};
 }
 
 template <typename T>
@@ -279,23 +290,18 @@ void TypedEngine<T>::record_batches(const GraphKey& key) const {
   if (trains) stream_.clear(memory_.gradient);
   std::int64_t first_loss = 0;
   for (std::size_t batch = 0; batch < key.shapes.size(); ++batch) {
-    const Pass<T> pass = pass_over(key.shapes[batch], batch, first_loss);
+    const Pass<T> pass = pass_over(key.shapes[batch], batch, first_loss, key.learning);
     first_loss += pass.shape.rows;
     llama_forward(pass);
     llama_losses(pass);
     if (!trains) continue;
-    const DeviceSpan<const float> loss_scale = part(memory_.inbox.step, kLossScale, 1);
-    if (key.lm_head_only) {
-      llama_backward_lm_head(pass, loss_scale);
-    } else {
-      llama_backward(pass, loss_scale);
-    }
+    llama_backward<T>(pass, part(memory_.inbox.step, kLossScale, 1));
   }
   if (trains) cuda::gradient_norm(stream_.get(), memory_.gradient, memory_.norm_scratch, memory_.outbox.norm);
 }
 
 template <typename T>
-void TypedEngine<T>::record_update(bool lm_head_only) const {
+void TypedEngine<T>::record_update(const Learning& learning) const {
   const Inbox& inbox = memory_.inbox;
   clip_factor(stream_.get(), memory_.outbox.norm, part(inbox.step, kMaxGradNorm, 1), memory_.clip);
   UpdateBuffers buffers{.pieces = {},
@@ -307,25 +313,27 @@ void TypedEngine<T>::record_update(bool lm_head_only) const {
                         .rounded = {}};
   if constexpr (!std::is_same_v<T, float>) buffers.rounded = memory_.operands;
   for (const RulePieces& rule : memory_.rules) {
-    buffers.pieces = rule.pieces;
-    buffers.piece_count = lm_head_only ? rule.lm_head_pieces : rule.pieces.size / kUpdateNumbers;
-    if (buffers.piece_count == 0) continue;
-    if (rule.rule == "adamw") {
-      adamw_update(stream_.get(), buffers, rule.states[0], rule.states[1]);
-    } else {
-      sgd_update(stream_.get(), buffers, rule.states[0]);
+    for (const RowRun& run : learning_runs(rule.numbers, kUpdateNumbers, learning, layout_)) {
+      buffers.pieces = part<const std::int64_t>(rule.pieces, run.first * kUpdateNumbers, run.count * kUpdateNumbers);
+      buffers.piece_count = run.count;
+      if (rule.rule == "adamw") {
+        adamw_update(stream_.get(), buffers, rule.states[0], rule.states[1]);
+      } else {
+        sgd_update(stream_.get(), buffers, rule.states[0]);
+      }
     }
   }
   for (const MuonBatch& batch : memory_.muon.batches) {
-    if (lm_head_only && !batch.is_lm_head) continue;
-    muon_update(*products_, stream_.get(), batch, buffers, memory_.muon);
+    for (const RowRun& run : learning_runs(batch.numbers, kMuonNumbers, learning, layout_)) {
+      muon_update(*products_, stream_.get(), batch, run, buffers, memory_.muon);
+    }
   }
 }
 
 template <typename T>
 void TypedEngine<T>::record(const GraphKey& key) const {
   if (key.work != Work::kUpdate) record_batches(key);
-  if (key.work == Work::kUpdate || key.work == Work::kStep) record_update(key.lm_head_only);
+  if (key.work == Work::kUpdate || key.work == Work::kStep) record_update(key.learning);
 }
 
 // Puts one call into the stream: what the host has written, the work, and what comes back; of both no more than this
@@ -335,7 +343,7 @@ void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) 
   const auto batches = static_cast<std::int64_t>(shapes.size());
   std::int64_t rows = 0;
   for (const BatchShape& shape : shapes) rows += shape.rows;
-  GraphKey key{std::move(shapes), work, lm_head_only_};
+  GraphKey key{std::move(shapes), work, work == Work::kEvaluate ? all_learn(config_) : learning_};
   auto graph = graphs_.find(key);
   if (graph == graphs_.end()) {
     if (graphs_.size() == kMostGraphs) {
@@ -456,7 +464,7 @@ Pass<T> TypedEngine<T>::pass_with_all_tokens(std::span<const WalkView> walks) co
   std::int32_t* const numbers = slot_of_calls().inbox.numbers.data;
   const BatchShape shape = write_batch(walks, 0, limits_, {numbers, static_cast<std::size_t>(limits_.numbers())});
   stream_.copy_to_device(part(memory_.inbox.numbers, 0, limits_.numbers()), numbers);
-  return pass_over(shape, 0, 0);
+  return pass_over(shape, 0, 0, all_learn(config_));
 }
 
 template <typename T>

@@ -36,7 +36,8 @@ class TypedEngine : public Engine {
   std::unique_ptr<StateCopy> begin_copy(std::span<float> parameters, std::span<const std::span<float>> states) override;
   std::int64_t updates() const override { return updates_; }
   void set_updates(std::int64_t updates) override { updates_ = updates; }
-  void learn_lm_head_only(bool only) override;
+  void learn(const Learning& learning) override;
+  void set_weight_decays(std::span<const double> decays) override;
   bool forward_backward(std::span<const WalkView> walks, double denominator, std::span<double> walk_losses,
                         const GiveUp& give_up) override;
   double gradient_norm() override;
@@ -61,7 +62,7 @@ class TypedEngine : public Engine {
   struct GraphKey {
     std::vector<BatchShape> shapes;
     Work work = Work::kEvaluate;
-    bool lm_head_only = false;
+    Learning learning;
     auto operator<=>(const GraphKey&) const = default;
   };
   // Pinned memory that one call's copies go through.
@@ -83,10 +84,10 @@ class TypedEngine : public Engine {
   Slot& slot_of_calls() const { return *slots_.back(); }
   void record(const GraphKey& key) const;
   void record_batches(const GraphKey& key) const;
-  void record_update(bool lm_head_only) const;
+  void record_update(const Learning& learning) const;
   void read_losses(std::span<const WalkView> walks, const Slot& slot, std::span<double> walk_losses) const;
   Pass<T> pass_with_all_tokens(std::span<const WalkView> walks) const;
-  Pass<T> pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss) const;
+  Pass<T> pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss, const Learning& learning) const;
   const OptimizerBuffer& state_named(std::string_view name) const;
   void expect_training() const;
 
@@ -104,7 +105,7 @@ class TypedEngine : public Engine {
   std::size_t next_slot_ = 0;                 // of the former
   std::deque<Slot*> under_way_;               // steps, oldest first
   std::map<GraphKey, Graph> graphs_;
-  bool lm_head_only_ = false;
+  Learning learning_;
   double norm_ = 0.0;
   std::int64_t updates_ = 0;
 };

@@ -22,7 +22,8 @@ enum class Call : std::int32_t {
   kGradient,
   kUpdate,
   kEvaluate,
-  kLearnHeadOnly,
+  kLearn,
+  kSetWeightDecays,
   kCopyState,
   kSetState,
   kSetUpdates,
@@ -142,7 +143,8 @@ std::vector<std::vector<std::int32_t>> take_walks(Received& message) {
 
 class LeadingEngine : public Engine {
  public:
-  LeadingEngine(const LlamaConfig& config, const EngineSettings& settings) : ranks_(*settings.ranks) {
+  LeadingEngine(const LlamaConfig& config, const EngineSettings& settings)
+      : ranks_(*settings.ranks), learning_(all_learn(config)) {
     Message message(Call::kMake);
     message.put(config);
     put_settings(message, settings);
@@ -177,9 +179,17 @@ class LeadingEngine : public Engine {
     own_->set_updates(updates);
   }
 
-  void learn_lm_head_only(bool only) override {
-    Message(Call::kLearnHeadOnly).put(only).send(ranks_);
-    own_->learn_lm_head_only(only);
+  void learn(const Learning& learning) override {
+    if (learning == learning_) return;
+    own_->learn(learning);
+    Message(Call::kLearn).put(learning).send(ranks_);
+    learning_ = learning;
+  }
+  void set_weight_decays(std::span<const double> decays) override {
+    if (std::ranges::equal(decays, weight_decays_)) return;
+    Message(Call::kSetWeightDecays).put_all(decays).send(ranks_);
+    own_->set_weight_decays(decays);
+    weight_decays_.assign(decays.begin(), decays.end());
   }
   using Engine::evaluate;
   using Engine::forward_backward;
@@ -225,6 +235,9 @@ class LeadingEngine : public Engine {
  private:
   Communicator& ranks_;
   std::optional<CpuEngine> own_;
+  // What the other ranks were told.
+  Learning learning_;
+  std::vector<double> weight_decays_;
 };
 
 void serve(CpuEngine& engine, Call call, Received& message) {
@@ -240,8 +253,11 @@ void serve(CpuEngine& engine, Call call, Received& message) {
       engine.forward_backward(std::vector<WalkView>(walks.begin(), walks.end()), denominator, losses, never);
       break;
     }
-    case Call::kLearnHeadOnly:
-      engine.learn_lm_head_only(message.take<bool>());
+    case Call::kSetWeightDecays:
+      engine.set_weight_decays(message.take_all<double>());
+      break;
+    case Call::kLearn:
+      engine.learn(message.take<Learning>());
       break;
     case Call::kNorm:
       engine.gradient_norm();

@@ -22,14 +22,12 @@ void MuonMemory<T>::lay_out(Carver& carver, const ParameterLayout& layout, std::
       const ParameterInfo& info = layout.tensors()[tensor];
       if (info.shape.size() != 2) throw Error(fmt::format("muon cannot update {}, which is no matrix", info.name));
       const auto group = static_cast<std::int64_t>(g);
-      const bool is_lm_head = info.offset == layout.lm_head();
       auto batch = std::ranges::find_if(batches, [&](const MuonBatch& candidate) {
-        return candidate.group == group && candidate.is_lm_head == is_lm_head &&
-               candidate.shape.rows == info.shape[0] && candidate.shape.columns == info.shape[1];
+        return candidate.group == group && candidate.shape.rows == info.shape[0] &&
+               candidate.shape.columns == info.shape[1];
       });
       if (batch == batches.end()) {
         batches.push_back({.group = group,
-                           .is_lm_head = is_lm_head,
                            .shape = {.count = 0, .rows = info.shape[0], .columns = info.shape[1]},
                            .momentum = static_cast<float>(rule.momentum),
                            .steps = orthogonalization_steps(rule.orthogonalization, rule.orthogonalization_steps),

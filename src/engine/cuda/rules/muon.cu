@@ -45,23 +45,26 @@ __global__ void muon_step_kernel(std::int64_t elements, std::int64_t group, floa
 }  // namespace
 
 template <typename T>
-void muon_update(MatrixProducts& products, cudaStream_t stream, const MuonBatch& batch, const UpdateBuffers& buffers,
-                 const MuonMemory<T>& memory) {
-  const std::int64_t elements = batch.shape.rows * batch.shape.columns;
-  const dim3 blocks(blocks_for(elements, kElementThreads), static_cast<unsigned>(batch.shape.count));
-  const double ratio = static_cast<double>(batch.shape.rows) / static_cast<double>(batch.shape.columns);
+void muon_update(MatrixProducts& products, cudaStream_t stream, const MuonBatch& batch, RowRun run,
+                 const UpdateBuffers& buffers, const MuonMemory<T>& memory) {
+  const MatrixBatch shape{.count = run.count, .rows = batch.shape.rows, .columns = batch.shape.columns};
+  const DeviceSpan<const std::int64_t> places =
+      part<const std::int64_t>(batch.places, run.first * kMuonNumbers, run.count * kMuonNumbers);
+  const std::int64_t elements = shape.rows * shape.columns;
+  const dim3 blocks(blocks_for(elements, kElementThreads), static_cast<unsigned>(shape.count));
+  const double ratio = static_cast<double>(shape.rows) / static_cast<double>(shape.columns);
   const auto shape_factor = static_cast<float>(std::sqrt(ratio > 1.0 ? ratio : 1.0));
-  launch(stream, blocks, kElementThreads, muon_direction_kernel<T>, elements, batch.momentum, batch.places,
-         buffers.clip, buffers.gradient, memory.momentum, memory.orthogonalization.matrices);
+  launch(stream, blocks, kElementThreads, muon_direction_kernel<T>, elements, batch.momentum, places, buffers.clip,
+         buffers.gradient, memory.momentum, memory.orthogonalization.matrices);
   const DeviceSpan<const T> direction =
-      orthogonalize(products, stream, batch.steps, batch.norm_factor, batch.shape, memory.orthogonalization);
-  launch(stream, blocks, kElementThreads, muon_step_kernel<T>, elements, batch.group, shape_factor, batch.places,
+      orthogonalize(products, stream, batch.steps, batch.norm_factor, shape, memory.orthogonalization);
+  launch(stream, blocks, kElementThreads, muon_step_kernel<T>, elements, batch.group, shape_factor, places,
          buffers.factors, buffers.clip, direction, buffers.parameters, buffers.rounded);
 }
 
-template void muon_update<float>(MatrixProducts&, cudaStream_t, const MuonBatch&, const UpdateBuffers&,
+template void muon_update<float>(MatrixProducts&, cudaStream_t, const MuonBatch&, RowRun, const UpdateBuffers&,
                                  const MuonMemory<float>&);
-template void muon_update<Bfloat16>(MatrixProducts&, cudaStream_t, const MuonBatch&, const UpdateBuffers&,
+template void muon_update<Bfloat16>(MatrixProducts&, cudaStream_t, const MuonBatch&, RowRun, const UpdateBuffers&,
                                     const MuonMemory<Bfloat16>&);
 
 }  // namespace strider::cuda

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/cpu/optimizer_state.h"
+#include "engine/cuda/learning_runs.h"
 #include "engine/cuda/ops/orthogonalize.h"
 #include "engine/cuda/rules/update_rule.h"
 
@@ -12,10 +13,9 @@ namespace strider::cuda {
 /// Of a matrix: its place in the flat parameters and that of its momentum in the rule's buffer.
 inline constexpr int kMuonNumbers = 2;
 
-/// Matrices of one shape in one group. lm_head is always on its own, since it may learn alone.
+/// Matrices of one shape in one group, in the order of the parameters.
 struct MuonBatch {
   std::int64_t group = 0;
-  bool is_lm_head = false;
   MatrixBatch shape;
   float momentum = 0.0F;
   std::vector<Quintic> steps;
@@ -35,9 +35,9 @@ struct MuonMemory {
                std::span<const OptimizerBuffer> buffers);
 };
 
-/// UpdateBuffers::pieces are not read. memory.orthogonalization is scratch.
+/// Of the batch's matrices those of `run`. UpdateBuffers::pieces are not read. memory.orthogonalization is scratch.
 template <typename T>
-void muon_update(MatrixProducts& products, cudaStream_t stream, const MuonBatch& batch, const UpdateBuffers& buffers,
-                 const MuonMemory<T>& memory);
+void muon_update(MatrixProducts& products, cudaStream_t stream, const MuonBatch& batch, RowRun run,
+                 const UpdateBuffers& buffers, const MuonMemory<T>& memory);
 
 }  // namespace strider::cuda
