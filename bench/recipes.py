@@ -13,7 +13,7 @@ from pathlib import Path
 from charts import plt, save
 
 ROOT = Path(__file__).resolve().parents[1]
-STRIDER = Path(os.environ.get("STRIDER", ROOT / "build/strider"))
+STRIDER = ROOT / "build/strider"
 RUNS = ROOT / "build/results"
 BEGIN, END = "<!-- recipes: written by bench/recipes.py -->", "<!-- end of recipes -->"
 MEASURES = (("neighbours", "neighbours"), ("within_two", "within two"), ("geodesic_correlation", "geodesics"),

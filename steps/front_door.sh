@@ -76,6 +76,11 @@ collect_options() {
   done
 }
 
+# help_line NAMES MEANING DEFAULT
+help_line() {
+  say "$(printf '  %-27s%s [%s]' "$@")"
+}
+
 print_help() {
   say "$1"
   say ""
@@ -83,11 +88,11 @@ print_help() {
   say ""
   local i
   for i in "${!help_names[@]}"; do
-    say "$(printf '  %-27s%s [%s]' "${help_names[i]}" "${help_meanings[i]}" "${help_defaults[i]}")"
+    help_line "${help_names[i]}" "${help_meanings[i]}" "${help_defaults[i]}"
   done
-  say "  H, W, TOPOLOGY       rows and columns of the grid, and the surface [30, 40, torus]"
-  say "  RUN_NAME             names the run, and the preset configs/config_{RUN_NAME}.json [2M_llama]"
-  say "  STRIDER              the program [build/strider, else the one on PATH]"
+  help_line "H, W, TOPOLOGY" "rows and columns of the grid, and the surface" "30, 40, torus"
+  help_line RUN_NAME "names the run, and the preset configs/config_{RUN_NAME}.json" 2M_llama
+  help_line STRIDER "the program" "build/strider, else the one on PATH"
 }
 
 # start MAKES ARGUMENT...: answers --help, refuses every other argument.

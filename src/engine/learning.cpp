@@ -26,11 +26,8 @@ bool learns(const Learning& learning, const ParameterLayout& layout, std::int64_
   if (offset >= layout.lm_head() && layout.lm_head() > layout.embed_tokens()) return true;
   if (learning.only_lm_head) return false;
   if (offset >= layout.final_norm()) return true;
-  const auto begin_of = [&](std::int64_t layer) {
-    return layer < layout.layer_count() ? layout.layer(layer).qkv : layout.final_norm();
-  };
-  if (offset < begin_of(0)) return learning.first_layer == 0;
-  return offset >= begin_of(learning.first_layer) && offset < begin_of(learning.layers);
+  if (offset < layout.begin_of_layer(0)) return learning.first_layer == 0;
+  return offset >= layout.begin_of_layer(learning.first_layer) && offset < layout.begin_of_layer(learning.layers);
 }
 
 }  // namespace strider

@@ -48,35 +48,28 @@ void initialize_parameters(const LlamaConfig& config, const ParameterLayout& lay
 
 namespace {
 
-// Calls take(values of the tensor) for o_proj and down_proj of the layers from `first` to before `last`.
+// Calls take(values of the tensor) for every o_proj and down_proj at [begin, end) of the parameters.
 template <typename Take>
-void for_output_projections(const ParameterLayout& layout, std::int64_t first, std::int64_t last,
+void for_output_projections(const ParameterLayout& layout, std::int64_t begin, std::int64_t end,
                             std::span<float> values, const Take& take) {
-  const auto begin_of = [&](std::int64_t layer) {
-    return layer < layout.layer_count() ? layout.layer(layer).qkv : layout.final_norm();
-  };
   for (const ParameterInfo& tensor : layout.tensors()) {
-    if (tensor.offset < begin_of(first) || tensor.offset >= begin_of(last)) continue;
+    if (tensor.offset < begin || tensor.offset >= end) continue;
     const bool is_output = tensor.name.ends_with(".o_proj.weight") || tensor.name.ends_with(".down_proj.weight");
     if (!is_output) continue;
     take(values.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size)));
   }
 }
 
-}  // namespace
-
-void zero_output_projections(const ParameterLayout& layout, std::int64_t first_layer, std::span<float> values) {
-  for_output_projections(layout, first_layer, layout.layer_count(), values,
-                         [](std::span<float> tensor) { std::ranges::fill(tensor, 0.0F); });
-}
-
-namespace {
-
 void multiply(std::span<float> values, float scale) {
   for (float& value : values) value *= scale;
 }
 
 }  // namespace
+
+void zero_output_projections(const ParameterLayout& layout, std::int64_t first_layer, std::span<float> values) {
+  for_output_projections(layout, layout.begin_of_layer(first_layer), layout.final_norm(), values,
+                         [](std::span<float> tensor) { std::ranges::fill(tensor, 0.0F); });
+}
 
 void scale_embeddings(const ParameterLayout& layout, float scale, std::span<float> values) {
   const ParameterInfo& embeddings = layout.tensors().front();
@@ -86,7 +79,8 @@ void scale_embeddings(const ParameterLayout& layout, float scale, std::span<floa
 
 void scale_output_projections(const ParameterLayout& layout, std::int64_t layers, float scale,
                               std::span<float> values) {
-  for_output_projections(layout, 0, layers, values, [scale](std::span<float> tensor) { multiply(tensor, scale); });
+  for_output_projections(layout, layout.begin_of_layer(0), layout.begin_of_layer(layers), values,
+                         [scale](std::span<float> tensor) { multiply(tensor, scale); });
 }
 
 }  // namespace strider

@@ -35,7 +35,10 @@ class ParameterLayout {
   std::int64_t total() const { return total_; }
   std::int64_t non_embedding() const { return non_embedding_; }
   std::int64_t embed_tokens() const { return 0; }
-  std::int64_t layer_count() const { return static_cast<std::int64_t>(layers_.size()); }
+  /// Of the first tensor of layer i; with i = num_hidden_layers of what comes after the last one.
+  std::int64_t begin_of_layer(std::int64_t i) const {
+    return i < static_cast<std::int64_t>(layers_.size()) ? layers_[i].qkv : final_norm_;
+  }
   const Layer& layer(std::int64_t i) const { return layers_[i]; }
   std::int64_t final_norm() const { return final_norm_; }
   std::int64_t lm_head() const { return lm_head_; }  // that of embed_tokens when tied

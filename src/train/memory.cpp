@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,12 +52,13 @@ std::vector<ParameterGroup> parameter_groups(const TrainingSettings& settings, c
                           .orthogonalization = settings.orthogonalize,
                           .orthogonalization_steps = settings.orthogonalize_steps};
   std::vector<ParameterGroup> groups = trainer_groups(layout, rule, settings.weight_decay);
+  const std::array<double, kTensorKinds> weight_decays = group_weight_decays_at(settings, 0);
   for (std::size_t kind = 0; kind < kTensorKinds; ++kind) {
     ParameterGroup& group = groups[kind];
     group.rule.beta1 = settings.group_adam_beta1[kind].value_or(group.rule.beta1);
     group.rule.beta2 = settings.group_adam_beta2[kind].value_or(group.rule.beta2);
     group.rule.eps = settings.group_adam_epsilon[kind].value_or(group.rule.eps);
-    group.weight_decay = group_weight_decays_at(settings, 0)[kind];
+    group.weight_decay = weight_decays[kind];
   }
   return groups;
 }

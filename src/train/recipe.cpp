@@ -100,7 +100,7 @@ const TrainingSetting& row_of(const RecipeValue& value) {
 bool is_replaced(const TrainingSettings& asked, const std::string& option) {
   const auto is_given = [&](const char* name) { return asked.given.contains(name); };
   if (option == "max_steps") return is_given("epochs") || is_given("max_minutes");
-  if (option == "output_projections" || option == "embedding_scale") return asked.init_from.has_value();
+  if (option == "output_projections") return asked.init_from.has_value();
   if (option.starts_with("first_")) return is_given("first_layers") && asked.first_layers == 0;
   if (option == "eval_steps") return is_given("save_steps");  // set alone, the other one follows
   if (option == "save_steps") return is_given("eval_steps");
@@ -109,16 +109,22 @@ bool is_replaced(const TrainingSettings& asked, const std::string& option) {
 
 }  // namespace
 
-std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding, bool with_first_layers) {
-  switch (recipe) {
-    case Recipe::kReference:
-      break;
-    case Recipe::kFast:
-      return with_first_layers ? nearest(non_embedding).fast : nearest(non_embedding).fast_as_a_whole;
-    case Recipe::kLowestLoss:
-      return nearest(non_embedding).lowest_loss;
+RecipeModel recipe_model(const LlamaConfig& config) {
+  return {.non_embedding = ParameterLayout(config).non_embedding(),
+          .layers = config.num_hidden_layers,
+          .has_tied_embeddings = config.tie_word_embeddings};
+}
+
+std::vector<RecipeValue> recipe_values(Recipe recipe, const RecipeModel& model) {
+  const Preset& preset = nearest(model.non_embedding);
+  const bool can_have_first_layers = !model.has_tied_embeddings && model.layers > 1 && !model.has_other_weights;
+  std::vector<RecipeValue> values;
+  if (recipe == Recipe::kFast) values = can_have_first_layers ? preset.fast : preset.fast_as_a_whole;
+  if (recipe == Recipe::kLowestLoss) values = preset.lowest_loss;
+  if (model.has_tied_embeddings) {
+    std::erase_if(values, [](const RecipeValue& value) { return value.option.starts_with("head_"); });
   }
-  return {};
+  return values;
 }
 
 void set_values(TrainingSettings& settings, std::span<const RecipeValue> values) {
@@ -135,23 +141,11 @@ std::string variables_text(std::span<const RecipeValue> values) {
   return text;
 }
 
-RecipeModel recipe_model(const LlamaConfig& config) {
-  return {.non_embedding = ParameterLayout(config).non_embedding(),
-          .layers = config.num_hidden_layers,
-          .has_tied_embeddings = config.tie_word_embeddings};
-}
-
-bool has_first_layers(const RecipeModel& model) {
-  return !model.has_tied_embeddings && model.layers > 1;
-}
-
-RecipeResult with_recipe(const TrainingSettings& asked, const RecipeModel& model) {
-  std::vector<RecipeValue> values =
-      recipe_values(asked.recipe, model.non_embedding, has_first_layers(model) && !asked.init_from);
+RecipeResult with_recipe(const TrainingSettings& asked, RecipeModel model) {
+  model.has_other_weights = asked.init_from.has_value();
+  std::vector<RecipeValue> values = recipe_values(asked.recipe, model);
   std::erase_if(values, [&](const RecipeValue& value) {
-    const bool needs_head = value.option == "head_steps" || value.option == "head_learning_rate";
-    return asked.given.contains(value.option) || is_replaced(asked, value.option) ||
-           (needs_head && model.has_tied_embeddings);
+    return asked.given.contains(value.option) || is_replaced(asked, value.option);
   });
   RecipeResult result{.settings = asked, .text = variables_text(values)};
   set_values(result.settings, values);

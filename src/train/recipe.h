@@ -17,25 +17,24 @@ struct RecipeValue {
   std::string value;
 };
 
-/// What a recipe sets for a model with so many parameters outside embeddings and lm_head: the values of the preset
-/// whose size is nearest, by ratio. None of kReference. `with_first_layers`: whether FIRST_LAYERS are possible.
-std::vector<RecipeValue> recipe_values(Recipe recipe, std::int64_t non_embedding, bool with_first_layers = true);
+/// What decides which values make sense.
+struct RecipeModel {
+  std::int64_t non_embedding = 0;  // parameters outside embeddings and lm_head
+  std::int64_t layers = 2;
+  bool has_tied_embeddings = false;
+  bool has_other_weights = false;  // those of INIT_FROM
+};
+RecipeModel recipe_model(const LlamaConfig& config);
+
+/// What a recipe sets for a model: the values of the preset whose size is nearest, by ratio, but for parts of a run
+/// that this model cannot have. None of kReference.
+std::vector<RecipeValue> recipe_values(Recipe recipe, const RecipeModel& model);
 
 /// Sets each of them. Throws Error for a value that its row does not allow.
 void set_values(TrainingSettings& settings, std::span<const RecipeValue> values);
 
 /// As variables of the numbered scripts, for the shell: BATCH_SIZE=16 GROUP_LEARNING_RATES="matrices=0.01 ..."
 std::string variables_text(std::span<const RecipeValue> values);
-
-/// What decides which values make sense.
-struct RecipeModel {
-  std::int64_t non_embedding = 0;  // parameters outside embeddings and lm_head
-  std::int64_t layers = 2;
-  bool has_tied_embeddings = false;
-};
-RecipeModel recipe_model(const LlamaConfig& config);
-/// Whether FIRST_LAYERS are possible in it.
-bool has_first_layers(const RecipeModel& model);
 
 /// `asked` with the values of its recipe, but for what the user has given (TrainingSettings::given) and what those make
 /// meaningless: how long the run is, where EPOCHS, MAX_STEPS or MAX_MINUTES is given; the start of the weights, where
@@ -44,6 +43,6 @@ struct RecipeResult {
   TrainingSettings settings;
   std::string text;
 };
-RecipeResult with_recipe(const TrainingSettings& asked, const RecipeModel& model);
+RecipeResult with_recipe(const TrainingSettings& asked, RecipeModel model);
 
 }  // namespace strider

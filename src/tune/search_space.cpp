@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <string_view>
 
 #include "base/random/pcg64.h"
 
@@ -29,16 +28,14 @@ std::int64_t number_in(const std::vector<RecipeValue>& values, const std::string
 
 Candidate recipe_candidate(const RecipeModel& model, bool loss_alone) {
   const Recipe recipe = loss_alone ? Recipe::kLowestLoss : Recipe::kFast;
-  Candidate candidate{.values = recipe_values(recipe, model.non_embedding, has_first_layers(model))};
+  Candidate candidate{.values = recipe_values(recipe, model)};
   const auto steps = static_cast<double>(number_in(candidate.values, "max_steps", 1));
   for (const char* option : {"first_steps", "head_steps"}) {
     const std::int64_t of_part = number_in(candidate.values, option, 0);
-    if (of_part > 0 && (std::string_view(option) != "head_steps" || !model.has_tied_embeddings)) {
-      candidate.shares[option] = static_cast<double>(of_part) / steps;
-    }
+    if (of_part > 0) candidate.shares[option] = static_cast<double>(of_part) / steps;
   }
-  std::erase_if(candidate.values, [](const RecipeValue& value) {
-    return value.option == "max_steps" || value.option == "first_steps" || value.option == "head_steps";
+  std::erase_if(candidate.values, [&](const RecipeValue& value) {
+    return value.option == "max_steps" || candidate.shares.contains(value.option);
   });
   return candidate;
 }

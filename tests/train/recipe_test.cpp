@@ -18,7 +18,7 @@ std::string value_in(const std::vector<RecipeValue>& values, const std::string& 
 }
 
 TEST(Recipe, TheReferenceSetsNothing) {
-  EXPECT_TRUE(recipe_values(Recipe::kReference, kSize2M).empty());
+  EXPECT_TRUE(recipe_values(Recipe::kReference, {.non_embedding = kSize2M}).empty());
   EXPECT_EQ(with_recipe({}, {.non_embedding = kSize2M}).text, "");
 }
 
@@ -29,7 +29,7 @@ TEST(Recipe, EveryValueIsOneOfTheTable) {
       asked.recipe = recipe;
       const RecipeResult result = with_recipe(asked, {.non_embedding = size});
       EXPECT_NO_THROW(check_ranges(result.settings)) << result.text;
-      for (const RecipeValue& value : recipe_values(recipe, size)) {
+      for (const RecipeValue& value : recipe_values(recipe, {.non_embedding = size})) {
         const auto same_option = [&](const TrainingSetting& row) { return row.facts().option == value.option; };
         const auto row = std::ranges::find_if(training_settings_table(), same_option);
         ASSERT_NE(row, training_settings_table().end()) << value.option;
@@ -40,9 +40,9 @@ TEST(Recipe, EveryValueIsOneOfTheTable) {
 }
 
 TEST(Recipe, ThePresetOfTheNearestSizeIsTaken) {
-  EXPECT_EQ(value_in(recipe_values(Recipe::kFast, 1'900'000), "max_steps"),
-            value_in(recipe_values(Recipe::kFast, kSize2M), "max_steps"));
-  EXPECT_NE(value_in(recipe_values(Recipe::kFast, 1), "max_steps"), "");
+  EXPECT_EQ(value_in(recipe_values(Recipe::kFast, {.non_embedding = 1'900'000}), "max_steps"),
+            value_in(recipe_values(Recipe::kFast, {.non_embedding = kSize2M}), "max_steps"));
+  EXPECT_NE(value_in(recipe_values(Recipe::kFast, {.non_embedding = 1}), "max_steps"), "");
 }
 
 TEST(Recipe, WhatTheUserGivesStays) {
@@ -86,7 +86,7 @@ TEST(Recipe, IsTheSameRunAsItsValuesGivenOneByOne) {
   TrainingSettings by_hand = asked;
   by_hand.output_dir = scratch / "by_hand";
   by_hand.given.clear();
-  std::vector<RecipeValue> values = recipe_values(Recipe::kFast, 1);
+  std::vector<RecipeValue> values = recipe_values(Recipe::kFast, {.non_embedding = 1});
   std::erase_if(values, [&](const RecipeValue& value) { return asked.given.contains(value.option); });
   set_values(by_hand, values);
   asked.recipe = Recipe::kFast;

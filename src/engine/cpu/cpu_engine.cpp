@@ -345,11 +345,7 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
     const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
     const LaneSlot slot{&lanes_[place.lane], place.number};
     llama_forward(weights_, block, learning_.layers, !learning_.only_lm_head, worker.buffers);
-    if (learning_.only_lm_head) {
-      llama_head_backward(weights_, block, scale, worker.buffers, slot);
-    } else {
-      llama_backward(weights_, block, learning_, scale, worker.buffers, slot);
-    }
+    llama_backward(weights_, block, learning_, scale, worker.buffers, slot);
   };
   if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
   if (token_qkv != nullptr && learns(layout().embed_tokens())) project_tokens_backward();

@@ -37,15 +37,13 @@ void llama_project_tokens(const Weights& weights, const Block& tokens, BlockBuff
 /// After llama_forward: buffers.losses[r] is the cross-entropy of row r against its target.
 void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buffers);
 
-/// After llama_forward with `keep` through the layers of `learning`, in which more than lm_head learns: losses as
-/// above, and the gradient of scale * (their sum) with respect to what learns is added up in the lane, in the layout of
-/// the parameters. With Block::token_qkv what comes to the first q, k, v is added up per token in the lane's
-/// token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next function.
+/// After llama_forward with `keep` through the layers of `learning`: losses as above, and the gradient of scale *
+/// (their sum) with respect to what learns is added up in the lane, in the layout of the parameters. For lm_head alone
+/// the forward pass need not have kept anything. With Block::token_qkv what comes to the first q, k, v is added up per
+/// token in the lane's token_gradient ([vocab, qkv width]), and their part of the gradient is left to the next
+/// function.
 void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
                     BlockBuffers& buffers, LaneSlot slot);
-
-/// llama_backward for lm_head's gradient alone; the forward pass need not have kept anything.
-void llama_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers, LaneSlot slot);
 
 /// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
 /// parameters, added to the lane. Its slot comes after those of all blocks of walks.

@@ -161,12 +161,6 @@ void head_backward(const Weights& weights, const Block& block, std::int64_t laye
 
 }  // namespace
 
-void llama_head_backward(const Weights& weights, const Block& block, float scale, BlockBuffers& buffers,
-                         LaneSlot slot) {
-  const StageGuard lane(slot, head_stage());
-  lm_head_backward(weights, block, scale, buffers, lane);
-}
-
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
                                    LaneSlot slot) {
   const LlamaConfig& config = weights.config();
@@ -193,6 +187,11 @@ std::int64_t llama_backward_stages(const LlamaConfig& config) {
 
 void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
                     BlockBuffers& buffers, LaneSlot slot) {
+  if (learning.only_lm_head) {
+    const StageGuard lane(slot, head_stage());
+    lm_head_backward(weights, block, scale, buffers, lane);
+    return;
+  }
   const LlamaConfig& config = weights.config();
   head_backward(weights, block, learning.layers, scale, buffers, slot);
   for (std::int64_t i = learning.layers - 1; i >= learning.first_layer; --i) {
