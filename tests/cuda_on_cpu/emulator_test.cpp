@@ -470,6 +470,30 @@ TEST_F(Emulator, GraphsReadTheirInputsWhenTheyRun) {
   }
 }
 
+// A branch's work is done where somebody waits for the branch, and what nobody waits for is an error.
+TEST_F(Emulator, BranchesOfAGraphRunWhereTheyAreWaitedFor) {
+  const DeviceSpan<float> x = counted(4);
+  const DeviceSpan<float> copies = counted(8);
+  const cuda::Stream branch;
+  const cuda::Event forked, joined;
+  const auto record = [&](bool joins) {
+    return stream.capture([&] {
+      stream.record(forked);
+      branch.wait_for(forked);
+      branch.clear(x);
+      branch.record(joined);
+      stream.copy_on_device<float>(cuda::part(copies, 0, 4), x);
+      if (joins) stream.wait_for(joined);
+      stream.copy_on_device<float>(cuda::part(copies, 4, 4), x);
+    });
+  };
+  EXPECT_THROW(record(false), std::exception);
+  const cuda::Graph graph = record(true);
+  branch.wait();  // has nothing to do by itself
+  stream.launch(graph);
+  EXPECT_EQ(values(copies), (std::vector<float>{0.0F, 1.0F, 2.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F}));
+}
+
 TEST_F(Emulator, RefusesCopiesBeyondTheirMemory) {
   const DeviceSpan<float> x = counted(4);
   std::vector<float> out(5);

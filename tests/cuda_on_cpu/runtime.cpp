@@ -17,13 +17,19 @@ struct Graph {
 struct GraphExec {
   std::vector<Work> work;
 };
+// A stream that waits for an event of one that is being captured becomes a branch of that graph. What is put into a
+// branch runs as late as it may: where the stream that it came from waits for it.
 struct Stream {
   std::deque<Work> waiting;
   std::unique_ptr<Graph> capturing;
+  std::vector<Stream*> branches;  // of what is being captured
+  Stream* captured_by = nullptr;  // of a branch
+  std::vector<Work> branch;       // what nobody has waited for yet
 };
 struct Event {
   Stream* stream = nullptr;
   bool is_done = true;
+  bool is_captured = false;
 };
 
 namespace {
@@ -95,6 +101,8 @@ void enqueue(Stream* stream, Work work) {
   if (stream == nullptr) throw KernelError("the default stream is not used here");
   if (stream->capturing) {
     stream->capturing->work.push_back(std::move(work));
+  } else if (stream->captured_by != nullptr) {
+    stream->branch.push_back(std::move(work));
   } else {
     stream->waiting.push_back(std::move(work));
   }
@@ -118,6 +126,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "no CUDA-capable device is detected";
     case cudaErrorStreamCaptureUnsupported:
       return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureUnjoined:
+      return "capturing stream has unjoined work";
     case cudaErrorInvalidValue:
       return "invalid argument";
   }
@@ -195,7 +205,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (stream->capturing) return cudaErrorStreamCaptureUnsupported;
+  if (stream->capturing || stream->captured_by != nullptr) return cudaErrorStreamCaptureUnsupported;
   cuda_on_cpu::drain(*stream);
   return cudaSuccess;
 }
@@ -208,7 +218,16 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (!stream->capturing) return cudaErrorInvalidValue;
-  *graph = stream->capturing.release();
+  bool is_joined = true;
+  for (cuda_on_cpu::Stream* const branch : stream->branches) {
+    is_joined = is_joined && branch->branch.empty();
+    branch->branch.clear();
+    branch->captured_by = nullptr;
+  }
+  stream->branches.clear();
+  const std::unique_ptr<cuda_on_cpu::Graph> captured = std::move(stream->capturing);
+  if (!is_joined) return cudaErrorStreamCaptureUnjoined;
+  *graph = new cuda_on_cpu::Graph(*captured);
   return cudaSuccess;
 }
 
@@ -239,6 +258,8 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->stream = stream;
+  event->is_captured = stream->capturing || stream->captured_by != nullptr;
+  if (event->is_captured) return cudaSuccess;
   event->is_done = false;
   cuda_on_cpu::enqueue(stream, [event] { event->is_done = true; });
   return cudaSuccess;
@@ -265,6 +286,19 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (event->is_captured) {
+    cuda_on_cpu::Stream* const other = event->stream;
+    if (stream->capturing && other->captured_by == stream) {
+      std::vector<cuda_on_cpu::Work>& work = stream->capturing->work;
+      work.insert(work.end(), other->branch.begin(), other->branch.end());
+      other->branch.clear();
+      return cudaSuccess;
+    }
+    if (!other->capturing || stream->capturing) return cudaErrorInvalidValue;
+    if (stream->captured_by == nullptr) other->branches.push_back(stream);
+    stream->captured_by = other;
+    return cudaSuccess;
+  }
   cuda_on_cpu::enqueue(stream, [event] { cudaEventSynchronize(event); });
   return cudaSuccess;
 }
