@@ -16,6 +16,10 @@ std::unique_ptr<cuda::MatrixProducts> make_products(Precision precision = Precis
 /// Makes engines that are made from now on multiply wrongly, or rightly again. False where that cannot be done.
 bool set_products_wrong(bool wrong);
 
+/// Sets what cuda_bytes_for_walks() says from now on, and returns what it has said. None, and nothing set, where that
+/// is what a real GPU has free.
+std::optional<std::uint64_t> set_bytes_for_walks(std::uint64_t bytes);
+
 /// Takes threads and blocks from the last to the first. A real GPU chooses their order itself: this changes nothing.
 void run_backwards(bool backwards);
 

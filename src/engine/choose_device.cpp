@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
@@ -62,6 +63,21 @@ DeviceChoice choose_device(Device asked, const LlamaConfig& config, const Engine
   return on_cpu(settings, fmt::format("DEVICE=auto: the run is on the CPU, since {}", *obstacle));
 }
 
+HoldingChoice choose_holding(const LlamaConfig& config, const EngineSettings& settings) {
+  // The device counts tokens in 32 bits.
+  if (settings.held_tokens > std::numeric_limits<std::int32_t>::max()) {
+    return {false, "The processors send the GPU each step's walks, since the dataset has more than 2^31 tokens"};
+  }
+  const auto needed = static_cast<std::uint64_t>(settings.held_tokens * held_token_bytes(config.vocab_size));
+  const std::uint64_t room = cuda_bytes_for_walks(config, settings);
+  const auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  if (needed <= room)
+    return {true, fmt::format("The GPU holds the dataset, {:.1f} MB of its memory", megabytes(needed))};
+  return {false, fmt::format("The processors send the GPU each step's walks: the dataset is {:.1f} MB, more than the "
+                             "{:.1f} MB that are a quarter of the memory which the run leaves free",
+                             megabytes(needed), megabytes(room))};
+}
+
 std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings) {
   return device == Device::kCuda ? make_cuda_engine(config, settings) : make_engine(config, settings);
 }
@@ -83,6 +99,7 @@ void check_device(const LlamaConfig& config, const EngineSettings& settings, std
   EngineSettings few = settings;
   few.max_length = std::max<std::int64_t>(2, settings.max_length);  // of which one is predicted
   few.walks_per_step = std::min(kWalks, settings.walks_per_step);
+  few.held_tokens = 0;
   // Of different lengths, through all tokens of a small vocabulary.
   std::vector<std::vector<std::int32_t>> walks(static_cast<std::size_t>(few.walks_per_step));
   std::int64_t token = 0;

@@ -18,6 +18,15 @@ struct DeviceChoice {
 /// cannot do the run.
 DeviceChoice choose_device(Device asked, const LlamaConfig& config, const EngineSettings& settings);
 
+struct HoldingChoice {
+  bool holds = false;  // all settings.held_tokens
+  std::string why;     // a line for the user
+};
+
+/// Whether an engine on the GPU with these settings is to hold all walks of the run (Engine::hold_walks), which takes
+/// held_token_bytes() each: where they fit into cuda_bytes_for_walks().
+HoldingChoice choose_holding(const LlamaConfig& config, const EngineSettings& settings);
+
 /// make_engine() for one of kCpu and kCuda.
 std::unique_ptr<Engine> make_engine_on(Device device, const LlamaConfig& config, const EngineSettings& settings);
 
@@ -32,6 +41,10 @@ double device_tolerance(Precision precision);
 
 /// Why no GPU can do this run; none where one can.
 std::optional<std::string> cuda_obstacle(const LlamaConfig& config, const EngineSettings& settings);
+/// Bytes of its memory that walks may take: a quarter (kShareOfWalks) of what the rest of the engine leaves free, so
+/// that several runs find room on one GPU.
+std::uint64_t cuda_bytes_for_walks(const LlamaConfig& config, const EngineSettings& settings);
+inline constexpr std::uint64_t kShareOfWalks = 4;
 /// The GPU that would do it, as its driver names it.
 std::string cuda_device_name();
 /// Throws Error where it cannot.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "engine/cpu/cpu_engine.h"
@@ -40,12 +41,21 @@ void Engine::update(double learning_rate, double max_grad_norm) {
 }
 
 std::optional<double> Engine::step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) {
-  if (!forward_backward(work.walks, work.denominator, walk_losses, give_up)) return std::nullopt;
+  if (!forward_backward(work.walks.tokens, work.denominator, walk_losses, give_up)) return std::nullopt;
   const double norm = gradient_norm();
   const auto losses = walk_losses.first(work.walks.size());
   const bool is_finite = std::isfinite(norm) && std::ranges::all_of(losses, [](double x) { return std::isfinite(x); });
   if (is_finite) update(work.learning_rates, work.max_grad_norm);
   return norm;
+}
+
+void Engine::hold_walks(std::span<const std::int64_t> /*lengths*/,
+                        const std::function<void(std::int64_t walk, std::span<std::int32_t> out)>& /*read*/) {
+  throw std::logic_error("this engine holds no walks");
+}
+
+bool Engine::take_evaluation(const CallWalks& walks, std::span<double> walk_losses, const GiveUp& give_up) {
+  return evaluate(walks.tokens, walk_losses, give_up);
 }
 
 void Engine::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses) {
@@ -65,6 +75,11 @@ std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSetti
 
 std::uint64_t engine_memory_bytes(const LlamaConfig& config, const EngineSettings& settings) {
   return carved_bytes([&](Carver& carver) { CpuEngineMemory().lay_out(carver, config, settings); });
+}
+
+std::int64_t held_token_bytes(std::int64_t vocab) {
+  constexpr std::int64_t kOfTwoBytes = std::int64_t{1} << 16;
+  return vocab <= kOfTwoBytes ? 2 : 4;
 }
 
 std::uint64_t token_states_memory_bytes(const LlamaConfig& config, std::int64_t tokens,

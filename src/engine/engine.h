@@ -24,6 +24,14 @@ namespace strider {
 /// One walk: its token ids, at least one, cut to max_length by the caller.
 using WalkView = std::span<const std::int32_t>;
 
+/// The walks of a call: themselves or, in an engine that holds walks (Engine::hold_walks), their numbers.
+struct CallWalks {
+  std::span<const WalkView> tokens = {};
+  std::span<const std::int64_t> held = {};
+
+  std::size_t size() const { return tokens.size() + held.size(); }
+};
+
 /// Asked between pieces of a long call, from several threads at once; true: give the call up.
 using GiveUp = std::function<bool()>;
 
@@ -34,6 +42,7 @@ struct EngineSettings {
   Precision precision = Precision::kFloat32;
   std::vector<ParameterGroup> groups = {};  // who updates what; empty: an engine that cannot train
   Communicator* ranks = nullptr;  // those that share each step with this process (engine/ranks/); null: it is alone
+  std::int64_t held_tokens = 0;   // of all walks that hold_walks() will be given; 0: it will not be called
 };
 
 /// A copy of parameters and optimizer state, as they were at Engine::begin_copy(), on its way to the caller's memory.
@@ -54,7 +63,7 @@ class StateCopy {
 
 /// What a step is made of, as forward_backward and update take it.
 struct StepWork {
-  std::span<const WalkView> walks;
+  CallWalks walks;
   double denominator = 1.0;
   std::span<const double> learning_rates;  // one for each group
   double max_grad_norm = 0.0;
@@ -126,9 +135,20 @@ class Engine {
   /// more can be queued. Until step() was called for all of them only queue_step() and step() may be.
   virtual bool queue_step(const StepWork& /*work*/) { return false; }
 
+  /// Once, in an engine whose settings have held_tokens: keeps walks beside the model, so that step() and
+  /// take_evaluation() can be asked for them by number. Walk i has lengths[i] tokens, which read(i, out) writes.
+  virtual void hold_walks(std::span<const std::int64_t> lengths,
+                          const std::function<void(std::int64_t walk, std::span<std::int32_t> out)>& read);
+
   /// Forward only: walk_losses[i] as above. False where it was given up.
   virtual bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) = 0;
   void evaluate(std::span<const WalkView> walks, std::span<double> walk_losses);
+  /// Begins an evaluation, as queue_step() begins a step. Until take_evaluation() was called for all of them only these
+  /// two may be.
+  virtual bool queue_evaluation(const CallWalks& /*walks*/) { return false; }
+  /// As evaluate(), with the walks of the evaluation that was queued first, where one was. Where it is given up, so are
+  /// all that are queued.
+  virtual bool take_evaluation(const CallWalks& walks, std::span<double> walk_losses, const GiveUp& give_up);
 
   /// Forward only over one batch: logits [sum of lengths, vocab_size], row by row. For tests and inspection.
   virtual std::vector<float> logits(std::span<const WalkView> walks) = 0;
@@ -151,6 +171,8 @@ std::unique_ptr<Engine> make_engine(const LlamaConfig& config, const EngineSetti
 
 /// Bytes that make_engine takes.
 std::uint64_t engine_memory_bytes(const LlamaConfig& config, const EngineSettings& settings);
+/// Bytes of the device's memory that a token takes which an engine holds: two where the vocabulary allows it.
+std::int64_t held_token_bytes(std::int64_t vocab);
 /// Bytes that Engine::token_states takes beside them.
 std::uint64_t token_states_memory_bytes(const LlamaConfig& config, std::int64_t tokens,
                                         std::span<const TokenArray> arrays);

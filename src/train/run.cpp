@@ -189,7 +189,7 @@ void TrainingRun::plan_step(std::int64_t step) {
 }
 
 StepWork TrainingRun::work_of(const PlannedStep& step) const {
-  return {.walks = step.walks->walks(),
+  return {.walks = {.tokens = step.walks->walks()},
           .denominator = step.denominator,
           .learning_rates = step.group_learning_rates,
           .max_grad_norm = settings_.max_grad_norm};

@@ -1,4 +1,6 @@
 // The GPU of cuda_tests: what engine/cuda/on_gpu/ is to the program, here with the emulator, and what the tests ask it.
+#include <utility>
+
 #include "cuda_on_cpu/plain_products.h"
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
@@ -8,6 +10,7 @@ namespace strider {
 namespace {
 
 bool g_products_are_wrong = false;
+std::uint64_t g_bytes_for_walks = std::uint64_t{1} << 30;
 
 // A library that is off by a part in a thousand.
 class WrongProducts : public cuda::MatrixProducts {
@@ -26,6 +29,10 @@ class WrongProducts : public cuda::MatrixProducts {
 
 std::optional<std::string> cuda_obstacle(const LlamaConfig& config, const EngineSettings& settings) {
   return cuda::cuda_engine_obstacle(config, settings);
+}
+
+std::uint64_t cuda_bytes_for_walks(const LlamaConfig& /*config*/, const EngineSettings& /*settings*/) {
+  return g_bytes_for_walks;
 }
 
 std::string cuda_device_name() {
@@ -47,6 +54,10 @@ std::unique_ptr<cuda::MatrixProducts> make_products(Precision /*precision*/) {
 bool set_products_wrong(bool wrong) {
   g_products_are_wrong = wrong;
   return true;
+}
+
+std::optional<std::uint64_t> set_bytes_for_walks(std::uint64_t bytes) {
+  return std::exchange(g_bytes_for_walks, bytes);
 }
 
 void run_backwards(bool backwards) {

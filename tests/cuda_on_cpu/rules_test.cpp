@@ -50,7 +50,7 @@ class CudaRules : public testing::TestWithParam<const char*>, protected test::Go
   }
   std::vector<ParameterGroup> alike() const { return test::all_alike(ParameterLayout(config)); }
   StepWork work(std::span<const double> rates) const {
-    return {.walks = views, .denominator = predicted, .learning_rates = rates, .max_grad_norm = 0.5};
+    return {.walks = {.tokens = views}, .denominator = predicted, .learning_rates = rates, .max_grad_norm = 0.5};
   }
   double step(Engine& engine, std::span<const double> rates) {
     return engine.step(work(rates), losses, [] { return false; }).value();

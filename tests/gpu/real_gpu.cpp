@@ -41,6 +41,10 @@ bool set_products_wrong(bool wrong) {
   return !wrong;
 }
 
+std::optional<std::uint64_t> set_bytes_for_walks(std::uint64_t /*bytes*/) {
+  return std::nullopt;
+}
+
 void run_backwards(bool /*backwards*/) {}
 
 std::optional<std::int64_t> launches() {

@@ -158,6 +158,7 @@ void EngineMemory<T>::lay_out(Carver& carver, const LlamaConfig& config, const E
   sines = take<float>(carver, angles);
   inbox.lay_out(carver, settings.groups.size(), limits);
   outbox.lay_out(carver, limits);
+  if (settings.held_tokens > 0) held.lay_out(carver, settings.held_tokens, limits);
   activations.lay_out(carver, config, limits.rows, trains);
   if (!trains) return;
   gradient = take<float>(carver, layout.total());

@@ -7,6 +7,7 @@
 #include "base/carver.h"
 #include "engine/cpu/optimizer_state.h"
 #include "engine/cuda/batch.h"
+#include "engine/cuda/held_walks.h"
 #include "engine/cuda/ops/cross_entropy.h"
 #include "engine/cuda/ops/rope.h"
 #include "engine/cuda/rules/muon.h"
@@ -57,7 +58,8 @@ struct RulePieces {
   std::vector<DeviceSpan<float>> states;
 };
 
-/// What the device gets of a step before it begins, in one copy: a few floats, and the whole numbers of each batch.
+/// What the device gets of a step before it begins, in one copy: a few floats, and the whole numbers of each batch or,
+/// of walks that it holds, what it makes them from.
 struct Inbox {
   DeviceSpan<float> step;            // [kStepFloats + groups * kUpdateFactors]
   DeviceSpan<std::int32_t> numbers;  // [batches, BatchLimits::numbers()]
@@ -85,6 +87,7 @@ struct EngineMemory {
   DeviceSpan<float> cosines, sines;        // [positions, frequencies]
   Inbox inbox;
   Outbox outbox;
+  HeldMemory held;  // empty where settings.held_tokens is 0
   Activations<T> activations;
   std::vector<OptimizerBuffer> states;  // their memory is on the device
   std::vector<RulePieces> rules;

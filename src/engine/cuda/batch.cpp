@@ -13,10 +13,6 @@ std::int64_t round_up(std::int64_t count, std::int64_t step) {
   return (count + step - 1) / step * step;
 }
 
-std::int64_t tiles_of(std::int64_t positions, std::int64_t tile) {
-  return (positions + tile - 1) / tile;
-}
-
 // Rows and tiles, appended walk by walk.
 class BatchWriter {
  public:
@@ -35,15 +31,14 @@ class BatchWriter {
 
   // Up to whole steps.
   BatchShape fill() {
-    const std::int64_t rows = filled_rows(rows_);
-    while (rows_ < rows) {
-      const std::int64_t length = std::min({rows - rows_, limits_.tile, limits_.positions});
+    const BatchShape shape = filled_shape(rows_, tiles_, limits_);
+    while (rows_ < shape.rows) {
+      const std::int64_t length = std::min(shape.rows - rows_, filler_rows(limits_));
       add_tiles(length);
       for (std::int64_t t = 0; t < length; ++t) add_row(0, kNoTarget, t);
     }
-    const std::int64_t tiles = round_up(tiles_, kTileStep);
-    while (tiles_ < tiles) add_tile(0, 0, 0);
-    return {rows_, tiles_};
+    while (tiles_ < shape.tiles) add_tile(0, 0, 0);
+    return shape;
   }
 
   void sort_by_token() const {
@@ -91,13 +86,9 @@ class BatchWriter {
   std::int64_t rows_ = 0, tiles_ = 0;
 };
 
-std::int64_t rows_of(WalkView walk, std::int64_t dropped) {
-  return static_cast<std::int64_t>(walk.size()) - dropped;
-}
-
 // Of a batch before it is filled up.
 std::int64_t most_tiles(const BatchLimits& limits) {
-  return limits.tiles - kRowStep / std::min(limits.tile, limits.positions) - 1;
+  return limits.tiles - kRowStep / filler_rows(limits) - 1;
 }
 
 }  // namespace
@@ -113,7 +104,7 @@ BatchLimits batch_limits(const LlamaConfig& config, const EngineSettings& settin
   limits.rows = round_up(std::max(settings.max_length, std::min(all, most_rows)), kRowStep);
   // Every walk, and every piece of what fills a step up, may end with a tile that is not full.
   const std::int64_t walks = std::min(settings.walks_per_step, limits.rows);
-  const std::int64_t pieces = kRowStep / std::min(limits.tile, limits.positions) + 1;
+  const std::int64_t pieces = kRowStep / filler_rows(limits) + 1;
   limits.tiles = round_up(limits.rows / limits.tile + walks + pieces, kTileStep);
   // Two batches that follow each other have more rows, or more tiles, than fit into one.
   const std::int64_t all_tiles = settings.walks_per_step * tiles_of(settings.max_length, limits.tile);
@@ -125,13 +116,33 @@ std::int64_t filled_rows(std::int64_t rows) {
   return std::max(kRowStep, round_up(rows, kRowStep));
 }
 
-std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::int64_t dropped,
+std::int64_t filler_rows(const BatchLimits& limits) {
+  return std::min(limits.tile, limits.positions);
+}
+
+std::int64_t tiles_of(std::int64_t positions, std::int64_t tile) {
+  return (positions + tile - 1) / tile;
+}
+
+BatchShape filled_shape(std::int64_t rows, std::int64_t tiles, const BatchLimits& limits) {
+  const std::int64_t filled = filled_rows(rows);
+  return {filled, round_up(tiles + tiles_of(filled - rows, filler_rows(limits)), kTileStep)};
+}
+
+std::vector<std::int64_t> lengths_of(std::span<const WalkView> walks) {
+  std::vector<std::int64_t> lengths;
+  lengths.reserve(walks.size());
+  for (const WalkView walk : walks) lengths.push_back(static_cast<std::int64_t>(walk.size()));
+  return lengths;
+}
+
+std::vector<WalkRange> cut_into_batches(std::span<const std::int64_t> lengths, std::int64_t dropped,
                                         const BatchLimits& limits) {
   std::vector<WalkRange> batches(1);
   std::int64_t rows = 0;
   std::int64_t tiles = 0;
-  for (std::size_t i = 0; i < walks.size(); ++i) {
-    const std::int64_t own = rows_of(walks[i], dropped);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const std::int64_t own = lengths[i] - dropped;
     const std::int64_t own_tiles = tiles_of(own, limits.tile);
     if (rows > 0 && (rows + own > limits.rows || tiles + own_tiles > most_tiles(limits))) {
       batches.push_back({i, i});
@@ -151,7 +162,9 @@ std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::in
 BatchShape write_batch(std::span<const WalkView> walks, std::int64_t dropped, const BatchLimits& limits,
                        std::span<std::int32_t> numbers) {
   BatchWriter writer(limits, numbers);
-  for (const WalkView walk : walks) writer.add_walk(walk, rows_of(walk, dropped), dropped == 1);
+  for (const WalkView walk : walks) {
+    writer.add_walk(walk, static_cast<std::int64_t>(walk.size()) - dropped, dropped == 1);
+  }
   const BatchShape shape = writer.fill();
   writer.sort_by_token();
   return shape;

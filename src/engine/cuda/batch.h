@@ -53,18 +53,26 @@ struct WalkRange {
   std::size_t first = 0, last = 0;
 };
 
-/// Cuts a call into batches, in order. A walk has `dropped` rows less than tokens. There is at least one batch. Throws
-/// std::logic_error where there are more walks than the engine's settings have announced.
-std::vector<WalkRange> cut_into_batches(std::span<const WalkView> walks, std::int64_t dropped,
-                                        const BatchLimits& limits);
+std::vector<std::int64_t> lengths_of(std::span<const WalkView> walks);
 
-/// Rows of a batch whose walks have so many.
-std::int64_t filled_rows(std::int64_t rows);
+/// Cuts a call whose walks have so many tokens into batches, in order. A walk has `dropped` rows less than tokens.
+/// There is at least one batch. Throws std::logic_error where there are more walks than the engine's settings have
+/// announced.
+std::vector<WalkRange> cut_into_batches(std::span<const std::int64_t> lengths, std::int64_t dropped,
+                                        const BatchLimits& limits);
 
 struct BatchShape {
   std::int64_t rows = 0, tiles = 0;
   auto operator<=>(const BatchShape&) const = default;
 };
+
+/// Rows of a batch whose walks have so many.
+std::int64_t filled_rows(std::int64_t rows);
+/// Of a batch whose walks have so many rows and tiles.
+BatchShape filled_shape(std::int64_t rows, std::int64_t tiles, const BatchLimits& limits);
+/// Most rows of a walk that fills a batch up: it has one tile.
+std::int64_t filler_rows(const BatchLimits& limits);
+std::int64_t tiles_of(std::int64_t positions, std::int64_t tile);
 
 /// Writes the numbers of a batch. With dropped 1 the targets are each walk's next tokens, with 0 there are none.
 BatchShape write_batch(std::span<const WalkView> walks, std::int64_t dropped, const BatchLimits& limits,

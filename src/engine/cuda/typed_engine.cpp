@@ -101,7 +101,7 @@ TypedEngine<T>::TypedEngine(const LlamaConfig& config, const EngineSettings& set
       learning_(all_learn(config)) {
   Carver device(storage_.data());
   memory_.lay_out(device, config_, settings_, limits_);
-  for (std::size_t i = 0; i <= kStepsUnderWay; ++i) {
+  for (std::size_t i = 0; i <= kCallsUnderWay; ++i) {
     slots_.push_back(std::make_unique<Slot>(settings_.groups.size(), limits_));
   }
 
@@ -243,14 +243,19 @@ void TypedEngine<T>::set_weight_decays(std::span<const double> decays) {
 // What the host writes before a call.
 
 template <typename T>
-std::vector<BatchShape> TypedEngine<T>::write_batches(std::span<const WalkView> walks, const Slot& slot) const {
-  std::vector<BatchShape> shapes;
-  const auto numbers = static_cast<std::size_t>(limits_.numbers());
-  for (const WalkRange& range : cut_into_batches(walks, kDropped, limits_)) {
-    shapes.push_back(write_batch(walks.subspan(range.first, range.last - range.first), kDropped, limits_,
-                                 {slot.inbox.numbers.data + shapes.size() * numbers, numbers}));
+auto TypedEngine<T>::write_batches(const CallWalks& walks, const Slot& slot) const -> WrittenCall {
+  const DeviceSpan<std::int32_t> room = slot.inbox.numbers;
+  if (!walks.held.empty()) {
+    HeldCall call = held_.write_call(walks.held, limits_, {room.data, static_cast<std::size_t>(room.size)});
+    return {.shapes = std::move(call.shapes), .numbers = call.numbers, .is_held = true};
   }
-  return shapes;
+  WrittenCall call;
+  for (const WalkRange& range : cut_into_batches(lengths_of(walks.tokens), kDropped, limits_)) {
+    call.shapes.push_back(write_batch(walks.tokens.subspan(range.first, range.last - range.first), kDropped, limits_,
+                                      {room.data + call.numbers, static_cast<std::size_t>(limits_.numbers())}));
+    call.numbers += limits_.numbers();
+  }
+  return call;
 }
 
 template <typename T>
@@ -267,34 +272,51 @@ void TypedEngine<T>::write_step_numbers(std::span<const double> learning_rates, 
 
 // What is recorded into a graph.
 
+// `numbers`: those of the batch (BatchNumbers).
 template <typename T>
-Pass<T> TypedEngine<T>::pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss,
+Pass<T> TypedEngine<T>::pass_over(BatchShape shape, DeviceSpan<const std::int32_t> numbers, std::int64_t first_loss,
                                   const Learning& learning) const {
-  const std::int64_t begin = static_cast<std::int64_t>(batch) * limits_.numbers();
-  const DeviceSpan<const std::int32_t> numbers = memory_.inbox.numbers;
-  return {
-      .config = config_,
-      .layout = layout_,
-      .memory = memory_,
-      .batch = {limits_, [&](std::int64_t first, std::int64_t count) { return part(numbers, begin + first, count); }},
-      .shape = shape,
-      .products = *products_,
-      .stream = stream_.get(),
-      .losses = part(memory_.outbox.losses, first_loss, shape.rows),
-      .learning = learning};
+  return {.config = config_,
+          .layout = layout_,
+          .memory = memory_,
+          .batch = {limits_, [&](std::int64_t first, std::int64_t count) { return part(numbers, first, count); }},
+          .shape = shape,
+          .products = *products_,
+          .stream = stream_.get(),
+          .losses = part(memory_.outbox.losses, first_loss, shape.rows),
+          .learning = learning};
+}
+
+// Makes the numbers of a batch whose walks the device holds. The backward pass alone reads the order of the rows: it is
+// made by a branch of the graph, beside the forward pass, and to be waited for (rows_ordered_).
+template <typename T>
+void TypedEngine<T>::record_gathering(std::int64_t batch, BatchShape shape, bool orders_rows) const {
+  gather_batch(stream_.get(), memory_.held, memory_.inbox.numbers, batch, shape, limits_);
+  if (!orders_rows) return;
+  stream_.record(batch_gathered_);
+  branch_stream_.wait_for(batch_gathered_);
+  order_batch(branch_stream_.get(), memory_.held, shape, limits_);
+  branch_stream_.record(rows_ordered_);
 }
 
 template <typename T>
 void TypedEngine<T>::record_batches(const GraphKey& key) const {
   const bool trains = key.work != Work::kEvaluate;
+  const bool orders_rows = key.is_held && trains && learns(key.learning, layout_, layout_.embed_tokens());
   if (trains) stream_.clear(memory_.gradient);
   std::int64_t first_loss = 0;
-  for (std::size_t batch = 0; batch < key.shapes.size(); ++batch) {
-    const Pass<T> pass = pass_over(key.shapes[batch], batch, first_loss, key.learning);
-    first_loss += pass.shape.rows;
+  for (std::size_t i = 0; i < key.shapes.size(); ++i) {
+    const BatchShape shape = key.shapes[i];
+    const auto batch = static_cast<std::int64_t>(i);
+    if (key.is_held) record_gathering(batch, shape, orders_rows);
+    const DeviceSpan<std::int32_t> numbers =
+        key.is_held ? memory_.held.batch : part(memory_.inbox.numbers, batch * limits_.numbers(), limits_.numbers());
+    const Pass<T> pass = pass_over(shape, numbers, first_loss, key.learning);
+    first_loss += shape.rows;
     llama_forward(pass);
     llama_losses(pass);
     if (!trains) continue;
+    if (orders_rows) stream_.wait_for(rows_ordered_);
     llama_backward<T>(pass, part(memory_.inbox.step, kLossScale, 1));
   }
   if (trains) cuda::gradient_norm(stream_.get(), memory_.gradient, memory_.norm_scratch, memory_.outbox.norm);
@@ -339,11 +361,10 @@ void TypedEngine<T>::record(const GraphKey& key) const {
 // Puts one call into the stream: what the host has written, the work, and what comes back; of both no more than this
 // call has, since evaluations have many times the batches of a step.
 template <typename T>
-void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) {
-  const auto batches = static_cast<std::int64_t>(shapes.size());
+void TypedEngine<T>::put(WrittenCall call, Work work, Slot& slot) {
   std::int64_t rows = 0;
-  for (const BatchShape& shape : shapes) rows += shape.rows;
-  GraphKey key{std::move(shapes), work, work == Work::kEvaluate ? all_learn(config_) : learning_};
+  for (const BatchShape& shape : call.shapes) rows += shape.rows;
+  GraphKey key{std::move(call.shapes), call.is_held, work, work == Work::kEvaluate ? all_learn(config_) : learning_};
   auto graph = graphs_.find(key);
   if (graph == graphs_.end()) {
     if (graphs_.size() == kMostGraphs) {
@@ -353,8 +374,7 @@ void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) 
     Graph recorded = stream_.capture([&] { record(key); });
     graph = graphs_.emplace(std::move(key), std::move(recorded)).first;
   }
-  stream_.copy_to_device(memory_.inbox.step.data, slot.inbox.step.data,
-                         slot.inbox.bytes_of(batches * limits_.numbers()));
+  stream_.copy_to_device(memory_.inbox.step.data, slot.inbox.step.data, slot.inbox.bytes_of(call.numbers));
   stream_.launch(graph->second);
   stream_.copy_to_host(slot.outbox.norm.data, memory_.outbox.norm.data, slot.outbox.bytes_of(rows));
   stream_.record(slot.done);
@@ -362,17 +382,22 @@ void TypedEngine<T>::put(std::vector<BatchShape> shapes, Work work, Slot& slot) 
 
 // Of a call that is done.
 template <typename T>
-void TypedEngine<T>::read_losses(std::span<const WalkView> walks, const Slot& slot,
-                                 std::span<double> walk_losses) const {
+std::vector<std::int64_t> TypedEngine<T>::lengths_of_call(const CallWalks& walks) const {
+  return walks.held.empty() ? lengths_of(walks.tokens) : held_.lengths_of(walks.held);
+}
+
+template <typename T>
+void TypedEngine<T>::read_losses(const CallWalks& walks, const Slot& slot, std::span<double> walk_losses) const {
+  const std::vector<std::int64_t> lengths = lengths_of_call(walks);
   std::int64_t first_loss = 0;
-  for (const WalkRange& range : cut_into_batches(walks, kDropped, limits_)) {
+  for (const WalkRange& range : cut_into_batches(lengths, kDropped, limits_)) {
     const float* loss = slot.outbox.losses.data + first_loss;
     std::int64_t rows = 0;
     for (std::size_t i = range.first; i < range.last; ++i) {
       double sum = 0.0;
-      for (std::size_t t = kDropped; t < walks[i].size(); ++t) sum += *loss++;
+      for (std::int64_t t = kDropped; t < lengths[i]; ++t) sum += *loss++;
       walk_losses[i] = sum;
-      rows += static_cast<std::int64_t>(walks[i].size()) - kDropped;
+      rows += lengths[i] - kDropped;
     }
     first_loss += filled_rows(rows);
   }
@@ -385,10 +410,10 @@ bool TypedEngine<T>::forward_backward(std::span<const WalkView> walks, double de
   if (give_up()) return false;
   Slot& slot = slot_of_calls();
   write_step_numbers({}, 0.0, denominator, slot);
-  put(write_batches(walks, slot), Work::kGradient, slot);
+  put(write_batches({.tokens = walks}, slot), Work::kGradient, slot);
   slot.done.wait();
   norm_ = *slot.outbox.norm.data;
-  read_losses(walks, slot, walk_losses);
+  read_losses({.tokens = walks}, slot, walk_losses);
   return true;
 }
 
@@ -415,21 +440,37 @@ void TypedEngine<T>::update(std::span<const double> learning_rates, double max_g
   slot.done.wait();
 }
 
+// Null where as many calls are under way as may be.
 template <typename T>
-void TypedEngine<T>::queue(const StepWork& work, Slot& slot) {
-  expect_training();
-  updates_ += 1;
-  write_step_numbers(work.learning_rates, work.max_grad_norm, work.denominator, slot);
-  put(write_batches(work.walks, slot), Work::kStep, slot);
+auto TypedEngine<T>::free_slot() const -> Slot* {
+  return under_way_.size() == kCallsUnderWay ? nullptr : slots_[next_slot_].get();
+}
+
+template <typename T>
+void TypedEngine<T>::put_under_way(const CallWalks& walks, Work work) {
+  Slot& slot = *free_slot();
+  put(write_batches(walks, slot), work, slot);
+  next_slot_ = (next_slot_ + 1) % kCallsUnderWay;
+  under_way_.push_back(&slot);
+}
+
+// Waits for the call that was queued first.
+template <typename T>
+auto TypedEngine<T>::first_done() -> const Slot& {
+  const Slot& slot = *under_way_.front();
+  under_way_.pop_front();
+  slot.done.wait();
+  return slot;
 }
 
 template <typename T>
 bool TypedEngine<T>::queue_step(const StepWork& work) {
-  if (under_way_.size() == kStepsUnderWay) return false;
-  Slot& slot = *slots_[next_slot_];
-  next_slot_ = (next_slot_ + 1) % kStepsUnderWay;
-  queue(work, slot);
-  under_way_.push_back(&slot);
+  expect_training();
+  const Slot* const slot = free_slot();
+  if (slot == nullptr) return false;
+  updates_ += 1;
+  write_step_numbers(work.learning_rates, work.max_grad_norm, work.denominator, *slot);
+  put_under_way(work.walks, Work::kStep);
   return true;
 }
 
@@ -439,21 +480,38 @@ std::optional<double> TypedEngine<T>::step(const StepWork& work, std::span<doubl
     if (give_up()) return std::nullopt;
     queue_step(work);
   }
-  const Slot& slot = *under_way_.front();
-  under_way_.pop_front();
-  slot.done.wait();
+  const Slot& slot = first_done();
   norm_ = *slot.outbox.norm.data;
   read_losses(work.walks, slot, walk_losses);
   return norm_;
 }
 
 template <typename T>
+void TypedEngine<T>::hold_walks(std::span<const std::int64_t> lengths,
+                                const std::function<void(std::int64_t walk, std::span<std::int32_t> out)>& read) {
+  held_.load(memory_.held, stream_, lengths, read);
+}
+
+template <typename T>
 bool TypedEngine<T>::evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) {
-  if (give_up()) return false;
-  Slot& slot = slot_of_calls();
-  put(write_batches(walks, slot), Work::kEvaluate, slot);
-  slot.done.wait();
-  read_losses(walks, slot, walk_losses);
+  return take_evaluation({.tokens = walks}, walk_losses, give_up);
+}
+
+template <typename T>
+bool TypedEngine<T>::queue_evaluation(const CallWalks& walks) {
+  if (free_slot() == nullptr) return false;
+  put_under_way(walks, Work::kEvaluate);
+  return true;
+}
+
+template <typename T>
+bool TypedEngine<T>::take_evaluation(const CallWalks& walks, std::span<double> walk_losses, const GiveUp& give_up) {
+  if (give_up()) {
+    while (!under_way_.empty()) first_done();
+    return false;
+  }
+  if (under_way_.empty()) queue_evaluation(walks);
+  read_losses(walks, first_done(), walk_losses);
   return true;
 }
 
@@ -463,8 +521,9 @@ template <typename T>
 Pass<T> TypedEngine<T>::pass_with_all_tokens(std::span<const WalkView> walks) const {
   std::int32_t* const numbers = slot_of_calls().inbox.numbers.data;
   const BatchShape shape = write_batch(walks, 0, limits_, {numbers, static_cast<std::size_t>(limits_.numbers())});
-  stream_.copy_to_device(part(memory_.inbox.numbers, 0, limits_.numbers()), numbers);
-  return pass_over(shape, 0, 0, all_learn(config_));
+  const DeviceSpan<std::int32_t> place = part(memory_.inbox.numbers, 0, limits_.numbers());
+  stream_.copy_to_device(place, numbers);
+  return pass_over(shape, place, 0, all_learn(config_));
 }
 
 template <typename T>
@@ -473,7 +532,7 @@ std::vector<float> TypedEngine<T>::logits(std::span<const WalkView> walks) {
   const std::int64_t hidden = config_.hidden_size;
   const LossBuffers<T>& loss = memory_.activations.loss;
   std::vector<float> result;
-  for (const WalkRange& range : cut_into_batches(walks, 0, limits_)) {
+  for (const WalkRange& range : cut_into_batches(lengths_of(walks), 0, limits_)) {
     const std::span<const WalkView> own = walks.subspan(range.first, range.last - range.first);
     const Pass<T> pass = pass_with_all_tokens(own);
     std::size_t rows = 0;
@@ -513,7 +572,7 @@ void TypedEngine<T>::walk_states(std::span<const WalkView> walks, std::span<cons
   if (!settings_.groups.empty()) throw std::logic_error("states are taken by an engine that does not train");
   const auto width = static_cast<std::size_t>(states_width(arrays));
   std::size_t place = 0;
-  for (const WalkRange& range : cut_into_batches(walks, 0, limits_)) {
+  for (const WalkRange& range : cut_into_batches(lengths_of(walks), 0, limits_)) {
     std::vector<std::int32_t> rows;
     const std::size_t first_place = place;
     std::int64_t start = 0;

@@ -10,14 +10,15 @@
 
 #include "engine/cuda/activations.h"
 #include "engine/cuda/cuda_engine.h"
+#include "engine/cuda/held_walks.h"
 #include "engine/cuda/llama.h"
 #include "engine/cuda/runtime.h"
 #include "engine/cuda/states.h"
 
 namespace strider::cuda {
 
-/// Steps that may be under way at once: while the device computes one the host writes the next.
-inline constexpr std::size_t kStepsUnderWay = 2;
+/// Steps or evaluations that may be under way at once: while the device computes one the host writes the next.
+inline constexpr std::size_t kCallsUnderWay = 2;
 
 template <typename T>
 class TypedEngine : public Engine {
@@ -47,7 +48,11 @@ class TypedEngine : public Engine {
   bool runs_beside_host() const override { return true; }
   bool queue_step(const StepWork& work) override;
   std::optional<double> step(const StepWork& work, std::span<double> walk_losses, const GiveUp& give_up) override;
+  void hold_walks(std::span<const std::int64_t> lengths,
+                  const std::function<void(std::int64_t walk, std::span<std::int32_t> out)>& read) override;
   bool evaluate(std::span<const WalkView> walks, std::span<double> walk_losses, const GiveUp& give_up) override;
+  bool queue_evaluation(const CallWalks& walks) override;
+  bool take_evaluation(const CallWalks& walks, std::span<double> walk_losses, const GiveUp& give_up) override;
   std::vector<float> logits(std::span<const WalkView> walks) override;
   /// Unlike the CPU's this computes the layers below an array again for each array: on a GPU that takes less than
   /// writing the array does.
@@ -61,6 +66,7 @@ class TypedEngine : public Engine {
   enum class Work { kEvaluate, kGradient, kUpdate, kStep };
   struct GraphKey {
     std::vector<BatchShape> shapes;
+    bool is_held = false;  // of walks that the device holds
     Work work = Work::kEvaluate;
     Learning learning;
     auto operator<=>(const GraphKey&) const = default;
@@ -73,21 +79,31 @@ class TypedEngine : public Engine {
     Inbox inbox;
     Outbox outbox;
     Event done;
-    std::size_t walks = 0;  // of the step that is under way
+  };
+  // A call's batches, as they are in the inbox.
+  struct WrittenCall {
+    std::vector<BatchShape> shapes;
+    std::int64_t numbers = 0;
+    bool is_held = false;
   };
 
-  std::vector<BatchShape> write_batches(std::span<const WalkView> walks, const Slot& slot) const;
+  WrittenCall write_batches(const CallWalks& walks, const Slot& slot) const;
   void write_step_numbers(std::span<const double> learning_rates, double max_grad_norm, double denominator,
                           const Slot& slot) const;
-  void put(std::vector<BatchShape> shapes, Work work, Slot& slot);
-  void queue(const StepWork& work, Slot& slot);
+  void put(WrittenCall call, Work work, Slot& slot);
+  Slot* free_slot() const;
+  void put_under_way(const CallWalks& walks, Work work);
+  const Slot& first_done();
   Slot& slot_of_calls() const { return *slots_.back(); }
   void record(const GraphKey& key) const;
+  void record_gathering(std::int64_t batch, BatchShape shape, bool orders_rows) const;
   void record_batches(const GraphKey& key) const;
   void record_update(const Learning& learning) const;
-  void read_losses(std::span<const WalkView> walks, const Slot& slot, std::span<double> walk_losses) const;
+  std::vector<std::int64_t> lengths_of_call(const CallWalks& walks) const;
+  void read_losses(const CallWalks& walks, const Slot& slot, std::span<double> walk_losses) const;
   Pass<T> pass_with_all_tokens(std::span<const WalkView> walks) const;
-  Pass<T> pass_over(BatchShape shape, std::size_t batch, std::int64_t first_loss, const Learning& learning) const;
+  Pass<T> pass_over(BatchShape shape, DeviceSpan<const std::int32_t> numbers, std::int64_t first_loss,
+                    const Learning& learning) const;
   const OptimizerBuffer& state_named(std::string_view name) const;
   void expect_training() const;
 
@@ -100,10 +116,13 @@ class TypedEngine : public Engine {
   DeviceBytes storage_;  // of memory_
   Stream stream_, copy_stream_;
   Event snapshot_taken_, snapshot_copied_;
+  Stream branch_stream_;  // while a graph is recorded
+  Event batch_gathered_, rows_ordered_;
   std::optional<PinnedBytes> snapshot_host_;  // from the first copy on
-  std::vector<std::unique_ptr<Slot>> slots_;  // kStepsUnderWay for steps that are queued, one for all other calls
+  std::vector<std::unique_ptr<Slot>> slots_;  // kCallsUnderWay for calls that are queued, one for all others
   std::size_t next_slot_ = 0;                 // of the former
-  std::deque<Slot*> under_way_;               // steps, oldest first
+  std::deque<Slot*> under_way_;               // oldest first
+  HeldWalks held_;
   std::map<GraphKey, Graph> graphs_;
   Learning learning_;
   double norm_ = 0.0;

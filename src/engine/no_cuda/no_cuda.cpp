@@ -13,6 +13,10 @@ std::optional<std::string> cuda_obstacle(const LlamaConfig& /*config*/, const En
   return kWhy;
 }
 
+std::uint64_t cuda_bytes_for_walks(const LlamaConfig& /*config*/, const EngineSettings& /*settings*/) {
+  return 0;
+}
+
 std::string cuda_device_name() {
   return "no GPU";
 }

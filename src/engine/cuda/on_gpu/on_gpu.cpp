@@ -42,6 +42,9 @@ std::optional<std::string> driver_obstacle() {
   return fmt::format("CUDA finds no GPU: {}", cudaGetErrorString(code));
 }
 
+// Left free beside the engine, for the driver and cuBLASLt.
+constexpr std::uint64_t kDriverBytes = std::uint64_t{256} << 20U;
+
 std::optional<std::string> memory_obstacle(const LlamaConfig& config, const EngineSettings& settings) {
   std::size_t free = 0;
   std::size_t total = 0;
@@ -50,7 +53,7 @@ std::optional<std::string> memory_obstacle(const LlamaConfig& config, const Engi
     cudaGetLastError();
     return fmt::format("the GPU cannot be used: {}", cudaGetErrorString(code));
   }
-  const std::uint64_t needed = cuda::cuda_engine_memory_bytes(config, settings) + (std::uint64_t{256} << 20U);
+  const std::uint64_t needed = cuda::cuda_engine_memory_bytes(config, settings) + kDriverBytes;
   if (needed <= free) return std::nullopt;
   return fmt::format("the run needs {} MB of the GPU's memory, of which {} MB are free", needed >> 20U, free >> 20U);
 }
@@ -71,6 +74,16 @@ std::optional<std::string> cuda_obstacle(const LlamaConfig& config, const Engine
   const std::string library = cuda::cublaslt_obstacle();
   if (!library.empty()) return library;
   return memory_obstacle(config, settings);
+}
+
+std::uint64_t cuda_bytes_for_walks(const LlamaConfig& config, const EngineSettings& settings) {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  cuda::check(cudaMemGetInfo(&free, &total), "ask for the GPU's memory");
+  EngineSettings others = settings;
+  others.held_tokens = 0;
+  const std::uint64_t needed = cuda::cuda_engine_memory_bytes(config, others) + kDriverBytes;
+  return needed < free ? (free - needed) / kShareOfWalks : 0;
 }
 
 std::string cuda_device_name() {

@@ -14,6 +14,11 @@ __device__ inline float warp_sum(float value) {
   return value;
 }
 
+__device__ inline int warp_sum(int value) {
+  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kWholeWarp, value, lanes);
+  return value;
+}
+
 __device__ inline float warp_max(float value) {
   for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) {
     value = fmaxf(value, __shfl_xor_sync(kWholeWarp, value, lanes));
