@@ -24,7 +24,7 @@ ORTHOGONALIZE_STEPS = 3          # of Muon, as the recipes have them
 
 
 class Step:
-    """Nodes of a step's graph and the copies around it, each with its bytes and operations.
+    """Nodes of a step's graph and the copies around it, each with its bytes and operations, where the GPU holds the dataset.
 
     `floats` are float32; `operands` are what products read, or the engine stores in their type: 2 bytes in bfloat16.
     """
@@ -45,6 +45,11 @@ class Step:
     def kernel(self, floats=0, operands=0, operations=0):
         self.kernels += 1
         self._add(floats, operands, operations, self.attention_rate)
+
+    def kernel_beside(self, floats):
+        """In a branch of the graph beside kernels that take longer: no time of its own."""
+        self.kernels += 1
+        self.bytes += 4 * floats
 
     def product(self, m, n, k, result="operands", batch=1):
         """`result`: "operands", "floats", or "added" for float32 that is read as well."""
@@ -115,7 +120,9 @@ def count(c, precision="float32", optimizer="adamw"):
     qkv, o = (heads + 2 * kv) * d, heads * d
     scores = WALKS * heads * (LENGTH - 1) * LENGTH / 2 * 2 * d  # operations of one product over what is seen
     step = Step(precision)
-    step.copy(5 * r + VOCAB)                     # the batch and the step's numbers
+    step.copy(3 * WALKS)                         # where the walks begin, and the step's numbers
+    step.kernel(4 * r)                           # their tokens, targets and positions out of the dataset
+    step.kernel_beside(2 * r + VOCAB)            # rows in the order of their tokens, beside the forward pass
     step.copy(parameters(c))                     # gradient = 0
     step.kernel(2 * r * h)                       # embedding
     for _ in range(c["num_hidden_layers"]):

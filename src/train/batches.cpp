@@ -7,11 +7,13 @@
 
 namespace strider {
 
-StepBatches::StepBatches(const WalkSplit& split, const TrainingSettings& settings, const StepPlan& plan)
-    : split_(split), settings_(settings), plan_(plan) {}
+StepBatches::StepBatches(const WalkSplit& split, const TrainingSettings& settings, const StepPlan& plan,
+                         std::optional<std::int64_t> first_held)
+    : split_(split), settings_(settings), plan_(plan), first_held_(first_held) {}
 
 StepWalks StepBatches::room() const {
-  return StepWalks(most_walks_of_a_step(settings_, split_), settings_.max_length);
+  const std::int64_t most = most_walks_of_a_step(settings_, split_);
+  return {most, WalkBatch(most, settings_.max_length, first_held_)};
 }
 
 void StepBatches::load(std::int64_t step, StepWalks& walks) {

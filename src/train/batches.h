@@ -7,10 +7,11 @@ namespace strider {
 
 /// The walks of one step.
 struct StepWalks {
-  explicit StepWalks(std::int64_t most_walks, std::int64_t max_length) : batch(most_walks, max_length) {
+  StepWalks(std::int64_t most_walks, WalkBatch in_batch) : batch(std::move(in_batch)) {
     walk_ids.reserve(static_cast<std::size_t>(most_walks));
   }
-  std::span<const WalkView> walks() const { return batch.walks(); }
+  CallWalks walks() const { return batch.walks(); }
+  std::span<const std::int64_t> lengths() const { return batch.lengths(); }
 
   StepPlace place;
   WalkBatch batch;
@@ -19,7 +20,9 @@ struct StepWalks {
 
 class StepBatches {
  public:
-  StepBatches(const WalkSplit& split, const TrainingSettings& settings, const StepPlan& plan);
+  /// `first_held`: WalkBatch's.
+  StepBatches(const WalkSplit& split, const TrainingSettings& settings, const StepPlan& plan,
+              std::optional<std::int64_t> first_held);
 
   /// Room for the walks of any step.
   StepWalks room() const;
@@ -30,6 +33,7 @@ class StepBatches {
   WalkSplit split_;
   const TrainingSettings& settings_;
   StepPlan plan_;
+  std::optional<std::int64_t> first_held_;
   std::vector<std::int64_t> order_;
   std::int64_t order_epoch_ = -1;
   std::int64_t unreleased_ = 0;  // walks read since the split's pages were released

@@ -15,12 +15,24 @@ std::int64_t Evaluator::walks_at_once(const WalkSplit& split, const TrainingSett
   return std::min(split.size(), (kWalks + settings.batch_size - 1) / settings.batch_size * settings.batch_size);
 }
 
-Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings)
+Evaluator::Evaluator(const WalkSplit& split, const TrainingSettings& settings, const Engine& engine,
+                     std::optional<std::int64_t> first_held)
     : split_(split),
       batch_size_(settings.batch_size),
       denominator_(settings.loss_denominator),
-      batch_(walks_at_once(split, settings), settings.max_length),
-      losses_(static_cast<std::size_t>(walks_at_once(split, settings))) {}
+      losses_(static_cast<std::size_t>(walks_at_once(split, settings))) {
+  for (int room = 0; room < (engine.runs_beside_host() ? 2 : 1); ++room) {
+    rooms_.emplace_back(walks_at_once(split, settings), settings.max_length, first_held);
+  }
+}
+
+void Evaluator::load(std::int64_t piece, WalkBatch& batch) const {
+  const auto at_once = static_cast<std::int64_t>(losses_.size());
+  const std::int64_t first = piece * at_once;
+  batch.clear();
+  for (std::int64_t row = first; row < std::min(split_.size(), first + at_once); ++row) batch.add(split_, row);
+  split_.release_pages();
+}
 
 std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) {
   const auto began = Clock::now();
@@ -30,15 +42,20 @@ std::optional<Evaluation> Evaluator::run(Engine& engine, const GiveUp& give_up) 
   double all_losses = 0.0;
   double predictions = 0.0;
   const auto at_once = static_cast<std::int64_t>(losses_.size());
-  for (std::int64_t first = 0; first < split_.size(); first += at_once) {
-    batch_.clear();
-    for (std::int64_t row = first; row < std::min(split_.size(), first + at_once); ++row) batch_.add(split_, row);
-    split_.release_pages();
-    const std::span<const WalkView> walks = batch_.walks();
-    if (!engine.evaluate(walks, losses_, give_up)) return std::nullopt;
-    for (std::size_t begin = 0; begin < walks.size(); begin += static_cast<std::size_t>(batch_size_)) {
-      const std::span<const WalkView> batch =
-          walks.subspan(begin, std::min(static_cast<std::size_t>(batch_size_), walks.size() - begin));
+  const std::int64_t pieces = (split_.size() + at_once - 1) / at_once;
+  const auto rooms = static_cast<std::int64_t>(rooms_.size());
+  const auto room = [&](std::int64_t piece) -> WalkBatch& { return rooms_[static_cast<std::size_t>(piece % rooms)]; };
+  std::int64_t loaded = 0;
+  for (std::int64_t piece = 0; piece < pieces; ++piece) {
+    for (; loaded < std::min(pieces, piece + rooms); ++loaded) {
+      load(loaded, room(loaded));
+      engine.queue_evaluation(room(loaded).walks());
+    }
+    if (!engine.take_evaluation(room(piece).walks(), losses_, give_up)) return std::nullopt;
+    const std::span<const std::int64_t> lengths = room(piece).lengths();
+    for (std::size_t begin = 0; begin < lengths.size(); begin += static_cast<std::size_t>(batch_size_)) {
+      const std::span<const std::int64_t> batch =
+          lengths.subspan(begin, std::min(static_cast<std::size_t>(batch_size_), lengths.size() - begin));
       double loss = 0.0;
       for (std::size_t i = 0; i < batch.size(); ++i) loss += losses_[begin + i];
       all_losses += loss;

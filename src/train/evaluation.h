@@ -1,6 +1,7 @@
 #pragma once
 // The loss on the validation split, as transformers' Trainer averages it.
 #include <optional>
+#include <vector>
 
 #include "train/walk_batch.h"
 
@@ -17,17 +18,21 @@ struct Evaluation {
 
 class Evaluator {
  public:
-  Evaluator(const WalkSplit& split, const TrainingSettings& settings);
+  /// `engine`: what run() will be given. `first_held`: WalkBatch's.
+  Evaluator(const WalkSplit& split, const TrainingSettings& settings, const Engine& engine,
+            std::optional<std::int64_t> first_held);
   /// Nothing where it was given up.
   std::optional<Evaluation> run(Engine& engine, const GiveUp& give_up);
   /// Most walks that it gives the engine at once.
   static std::int64_t walks_at_once(const WalkSplit& split, const TrainingSettings& settings);
 
  private:
+  void load(std::int64_t piece, WalkBatch& batch) const;
+
   WalkSplit split_;
   std::int64_t batch_size_;
   LossDenominator denominator_;
-  WalkBatch batch_;
+  std::vector<WalkBatch> rooms_;  // two where the engine computes one while the next is loaded
   std::vector<double> losses_;
 };
 

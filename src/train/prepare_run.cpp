@@ -10,6 +10,7 @@
 #include "train/companions.h"
 #include "train/early_end.h"
 #include "train/fingerprint.h"
+#include "train/held_dataset.h"
 #include "train/memory.h"
 #include "train/recipe.h"
 #include "train/run_plan.h"
@@ -90,6 +91,16 @@ Device choose_machine(const RunPlan& plan, std::span<const float> weights, RunLi
   if (choice.device == Device::kCuda) check_device(plan.config, engine, weights);
   if (plan.settings.device != Device::kCpu) listener.on_notice(choice.why);
   return choice.device;
+}
+
+// Only that of a GPU is not the memory that the walks are in anyway.
+bool engine_can_hold_dataset(const RunPlan& plan, RunListener& listener) {
+  if (plan.settings.device != Device::kCuda) return false;
+  EngineSettings engine = engine_settings(plan.settings, plan.config, plan.dataset);
+  engine.held_tokens = dataset_tokens(plan.dataset, plan.settings.max_length);
+  const HoldingChoice choice = choose_holding(plan.config, engine);
+  listener.on_notice(choice.why);
+  return choice.holds;
 }
 
 EarlierRun look_for_earlier_run(const RunPlan& plan, Precision precision) {
@@ -188,6 +199,7 @@ PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, No
   plan.fingerprint["precision"] = name_of(precision);
   if (!earlier.finished) {
     plan.settings.device = choose_machine(plan, weights, listener);
+    plan.engine_holds_dataset = engine_can_hold_dataset(plan, listener);
     for (const std::string& warning : plan_warnings(plan.settings, plan.dataset, plan.steps)) {
       listener.on_notice(warning);
     }

@@ -12,6 +12,7 @@
 #include "io/atomic_file.h"
 #include "model/folder.h"
 #include "train/early_end.h"
+#include "train/held_dataset.h"
 #include "train/log.h"
 #include "train/memory.h"
 
@@ -24,7 +25,13 @@ namespace {
 EngineSettings engine_of(const RunPlan& plan, Communicator* ranks) {
   EngineSettings settings = engine_settings(plan.settings, plan.config, plan.dataset);
   settings.ranks = ranks;
+  if (plan.engine_holds_dataset) settings.held_tokens = dataset_tokens(plan.dataset, plan.settings.max_length);
   return settings;
+}
+
+// Of a walk of the plan's dataset, where the engine holds it.
+std::optional<std::int64_t> held_number(const RunPlan& plan, std::int64_t walk) {
+  return plan.engine_holds_dataset ? std::optional(walk) : std::nullopt;
 }
 
 }  // namespace
@@ -38,14 +45,17 @@ TrainingRun::TrainingRun(const RunContext& context)
       origin_{settings_, engine_->config(), engine_->layout(), steps_, plan_.fingerprint, plan_.companions},
       writer_(std::in_place, origin_, *engine_,
               [this](std::int64_t step, const Notices& notices) { on_checkpoint(step, notices); }),
-      batches_(plan_.dataset.train, settings_, steps_) {
+      batches_(plan_.dataset.train, settings_, steps_, held_number(plan_, 0)) {
   const auto most = static_cast<std::size_t>(most_walks_of_a_step(settings_, plan_.dataset.train));
   losses_.resize(most);
   rooms_.push_back(batches_.room());
   if (engine_->runs_beside_host()) rooms_.push_back(batches_.room());
   micro_batch_losses_.reserve(most);
   if (settings_.average_share > 0.0) average_.emplace(engine_->layout().total());
-  if (plan_.dataset.validation) evaluator_.emplace(*plan_.dataset.validation, settings_);
+  if (plan_.engine_holds_dataset) give_dataset(plan_.dataset, settings_.max_length, *engine_);
+  if (plan_.dataset.validation) {
+    evaluator_.emplace(*plan_.dataset.validation, settings_, *engine_, held_number(plan_, plan_.dataset.train.size()));
+  }
 }
 
 void TrainingRun::start(const RunStart& start) {
@@ -178,7 +188,7 @@ void TrainingRun::plan_step(std::int64_t step) {
   planned.walks = &rooms_[static_cast<std::size_t>(step) % rooms_.size()];
   batches_.load(step, *planned.walks);
   // A step without a single predicted token has nothing to be divided.
-  planned.denominator = std::max(1.0, denominator_of(planned.walks->walks(), settings_.loss_denominator));
+  planned.denominator = std::max(1.0, denominator_of(planned.walks->lengths(), settings_.loss_denominator));
   const std::int64_t start = steps_.schedule_start;
   const std::int64_t last = last_step(state_, steps_);
   planned.learning_rate = learning_rate_at(settings_, last, step, start);
@@ -189,7 +199,7 @@ void TrainingRun::plan_step(std::int64_t step) {
 }
 
 StepWork TrainingRun::work_of(const PlannedStep& step) const {
-  return {.walks = {.tokens = step.walks->walks()},
+  return {.walks = step.walks->walks(),
           .denominator = step.denominator,
           .learning_rates = step.group_learning_rates,
           .max_grad_norm = settings_.max_grad_norm};
@@ -290,15 +300,15 @@ double TrainingRun::padded_flops(const StepWalks& walks) const {
 
 // `loss` is the sum over the step's walks.
 void TrainingRun::report_step(const PlannedStep& step, double loss, double seconds) {
-  const std::span<const WalkView> walks = step.walks->walks();
+  const std::span<const std::int64_t> lengths = step.walks->lengths();
   StepDone event;
-  for (const WalkView walk : walks) {
-    event.tokens += static_cast<std::int64_t>(walk.size());
-    event.flops += flops_of(step.learning, walk.size());
+  for (const std::int64_t length : lengths) {
+    event.tokens += length;
+    event.flops += flops_of(step.learning, length);
   }
   event.step = state_.global_step;
   event.loss = loss / step.denominator;
-  event.loss_per_prediction = loss / std::max(1.0, denominator_of(walks, LossDenominator::kPredictions));
+  event.loss_per_prediction = loss / std::max(1.0, denominator_of(lengths, LossDenominator::kPredictions));
   event.seconds = seconds;
   event.last_step = last_step(state_, steps_);
   event.micro_batch_losses = micro_batch_losses_;
@@ -366,13 +376,12 @@ void TrainingRun::log() {
   listener_.on_log(event);
 }
 
-double TrainingRun::flops_of(const Learning& learning, std::size_t length) {
-  std::vector<double>& flops = flops_[learning];
-  flops.resize(static_cast<std::size_t>(settings_.max_length) + 1);
-  if (flops[length] == 0.0) {
-    flops[length] = training_flops(engine_->config(), static_cast<std::int64_t>(length), learning);
-  }
-  return flops[length];
+double TrainingRun::flops_of(const Learning& learning, std::int64_t length) {
+  std::vector<double>& all = flops_[learning];
+  all.resize(static_cast<std::size_t>(settings_.max_length) + 1);
+  double& flops = all[static_cast<std::size_t>(length)];
+  if (flops == 0.0) flops = training_flops(engine_->config(), length, learning);
+  return flops;
 }
 
 // False where it was given up.

@@ -84,7 +84,7 @@ class TrainingRun {
   void report_model();
   void warn_if_diverging(double loss_per_prediction);
   void log();
-  double flops_of(const Learning& learning, std::size_t length);
+  double flops_of(const Learning& learning, std::int64_t length);
   bool evaluates_at(std::int64_t step) const;
   bool evaluate();
   void end_if_good_enough();

@@ -28,7 +28,8 @@ struct RunPlan {
   std::optional<double> best_loss = {};  // RunEnded's
   bool replaces_earlier_run = false;     // what an earlier run left in output_dir is removed first
   bool continues_with_another_schedule = false;
-  std::string resumed_from = {};  // the checkpoint's name; empty: the run begins at its first step
+  bool engine_holds_dataset = false;  // train/held_dataset.h
+  std::string resumed_from = {};      // the checkpoint's name; empty: the run begins at its first step
 };
 
 /// What the first step finds. Large, and of no use after that: taken from the plan's side to be given back early.

@@ -2,16 +2,21 @@
 // and evaluations have the same bits.
 #include "engine/cuda/held_walks.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <numeric>
 
+#include "data/dataset_writer.h"
+#include "data/walks_csv.h"
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
 #include "engine/groups.h"
 #include "golden_batch.h"
 #include "gpu_under_test.h"
+#include "train/evaluation.h"
+#include "train/held_dataset.h"
 
 namespace strider {
 namespace {
@@ -45,6 +50,18 @@ std::int64_t tokens_of(const Walks& walks) {
   std::int64_t tokens = 0;
   for (const auto& walk : walks) tokens += static_cast<std::int64_t>(walk.size());
   return tokens;
+}
+
+// Walks of one token of a vocabulary of 8, and every eighth of two or three: a forward pass over few rows.
+std::string csv_of(std::int64_t walks) {
+  std::string rows = "walk_id,length,sequence_labels\r\n";
+  for (std::int64_t walk = 0; walk < walks; ++walk) {
+    const std::int64_t length = walk % 8 == 3 ? 2 + walk / 8 % 2 : 1;
+    rows += fmt::format("{},{},", walk, length);
+    for (std::int64_t t = 0; t < length; ++t) rows += fmt::format("{}{}", t == 0 ? "" : " ", (walk * 3 + t * t) % 8);
+    rows += "\r\n";
+  }
+  return rows;
 }
 
 struct NumbersCase {
@@ -256,6 +273,51 @@ TEST_P(CudaHeldSteps, EvaluationsHaveTheSameBitsQueuedAndHeld) {
   losses.resize(steps[2].size());
   EXPECT_TRUE(model->take_evaluation({.held = steps[2]}, losses, never));
   EXPECT_EQ(losses, expected[2]);
+}
+
+// Of three pieces, which are queued one behind the other: the same bits as from the losses of one piece at a time.
+TEST_P(CudaHeldSteps, AnEvaluatorsSumsAreThoseOfOnePieceAtATime) {
+  constexpr std::int64_t kWalks = 2105, kAtOnce = 1001, kBatch = 7;
+  const test::ScratchFolder scratch;
+  const WalksCsv csv(scratch.write("walks.csv", csv_of(kWalks)));
+  std::vector<std::int64_t> rows(kWalks), first(4);
+  std::iota(rows.begin(), rows.end(), 0);
+  std::iota(first.begin(), first.end(), 0);
+  const SplitToWrite splits[] = {{"train", first}, {"validation", rows}};
+  write_dataset(scratch / "dataset", csv, splits, {});
+  const WalkDataset dataset = open_dataset(scratch / "dataset");
+  TrainingSettings training;
+  training.batch_size = kBatch;
+  training.max_length = 2;
+  training.loss_denominator = LossDenominator::kLabels;
+  ASSERT_EQ(Evaluator::walks_at_once(*dataset.validation, training), kAtOnce);
+
+  EngineSettings settings{.max_length = training.max_length, .walks_per_step = kAtOnce, .precision = GetParam()};
+  settings.held_tokens = dataset_tokens(dataset, training.max_length);
+  const auto model = with_golden_weights(cuda::make_engine_with(config, settings, test::make_products(GetParam())));
+  give_dataset(dataset, training.max_length, *model);
+
+  double expected = 0.0;
+  for (std::int64_t begin = 0; begin < kWalks; begin += kAtOnce) {
+    WalkBatch piece(kAtOnce, training.max_length, std::nullopt);
+    for (std::int64_t row = begin; row < std::min(kWalks, begin + kAtOnce); ++row) piece.add(*dataset.validation, row);
+    std::vector<double> losses(piece.lengths().size());
+    model->evaluate(piece.walks().tokens, losses);
+    for (std::size_t i = 0; i < losses.size(); i += kBatch) {
+      const std::size_t count = std::min<std::size_t>(kBatch, losses.size() - i);
+      const double loss = std::accumulate(losses.begin() + static_cast<std::ptrdiff_t>(i),
+                                          losses.begin() + static_cast<std::ptrdiff_t>(i + count), 0.0);
+      const double labels = denominator_of(piece.lengths().subspan(i, count), LossDenominator::kLabels);
+      expected += loss / labels * static_cast<double>(count);
+    }
+  }
+  for (const std::optional<std::int64_t> first_held :
+       {std::optional<std::int64_t>(), std::optional(dataset.train.size())}) {
+    Evaluator evaluator(*dataset.validation, training, *model, first_held);
+    EXPECT_EQ(evaluator.run(*model, never)->loss, expected / static_cast<double>(kWalks));
+    EXPECT_FALSE(evaluator.run(*model, [] { return true; }));
+    EXPECT_EQ(evaluator.run(*model, never)->loss, expected / static_cast<double>(kWalks));
+  }
 }
 
 TEST_P(CudaHeldSteps, AWalkThatIsNotThereIsRefused) {

@@ -1,5 +1,7 @@
 // Training runs with DEVICE=cuda: against HF Trainer's weights, over a stop and a resume, and refused where the GPU
 // computes something else.
+#include <fmt/format.h>
+
 #include <fstream>
 
 #include "base/error.h"
@@ -127,6 +129,40 @@ TEST_P(CudaRun, AveragesTheWeightsOfItsStepsWhileOthersAreQueued) {
   settings.histogram_steps = 1;
   test::run(settings);
   EXPECT_EQ(test::weights_of(settings.output_dir / "final_model"), mean);
+}
+
+// On the GPU, or from the host where it does not fit there, over a resume from one to the other: the same bits.
+TEST_P(CudaRun, DatasetOnTheGpuHasTheBitsOfWalksFromTheHost) {
+  const std::optional<std::uint64_t> bytes = test::set_bytes_for_walks(0);
+  if (!bytes) GTEST_SKIP() << "a real GPU has what it has";
+  settings.max_steps = settings.eval_steps = settings.save_steps = 3;
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    settings.precision = precision;
+    std::vector<std::vector<float>> weights;
+    std::vector<nlohmann::json> logs;
+    const std::vector<std::vector<std::uint64_t>> sittings = {{0}, {*bytes}, {0, *bytes}, {*bytes, 0}};
+    for (const std::vector<std::uint64_t>& rooms : sittings) {
+      settings.output_dir = scratch / fmt::format("{}_{}", name_of(precision), weights.size());
+      for (std::size_t sitting = 0; sitting < rooms.size(); ++sitting) {
+        test::set_bytes_for_walks(rooms[sitting]);
+        test::Recorder recorder;
+        recorder.stop_after = sitting + 1 < rooms.size() ? 1 : 0;
+        test::run(settings, recorder);
+        const std::string line = recorder.notices.at(1);
+        EXPECT_EQ(line.find("The GPU holds the dataset, 0."), rooms[sitting] > 0 ? 0U : std::string::npos) << line;
+        EXPECT_EQ(line.find("The processors send the GPU each step's walks: the dataset is 0."),
+                  rooms[sitting] > 0 ? std::string::npos : 0U)
+            << line;
+      }
+      weights.push_back(weights_after(3));
+      logs.push_back(test::without_times(test::log_of(settings.output_dir)));
+    }
+    for (std::size_t i = 1; i < weights.size(); ++i) {
+      EXPECT_EQ(weights[i], weights[0]) << i;
+      EXPECT_EQ(logs[i], logs[0]) << i;
+    }
+  }
+  test::set_bytes_for_walks(*bytes);
 }
 
 TEST(CudaChoice, TensorFloat32IsForTheGpu) {
