@@ -133,5 +133,25 @@ TEST(Orthogonalization, PolarExpressBringsSmallSingularValuesNearOne) {
   for (const double value : test::singular_values(eight)) EXPECT_NEAR(value, 1.0, 1e-4);
 }
 
+// A tall matrix, whose steps are taken in the Gram form: [0.6 X; 0.8 X] has the singular values of X.
+TEST(Orthogonalization, GramFormKeepsSmallSingularValues) {
+  constexpr std::int64_t kSize = 48;
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < kSize; ++i) values.push_back(0.9 * std::pow(0.86, static_cast<double>(i)));
+  const Dense x = test::with_singular_values(values, 7);
+  Dense tall(2 * kSize, kSize);
+  for (std::int64_t row = 0; row < kSize; ++row) {
+    for (std::int64_t column = 0; column < kSize; ++column) {
+      tall(row, column) = 0.6 * x(row, column);
+      tall(kSize + row, column) = 0.8 * x(row, column);
+    }
+  }
+  for (const std::int64_t steps : {1, 2, 3, 4, 5, 7, 8}) {
+    const Dense expected = test::orthogonalized(Orthogonalization::kPolarExpress, steps, tall);
+    const Dense found = in_floats(Orthogonalization::kPolarExpress, steps, tall);
+    EXPECT_LT(test::largest_difference(found, expected), 1e-4) << steps;
+  }
+}
+
 }  // namespace
 }  // namespace strider

@@ -4,6 +4,14 @@
 // every singular value x in (0, 1]:
 //   p(x) = a x + b x^3 + c x^5,   as a matrix   X (a I + b A + c A^2)   with   A = X^T X
 // X is scaled by its Frobenius norm before the first step, which bounds the largest singular value by 1.
+//
+// Where X [n, m] is at least twice as tall as wide, most of that is the two products with X in every step, and the
+// steps are taken on A alone (the Gram form): with Q = p(A) the factor of a step,
+//   A' = Q A Q,   X Q1 Q2 Q3 = X (Q1 Q2 Q3)
+// so that a run of steps has two products with X in all. All factors are polynomials of A: they commute, their products
+// are symmetric, and half of each is computed. With n = 4 m, three steps are 21 m^3 multiplications instead of 39.
+// Rounding enters A once and is amplified with its small eigenvalues, by a^2 at each step, so after kGramSteps steps A
+// is made anew from X.
 #include <cstdint>
 #include <vector>
 
@@ -36,7 +44,9 @@ double orthogonalization_norm_factor(Orthogonalization method);
 struct OrthogonalizeMemory {
   Rows matrix;           // [rows, columns], filled by the caller
   Rows tall, tall_next;  // [longer side, shorter side]; `tall` is `matrix` where that has no more columns than rows
-  Rows gram, quintic;    // [shorter side, shorter side]
+  Rows gram, factor;     // [shorter side, shorter side]
+  Rows step_factor;      // the same, in the Gram form alone
+  Rows spare;            // the same, in the Gram form alone
 
   void lay_out(Carver& carver, std::int64_t rows, std::int64_t columns);
 };
