@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export H="${H:-12}" W="${W:-16}" RUN_NAME="${RUN_NAME:-400K_llama}"
 # So that the loss gets near the best there is in a minute or so.
-export MAX_SEQS="${MAX_SEQS:-20000}" RECIPE="${RECIPE:-lowest-loss}"
+export MAX_SEQS="${MAX_SEQS:-20000}" RECIPE="${RECIPE:-fast}"
 export REPRESENTATIONS="${REPRESENTATIONS:-residual_before after_attention after_block ffn_gate ffn_up}"
 source "$root/00_config_env.sh"
 

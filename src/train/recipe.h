@@ -20,14 +20,15 @@ struct RecipeValue {
 /// What decides which values make sense.
 struct RecipeModel {
   std::int64_t non_embedding = 0;  // parameters outside embeddings and lm_head
+  std::int64_t vocabulary = 1200;
   std::int64_t layers = 2;
   bool has_tied_embeddings = false;
   bool has_other_weights = false;  // those of INIT_FROM
 };
 RecipeModel recipe_model(const LlamaConfig& config);
 
-/// What a recipe sets for a model: the values of the preset whose size is nearest, by ratio, but for parts of a run
-/// that this model cannot have. None of kReference.
+/// What a recipe sets for a model: the values of the preset whose size is nearest, by ratio, and of those for several
+/// vocabularies the nearest of these, but for parts of a run that this model cannot have. None of kReference.
 std::vector<RecipeValue> recipe_values(Recipe recipe, const RecipeModel& model);
 
 /// Sets each of them. Throws Error for a value that its row does not allow.

@@ -42,7 +42,7 @@ TEST(Recipe, EveryValueIsOneOfTheTable) {
 TEST(Recipe, ThePresetOfTheNearestSizeIsTaken) {
   EXPECT_EQ(value_in(recipe_values(Recipe::kFast, {.non_embedding = 1'900'000}), "max_steps"),
             value_in(recipe_values(Recipe::kFast, {.non_embedding = kSize2M}), "max_steps"));
-  EXPECT_NE(value_in(recipe_values(Recipe::kFast, {.non_embedding = 1}), "max_steps"), "");
+  EXPECT_NE(value_in(recipe_values(Recipe::kFast, {.non_embedding = 1, .vocabulary = 1}), "max_steps"), "");
 }
 
 TEST(Recipe, WhatTheUserGivesStays) {
@@ -86,7 +86,7 @@ TEST(Recipe, IsTheSameRunAsItsValuesGivenOneByOne) {
   TrainingSettings by_hand = asked;
   by_hand.output_dir = scratch / "by_hand";
   by_hand.given.clear();
-  std::vector<RecipeValue> values = recipe_values(Recipe::kFast, {.non_embedding = 1});
+  std::vector<RecipeValue> values = recipe_values(Recipe::kFast, {.non_embedding = 1, .vocabulary = 1});
   std::erase_if(values, [&](const RecipeValue& value) { return asked.given.contains(value.option); });
   set_values(by_hand, values);
   asked.recipe = Recipe::kFast;
@@ -118,6 +118,20 @@ TEST(Recipe, FirstLayersAreLeftAloneWhereThatIsPossible) {
   TrainingSettings without = asked;
   without.given = {"first_layers"};
   EXPECT_EQ(with_recipe(without, {.non_embedding = kSize2M}).settings.first_steps, 0);
+}
+
+// A model's size decides first, its vocabulary only between presets of one size.
+TEST(Recipe, SmallGraphsHaveFewerFirstSteps) {
+  TrainingSettings asked;
+  asked.recipe = Recipe::kFast;
+  const auto first_steps = [&](std::int64_t non_embedding, std::int64_t vocabulary) {
+    return with_recipe(asked, {.non_embedding = non_embedding, .vocabulary = vocabulary}).settings.first_steps;
+  };
+  EXPECT_EQ(first_steps(400'000, 1200), 450);
+  EXPECT_EQ(first_steps(400'000, 192), 200);
+  EXPECT_EQ(first_steps(400'000, 10), 200);
+  EXPECT_EQ(first_steps(400'000, 100'000), 450);
+  EXPECT_EQ(first_steps(kSize2M, 192), first_steps(kSize2M, 1200));
 }
 
 // HEAD_STEPS leave all weights but lm_head's as they are, bit for bit.
