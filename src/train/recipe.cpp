@@ -83,7 +83,7 @@ std::vector<Preset> make_presets() {
            .lowest_loss = lowest_loss("2000", "0.014")},
           {.non_embedding = 394'000,
            .vocabulary = 192,
-           .fast = fast("2200", "200", "150", "1"),
+           .fast = fast("1700", "200", "150", "1"),
            .fast_as_a_whole = fast_as_a_whole("2400", "0.02"),
            .lowest_loss = lowest_loss("2000", "0.014")},
           {.non_embedding = 2'100'000,
