@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
-#include <utility>
 
 #include "model/parameters.h"
 #include "train/settings_table.h"
@@ -11,9 +10,15 @@
 namespace strider {
 namespace {
 
+struct ForVocabulary {
+  std::int64_t vocabulary;
+  std::vector<RecipeValue> values;
+};
+
 struct Preset {
-  std::int64_t non_embedding, vocabulary;
-  std::vector<RecipeValue> fast, fast_as_a_whole, lowest_loss;
+  std::int64_t non_embedding;
+  std::vector<ForVocabulary> fast;
+  std::vector<RecipeValue> fast_as_a_whole, lowest_loss;
 };
 
 std::vector<RecipeValue> joined(std::vector<RecipeValue> values, std::initializer_list<RecipeValue> more) {
@@ -77,32 +82,20 @@ std::vector<RecipeValue> lowest_loss(const char* steps, const char* matrices) {
 // the first layer learns a smaller graph in fewer steps and more strongly, so that less of its output will do.
 std::vector<Preset> make_presets() {
   return {{.non_embedding = 394'000,
-           .vocabulary = 1200,
-           .fast = fast("2600", "450", "150", "3"),
-           .fast_as_a_whole = fast_as_a_whole("2400", "0.02"),
-           .lowest_loss = lowest_loss("2000", "0.014")},
-          {.non_embedding = 394'000,
-           .vocabulary = 192,
-           .fast = fast("1700", "200", "150", "1"),
+           .fast = {{1200, fast("2600", "450", "150", "3")}, {192, fast("1700", "200", "150", "1")}},
            .fast_as_a_whole = fast_as_a_whole("2400", "0.02"),
            .lowest_loss = lowest_loss("2000", "0.014")},
           {.non_embedding = 2'100'000,
-           .vocabulary = 1200,
-           .fast = fast("1300", "300", "300", "2"),
+           .fast = {{1200, fast("1300", "300", "300", "2")}},
            .fast_as_a_whole = fast_as_a_whole("1525", "0.02"),
            .lowest_loss = lowest_loss("1125", "0.014")}};
 }
 
-// How far apart two sizes are, by their ratio.
-double distance(std::int64_t a, std::int64_t b) {
-  return std::abs(std::log(static_cast<double>(a) / static_cast<double>(b)));
-}
-
-const Preset& nearest(const RecipeModel& model) {
-  static const std::vector<Preset> presets = make_presets();
-  return *std::ranges::min_element(presets, {}, [&](const Preset& preset) {
-    return std::pair(distance(preset.non_embedding, model.non_embedding),
-                     distance(preset.vocabulary, model.vocabulary));
+// The one whose size is nearest, by ratio.
+template <typename T>
+const T& nearest(const std::vector<T>& all, std::int64_t T::*size, std::int64_t wanted) {
+  return *std::ranges::min_element(all, {}, [&](const T& one) {
+    return std::abs(std::log(static_cast<double>(one.*size) / static_cast<double>(wanted)));
   });
 }
 
@@ -132,10 +125,14 @@ RecipeModel recipe_model(const LlamaConfig& config) {
 }
 
 std::vector<RecipeValue> recipe_values(Recipe recipe, const RecipeModel& model) {
-  const Preset& preset = nearest(model);
+  static const std::vector<Preset> presets = make_presets();
+  const Preset& preset = nearest(presets, &Preset::non_embedding, model.non_embedding);
   const bool can_have_first_layers = !model.has_tied_embeddings && model.layers > 1 && !model.has_other_weights;
   std::vector<RecipeValue> values;
-  if (recipe == Recipe::kFast) values = can_have_first_layers ? preset.fast : preset.fast_as_a_whole;
+  if (recipe == Recipe::kFast) {
+    values = can_have_first_layers ? nearest(preset.fast, &ForVocabulary::vocabulary, model.vocabulary).values
+                                   : preset.fast_as_a_whole;
+  }
   if (recipe == Recipe::kLowestLoss) values = preset.lowest_loss;
   if (model.has_tied_embeddings) {
     std::erase_if(values, [](const RecipeValue& value) { return value.option.starts_with("head_"); });

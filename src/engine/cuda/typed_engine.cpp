@@ -380,12 +380,12 @@ void TypedEngine<T>::put(WrittenCall call, Work work, Slot& slot) {
   stream_.record(slot.done);
 }
 
-// Of a call that is done.
 template <typename T>
 std::vector<std::int64_t> TypedEngine<T>::lengths_of_call(const CallWalks& walks) const {
   return walks.held.empty() ? lengths_of(walks.tokens) : held_.lengths_of(walks.held);
 }
 
+// Of a call that is done.
 template <typename T>
 void TypedEngine<T>::read_losses(const CallWalks& walks, const Slot& slot, std::span<double> walk_losses) const {
   const std::vector<std::int64_t> lengths = lengths_of_call(walks);
