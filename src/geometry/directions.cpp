@@ -69,27 +69,31 @@ void sort_by_distance(std::vector<std::uint64_t>& keys) {
   }
 }
 
-// Pearson's correlation of the ranks; both have the mean (pairs + 1) / 2.
-std::optional<double> rank_correlation(const GraphGeometry& graph, std::vector<std::uint64_t>& keys) {
+// Both ranks have the mean (pairs + 1) / 2.
+RankSums rank_sums(const GraphGeometry& graph, std::vector<std::uint64_t>& keys) {
   sort_by_distance(keys);
   const double mean = (static_cast<double>(keys.size()) + 1.0) / 2.0;
-  double both = 0, of_graph = 0, of_rows = 0;
+  RankSums sums;
   for (std::size_t first = 0; first < keys.size();) {
     std::size_t end = first + 1;
     while (end < keys.size() && keys[end] >> kHopBits == keys[first] >> kHopBits) ++end;
     const double rank = (static_cast<double>(first + end) + 1.0) / 2.0 - mean;
     for (; first < end; ++first) {
       const double graph_rank = graph.rank_of_hops[keys[first] & kNoPath] - mean;
-      both += rank * graph_rank;
-      of_graph += graph_rank * graph_rank;
-      of_rows += rank * rank;
+      sums.both += rank * graph_rank;
+      sums.of_graph += graph_rank * graph_rank;
+      sums.of_rows += rank * rank;
     }
   }
-  if (of_graph == 0.0 || of_rows == 0.0) return std::nullopt;
-  return both / std::sqrt(of_graph * of_rows);
+  return sums;
 }
 
 }  // namespace
+
+std::optional<double> RankSums::correlation() const {
+  if (of_graph == 0.0 || of_rows == 0.0) return std::nullopt;
+  return both / std::sqrt(of_graph * of_rows);
+}
 
 Directions compare_directions(const GraphGeometry& graph, const RowMatrix& rows, std::size_t each) {
   const RowMatrix unit = rows.rowwise().normalized();
@@ -116,7 +120,7 @@ Directions compare_directions(const GraphGeometry& graph, const RowMatrix& rows,
       }
     }
   }
-  return {nearest.take(), rank_correlation(graph, keys)};
+  return {nearest.take(), rank_sums(graph, keys).correlation()};
 }
 
 namespace {

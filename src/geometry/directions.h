@@ -18,6 +18,15 @@ struct NearestNodes {
   std::span<const std::int32_t> of(std::size_t node) const { return {nodes.data() + node * each, each}; }
 };
 
+/// Over the pairs of nodes with a path between them, of the two ranks of a pair, each minus the mean of all ranks.
+struct RankSums {
+  double both = 0;                   // of their product
+  double of_graph = 0, of_rows = 0;  // of the square of either
+
+  /// Nothing where one of the two is constant.
+  std::optional<double> correlation() const;
+};
+
 struct Directions {
   NearestNodes nearest;
   /// RSA (Kriegeskorte, Mur and Bandettini 2008): Spearman's rank correlation, ties by average rank, of graph distance

@@ -12,42 +12,7 @@ namespace {
 
 constexpr double kFar = std::numeric_limits<double>::infinity();
 
-struct Edge {
-  std::int32_t to = 0;
-  double length = 0;
-};
-
-struct NearestGraph {
-  std::vector<std::size_t> offsets;  // [nodes + 1]
-  std::vector<Edge> edges;
-  double mean = 0, longest = 0;  // edge
-};
-
-NearestGraph join_nearest(const NearestNodes& nearest, std::size_t nodes) {
-  std::vector<std::vector<Edge>> joined(nodes);
-  for (std::size_t node = 0; node < nodes; ++node) {
-    for (std::size_t i = 0; i < nearest.each; ++i) {
-      const std::int32_t other = nearest.of(node)[i];
-      const double length = std::sqrt(std::max(0.0, 2.0 - 2.0 * nearest.cosines[node * nearest.each + i]));
-      joined[node].push_back({other, length});
-      joined[static_cast<std::size_t>(other)].push_back({static_cast<std::int32_t>(node), length});
-    }
-  }
-  NearestGraph graph{.offsets = {0}, .edges = {}};
-  for (std::vector<Edge>& edges : joined) {
-    std::ranges::sort(edges, {}, &Edge::to);
-    const auto is_twice = [](const Edge& a, const Edge& b) { return a.to == b.to; };
-    edges.erase(std::unique(edges.begin(), edges.end(), is_twice), edges.end());
-    for (const Edge& edge : edges) {
-      graph.mean += edge.length;
-      graph.longest = std::max(graph.longest, edge.length);
-    }
-    graph.edges.insert(graph.edges.end(), edges.begin(), edges.end());
-    graph.offsets.push_back(graph.edges.size());
-  }
-  graph.mean /= static_cast<double>(graph.edges.size());
-  return graph;
-}
+using Edge = NearestGraph::Edge;
 
 // Shortest paths with nodes in buckets by distance instead of a heap (Dial 1969; Meyer and Sanders 2003, delta-stepping
 // on one thread). A node whose distance shrinks is looked at again, so that the distances are those of any
@@ -104,6 +69,32 @@ class Geodesics {
 };
 
 }  // namespace
+
+NearestGraph join_nearest(const NearestNodes& nearest, std::size_t nodes) {
+  std::vector<std::vector<Edge>> joined(nodes);
+  for (std::size_t node = 0; node < nodes; ++node) {
+    for (std::size_t i = 0; i < nearest.each; ++i) {
+      const std::int32_t other = nearest.of(node)[i];
+      const double length = std::sqrt(std::max(0.0, 2.0 - 2.0 * nearest.cosines[node * nearest.each + i]));
+      joined[node].push_back({other, length});
+      joined[static_cast<std::size_t>(other)].push_back({static_cast<std::int32_t>(node), length});
+    }
+  }
+  NearestGraph graph{.offsets = {0}, .edges = {}};
+  for (std::vector<Edge>& edges : joined) {
+    std::ranges::sort(edges, {}, &Edge::to);
+    const auto is_twice = [](const Edge& a, const Edge& b) { return a.to == b.to; };
+    edges.erase(std::unique(edges.begin(), edges.end(), is_twice), edges.end());
+    for (const Edge& edge : edges) {
+      graph.mean += edge.length;
+      graph.longest = std::max(graph.longest, edge.length);
+    }
+    graph.edges.insert(graph.edges.end(), edges.begin(), edges.end());
+    graph.offsets.push_back(graph.edges.size());
+  }
+  graph.mean /= static_cast<double>(graph.edges.size());
+  return graph;
+}
 
 GeodesicComparison compare_geodesics(const GraphGeometry& graph, const NearestNodes& nearest) {
   const NearestGraph joined = join_nearest(nearest, graph.size());

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#include "geometry/directions.h"
-#include "geometry/geodesics.h"
 #include "geometry/probe.h"
-#include "geometry/spectrum.h"
 
 namespace strider {
 namespace {
@@ -19,23 +16,24 @@ RowMatrix as_doubles(const GraphGeometry& graph, std::span<const float> values) 
   return rows.cast<double>();
 }
 
-void measure_directions(const GraphGeometry& graph, const RowMatrix& rows, std::size_t nearest,
+void measure_directions(const GraphGeometry& graph, PairMeasures& pairs, const RowMatrix& rows, std::size_t nearest,
                         LayerMeasures& measures) {
-  const Directions directions = compare_directions(graph, rows, nearest);
+  const Directions directions = pairs.directions(rows, nearest);
   measures.rsa = directions.rsa;
   const NeighbourShares shares = neighbour_shares(graph, directions.nearest);
   measures.neighbours = shares.neighbours;
   measures.within_two = shares.within_two;
-  const GeodesicComparison geodesics = compare_geodesics(graph, directions.nearest);
+  const GeodesicComparison geodesics = pairs.geodesics(directions.nearest);
   measures.geodesic_correlation = geodesics.correlation;
   measures.geodesic_pairs = geodesics.pairs;
 }
 
-void measure_variation(const GraphGeometry& graph, const RowMatrix& centred, LayerMeasures& measures) {
+void measure_variation(const GraphGeometry& graph, PairMeasures& pairs, const RowMatrix& centred,
+                       LayerMeasures& measures) {
   const Eigen::Index count = std::max(kPictureComponents, graph.laplacian.vectors.cols());
   const PrincipalComponents components = principal_components(centred, static_cast<int>(count));
   measures.effective_dimension = effective_dimension(components);
-  measures.component_correlation = component_correlation(graph, components);
+  measures.component_correlation = pairs.component_correlation(components);
   measures.laplacian_alignment = laplacian_alignment(graph, components);
   measures.laplacian_variance = laplacian_variance(graph, centred);
   const DirichletEnergy energy = dirichlet_energy(graph, centred);
@@ -63,13 +61,18 @@ LayerMeasures measures_by_chance(const GraphGeometry& graph, std::size_t nearest
   return measures;
 }
 
-LayerMeasures measure_layer(const GraphGeometry& graph, std::span<const float> values, std::size_t nearest) {
+LayerMeasures measure_layer(const GraphGeometry& graph, PairMeasures& pairs, std::span<const float> values,
+                            std::size_t nearest) {
   LayerMeasures measures;
   RowMatrix rows = as_doubles(graph, values);
-  measure_directions(graph, rows, nearest, measures);
+  measure_directions(graph, pairs, rows, nearest, measures);
   rows.rowwise() -= rows.colwise().mean().eval();
-  measure_variation(graph, rows, measures);
+  measure_variation(graph, pairs, rows, measures);
   return measures;
+}
+
+LayerMeasures measure_layer(const GraphGeometry& graph, std::span<const float> values, std::size_t nearest) {
+  return measure_layer(graph, *cpu_pair_measures(graph), values, nearest);
 }
 
 std::size_t layer_memory_bytes(const GraphGeometry& graph, std::size_t width, std::size_t nearest) {

@@ -4,6 +4,7 @@
 
 #include "geometry/graph_geometry.h"
 #include "geometry/layer_measures.h"
+#include "geometry/pair_measures.h"
 
 namespace strider {
 
@@ -11,7 +12,10 @@ namespace strider {
 LayerMeasures measures_by_chance(const GraphGeometry& graph, std::size_t nearest);
 
 /// `values` [nodes, width]: finite, no row of zeros, not all rows the same. `nearest` nodes by cosine are looked at, at
-/// most nodes - 1. Runs on the calling thread.
+/// most nodes - 1. Runs on the calling thread, but for what `pairs`, which are of the same graph, compute elsewhere.
+LayerMeasures measure_layer(const GraphGeometry& graph, PairMeasures& pairs, std::span<const float> values,
+                            std::size_t nearest);
+/// All of it on the calling thread.
 LayerMeasures measure_layer(const GraphGeometry& graph, std::span<const float> values, std::size_t nearest);
 
 /// What measure_layer takes at its peak, `values` not included.

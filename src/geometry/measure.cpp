@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "geometry/graph_measurer.h"
 #include "geometry/layer.h"
+#include "geometry/pair_measures.h"
 #include "geometry/vector_fault.h"
 #include "graph/cells.h"
 #include "graph/graph_facts.h"
@@ -46,6 +47,15 @@ RowMatrix read_coordinates(const fs::path& file, std::size_t nodes) {
     fail("A coordinate is not finite");
   }
   return Eigen::Map<const RowMatrix>(array.values.data(), array.shape[0], array.shape[1]);
+}
+
+// That computes for all layers of a report.
+std::unique_ptr<PairMeasures> pairs_for(const MeasureSettings& settings, const GraphGeometry& graph,
+                                        const Representations& representations, std::size_t nearest) {
+  if (!settings.pairs) return cpu_pair_measures(graph);
+  std::int64_t width = 1;
+  for (const LayerArray& array : representations.arrays) width = std::max<std::int64_t>(width, array.width);
+  return settings.pairs(graph, static_cast<std::size_t>(width), nearest);
 }
 
 // How many layers fit into memory at once.
@@ -142,11 +152,12 @@ GeometryReport measure_geometry(const MeasureSettings& settings) {
   report.chance = measures_by_chance(geometry, report.nearest);
   for (const LayerArray& array : representations.arrays) report.layers.push_back({array, {}});
 
+  const std::unique_ptr<PairMeasures> pairs = pairs_for(settings, geometry, representations, report.nearest);
   // Each layer is measured by one thread, so that its sums have one order.
   ThreadTeam layers(layers_at_once(geometry, representations, report.nearest, settings.threads));
   parallel_for(layers, std::ssize(report.layers), [&](int, std::int64_t i) {
     MeasuredLayer& layer = report.layers[static_cast<std::size_t>(i)];
-    layer.measures = measure_layer(geometry, read_layer(representations, layer.array), report.nearest);
+    layer.measures = measure_layer(geometry, *pairs, read_layer(representations, layer.array), report.nearest);
   });
   return report;
 }

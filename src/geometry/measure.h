@@ -2,6 +2,8 @@
 // strider measure: how much of a graph's geometry is in representations of its nodes, layer by layer.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +14,13 @@
 
 namespace strider {
 
+struct GraphGeometry;
+class PairMeasures;
+
+/// Makes what computes over all pairs of nodes, for layers of up to `width` values a node.
+using MakePairMeasures =
+    std::function<std::unique_ptr<PairMeasures>(const GraphGeometry& graph, std::size_t width, std::size_t nearest)>;
+
 struct MeasureSettings {
   std::filesystem::path representations;        // see open_representations
   std::optional<std::filesystem::path> graph;   // see graph_file
@@ -19,6 +28,7 @@ struct MeasureSettings {
   std::vector<std::string> arrays;              // names or types; empty: all
   int nearest = 8;                              // nodes by cosine
   int threads = 1;
+  MakePairMeasures pairs = {};  // empty: cpu_pair_measures
 };
 
 struct MeasuredLayer {
@@ -39,7 +49,8 @@ struct GeometryReport {
   Notices notices;
 };
 
-/// Computes everything; writes nothing. The numbers do not depend on the number of threads. Throws Error as
+/// Computes everything; writes nothing. The numbers do not depend on the number of threads, and on `pairs` only in
+/// their last bits. Throws Error as
 /// open_representations, graph_file, read_labeled_adjacency, read_layer and make_graph_geometry, for coordinates that
 /// do not fit the graph, and where the memory is too small.
 GeometryReport measure_geometry(const MeasureSettings& settings);

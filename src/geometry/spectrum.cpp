@@ -38,10 +38,15 @@ double effective_dimension(const PrincipalComponents& components) {
   return sum * sum / components.variances.squaredNorm();
 }
 
-std::optional<double> component_correlation(const GraphGeometry& graph, const PrincipalComponents& components) {
+RowMatrix first_three(const PrincipalComponents& components) {
   RowMatrix points = RowMatrix::Zero(components.scores.rows(), 3);
   const Eigen::Index known = std::min<Eigen::Index>(3, components.scores.cols());
   points.leftCols(known) = components.scores.leftCols(known);
+  return points;
+}
+
+std::optional<double> component_correlation(const GraphGeometry& graph, const PrincipalComponents& components) {
+  const RowMatrix points = first_three(components);
   Pearson pearson;
   for (std::size_t i = 0; i < graph.size(); ++i) {
     const double* const from = points.data() + 3 * i;

@@ -22,6 +22,9 @@ PrincipalComponents principal_components(const RowMatrix& centred, int count);
 /// "A theory of multineuronal dimensionality, dynamics and measurement").
 double effective_dimension(const PrincipalComponents& components);
 
+/// The first three scores, zero where there are fewer.
+RowMatrix first_three(const PrincipalComponents& components);
+
 /// Pearson's correlation, over all pairs of nodes with a path between them, of graph distance and Euclidean distance of
 /// the first three scores. Nothing where one of the two is constant.
 std::optional<double> component_correlation(const GraphGeometry& graph, const PrincipalComponents& components);
