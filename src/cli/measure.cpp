@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
+#include "gpu_measures/gpu_measures.h"
 #include "graph/sparse_file.h"
 #include "io/atomic_file.h"
 #include "report/page/beliefs_json.h"
@@ -48,9 +49,9 @@ void print_table(const GeometryReport& report) {
   say("{}\n", row(chance, width, report.chance, "-"));
 }
 
-// A model of which it is measured how it moves on the graph.
-struct MovesOptions {
-  std::filesystem::path model, dataset;
+struct MeasureOptions {
+  std::filesystem::path model, dataset;  // a model of which it is measured how it moves on the graph
+  Device device = Device::kCpu;
 };
 
 void print_moves(const nlohmann::ordered_json& moves) {
@@ -67,12 +68,14 @@ void print_moves(const nlohmann::ordered_json& moves) {
       percent(sampled["valid_walks"]));
 }
 
-void run_measure(MeasureSettings settings, const MovesOptions& options, bool as_json) {
+void run_measure(MeasureSettings settings, const MeasureOptions& options, bool as_json) {
   if (options.model.empty() != options.dataset.empty()) {
     throw Error("A model's moves are measured on walks: --model_dir and --dataset_dir go together",
                 {.file = {}, .place = {}, .advice = "Name both, or neither."});
   }
   if (settings.threads == 0) settings.threads = available_processors();
+  MeasuringDevice device;
+  settings.pairs = pair_measures_on(options.device, device);
   const GeometryReport report = measure_geometry(settings);
   nlohmann::ordered_json object = nlohmann::ordered_json::parse(geometry_json(report));
   if (!options.model.empty()) {
@@ -85,6 +88,7 @@ void run_measure(MeasureSettings settings, const MovesOptions& options, bool as_
   } else {
     say("Representations: {}\n", report.representations.string());
     say("Graph: {} ({} nodes, {} edges)\n\n", report.graph.string(), report.nodes, report.edges);
+    if (!device.why.empty()) say("{}\n\n", device.why);
     print_table(report);
     for (const MeasuredLayer& layer : report.layers) {
       if (layer.measures.geodesic_pairs == 1.0) continue;
@@ -100,13 +104,19 @@ void run_measure(MeasureSettings settings, const MovesOptions& options, bool as_
   say("Saved: {}\n", report.output.string());
 }
 
-std::vector<Setting<MovesOptions>> moves_table() {
+std::vector<Setting<MeasureOptions>> options_table() {
   using namespace settings;
-  using Row = Setting<MovesOptions>;
+  using Row = Setting<MeasureOptions>;
+  using O = MeasureOptions;
   return {
-      Row("model_dir", "MODEL_DIR", folder(&MovesOptions::model), any_value(),
+      Row("model_dir", "MODEL_DIR", folder(&O::model), any_value(),
           "A model whose moves are measured too, on walks of --dataset_dir"),
-      Row("dataset_dir", "DATASET_DIR", folder(&MovesOptions::dataset), any_value(), "The dataset of that model"),
+      Row("dataset_dir", "DATASET_DIR", folder(&O::dataset), any_value(), "The dataset of that model"),
+      Row("device", "DEVICE",
+          choice(&O::device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}, {"auto", Device::kAuto}}), any_value(),
+          "What compares all pairs of nodes: cpu, cuda (one NVIDIA GPU, or an error), or auto (the GPU where there is "
+          "one); "
+          "it pays for graphs of thousands of nodes"),
   };
 }
 
@@ -145,7 +155,7 @@ constexpr const char* kColumns =
 void add_measure_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("measure", "Say how much of the graph is in representations, by layer");
   auto settings = std::make_shared<MeasureSettings>();
-  auto options = std::make_shared<MovesOptions>();
+  auto options = std::make_shared<MeasureOptions>();
   auto as_json = std::make_shared<bool>(false);
   settings->threads = 0;  // all
   command
@@ -153,7 +163,7 @@ void add_measure_command(CLI::App& program) {
                    "A folder of token representations, the run that it is in, or an .npz file")
       ->required();
   add_settings(*command, measure_table(), *settings);
-  add_settings(*command, moves_table(), *options);
+  add_settings(*command, options_table(), *options);
   command->add_option("--arrays", settings->arrays, "Arrays to measure, by name or type")
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->option_text("NAME ... [all]");

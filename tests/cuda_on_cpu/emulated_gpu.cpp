@@ -4,6 +4,7 @@
 #include "cuda_on_cpu/plain_products.h"
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
+#include "engine/cuda/node_pairs.h"
 #include "gpu_under_test.h"
 
 namespace strider {
@@ -37,6 +38,14 @@ std::uint64_t cuda_bytes_for_walks(const LlamaConfig& /*config*/, const EngineSe
 
 std::string cuda_device_name() {
   return "an emulated GPU";
+}
+
+std::optional<std::string> cuda_node_pairs_obstacle(const NodePairsLimits& /*limits*/) {
+  return std::nullopt;
+}
+
+std::unique_ptr<NodePairs> make_cuda_node_pairs(const PairedNodes& nodes, const NodePairsLimits& limits) {
+  return cuda::make_node_pairs(nodes, limits);
 }
 
 std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& config, const EngineSettings& settings) {

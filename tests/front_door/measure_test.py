@@ -178,6 +178,27 @@ class MeasureTest(unittest.TestCase):
             self.assertEqual(row[1], f"{layer['neighbours']:.3f}")
             self.assertEqual(row[8], f"{layer['probe_r2']:.3f}")
 
+    def test_on_a_gpu_or_not(self):
+        """What --device says and does on the machine that tests it, which as a rule has no GPU."""
+        rows = np.random.default_rng(2).normal(size=(20, 9)).astype(np.float32)
+        folder = write_representations("torus", {"a": rows})[0]
+        on_cpu = json.loads(call(folder, "--json").stdout)
+        done = call(folder, "--device", "auto")
+        self.assertIn("DEVICE=auto: ", done.stdout)
+        found = json.loads((folder / "geometry.json").read_text())
+        for measure, value in on_cpu["layers"][0].items():
+            if isinstance(value, float):
+                self.assertAlmostEqual(found["layers"][0][measure], value, places=9, msg=measure)
+        (folder / "geometry.json").unlink()
+        done = call(folder, "--device", "cuda")
+        if "on the GPU" in done.stdout:
+            self.assertEqual(done.returncode, 0)
+            return
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("DEVICE=cuda (--device) asks for the GPU, and ", done.stderr)
+        self.assertIn("DEVICE=auto or cpu measures on the CPU.", done.stderr)
+        self.assertFalse((folder / "geometry.json").exists())
+
     def refused(self, *arguments):
         done = call(*arguments)
         self.assertEqual(done.returncode, 1, done.stdout)

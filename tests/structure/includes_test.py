@@ -15,6 +15,7 @@ KNOWS = {
     "model": ["base", "io"],
     "communicator": ["base"],
     "engine": ["base", "io", "model", "communicator"],
+    "gpu_measures": ["base", "io", "graph", "geometry", "model", "communicator", "engine"],
     "optimize": ["base", "io", "model", "communicator", "engine"],
     "events": ["base", "io", "model"],
     "train": ["base", "io", "data", "model", "communicator", "engine", "optimize", "events"],
@@ -24,7 +25,7 @@ KNOWS = {
     "report": ["base", "io", "graph", "geometry", "data", "model", "communicator", "engine", "optimize", "events", "train", "extract",
                "snapshots"],
     "cli": ["base", "io", "graph", "geometry", "data", "graph_import", "model", "communicator", "engine", "optimize", "train", "events", "extract",
-            "snapshots", "tune", "report"],
+            "gpu_measures", "snapshots", "tune", "report"],
 }
 
 

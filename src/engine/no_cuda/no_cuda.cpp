@@ -1,6 +1,7 @@
 // A build without GPU code.
 #include "base/error.h"
 #include "engine/choose_device.h"
+#include "engine/node_pairs.h"
 
 namespace strider {
 namespace {
@@ -19,6 +20,14 @@ std::uint64_t cuda_bytes_for_walks(const LlamaConfig& /*config*/, const EngineSe
 
 std::string cuda_device_name() {
   return "no GPU";
+}
+
+std::optional<std::string> cuda_node_pairs_obstacle(const NodePairsLimits& /*limits*/) {
+  return kWhy;
+}
+
+std::unique_ptr<NodePairs> make_cuda_node_pairs(const PairedNodes& /*nodes*/, const NodePairsLimits& /*limits*/) {
+  throw Error(kWhy);
 }
 
 std::unique_ptr<Engine> make_cuda_engine(const LlamaConfig& /*config*/, const EngineSettings& /*settings*/) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "engine/choose_device.h"
 #include "engine/cuda/cuda_engine.h"
+#include "engine/cuda/node_pairs.h"
 #include "engine/cuda/on_gpu/cublaslt.h"
 #include "engine/cuda/runtime.h"
 
@@ -45,7 +46,7 @@ std::optional<std::string> driver_obstacle() {
 // Left free beside the engine, for the driver and cuBLASLt.
 constexpr std::uint64_t kDriverBytes = std::uint64_t{256} << 20U;
 
-std::optional<std::string> memory_obstacle(const LlamaConfig& config, const EngineSettings& settings) {
+std::optional<std::string> memory_obstacle(std::uint64_t needed) {
   std::size_t free = 0;
   std::size_t total = 0;
   const cudaError_t code = cudaMemGetInfo(&free, &total);
@@ -53,9 +54,19 @@ std::optional<std::string> memory_obstacle(const LlamaConfig& config, const Engi
     cudaGetLastError();
     return fmt::format("the GPU cannot be used: {}", cudaGetErrorString(code));
   }
-  const std::uint64_t needed = cuda::cuda_engine_memory_bytes(config, settings) + kDriverBytes;
+  needed += kDriverBytes;
   if (needed <= free) return std::nullopt;
-  return fmt::format("the run needs {} MB of the GPU's memory, of which {} MB are free", needed >> 20U, free >> 20U);
+  return fmt::format("{} MB of the GPU's memory are needed, and {} MB are free", needed >> 20U, free >> 20U);
+}
+
+std::optional<std::string> capability_obstacle() {
+  int major = 0;
+  int minor = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, kDevice);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, kDevice);
+  if (major >= kOldestCapability) return std::nullopt;
+  return fmt::format("{} has compute capability {}.{}, and at least {}.0 is needed", cuda_device_name(), major, minor,
+                     kOldestCapability);
 }
 
 }  // namespace
@@ -63,17 +74,22 @@ std::optional<std::string> memory_obstacle(const LlamaConfig& config, const Engi
 std::optional<std::string> cuda_obstacle(const LlamaConfig& config, const EngineSettings& settings) {
   if (const auto obstacle = driver_obstacle()) return obstacle;
   if (const auto obstacle = cuda::cuda_engine_obstacle(config, settings)) return obstacle;
-  int major = 0;
-  int minor = 0;
-  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, kDevice);
-  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, kDevice);
-  if (major < kOldestCapability) {
-    return fmt::format("{} has compute capability {}.{}, and at least {}.0 is needed", cuda_device_name(), major, minor,
-                       kOldestCapability);
-  }
+  if (const auto obstacle = capability_obstacle()) return obstacle;
   const std::string library = cuda::cublaslt_obstacle();
   if (!library.empty()) return library;
-  return memory_obstacle(config, settings);
+  return memory_obstacle(cuda::cuda_engine_memory_bytes(config, settings));
+}
+
+std::optional<std::string> cuda_node_pairs_obstacle(const NodePairsLimits& limits) {
+  if (const auto obstacle = driver_obstacle()) return obstacle;
+  if (const auto obstacle = capability_obstacle()) return obstacle;
+  return memory_obstacle(cuda::node_pairs_memory_bytes(limits));
+}
+
+std::unique_ptr<NodePairs> make_cuda_node_pairs(const PairedNodes& nodes, const NodePairsLimits& limits) {
+  if (const auto obstacle = cuda_node_pairs_obstacle(limits)) throw Error(*obstacle);
+  cuda::check(cudaSetDevice(kDevice), "use the GPU");
+  return cuda::make_node_pairs(nodes, limits);
 }
 
 std::uint64_t cuda_bytes_for_walks(const LlamaConfig& config, const EngineSettings& settings) {

@@ -21,4 +21,19 @@ __device__ inline double block_sum(double value) {
   return thread == 0 ? static_cast<double>(sums[0]) : 0.0;
 }
 
+/// The same for several values of each thread at once: `values` are the sums in thread 0. Once in a kernel.
+template <int kValues>
+__device__ void block_sums(double (&values)[kValues]) {
+  __shared__ SharedArray<double, kValues * kSumThreads> sums;  // [value, thread]
+  const int thread = static_cast<int>(threadIdx.x);
+  for (int i = 0; i < kValues; ++i) sums[i * kSumThreads + thread] = values[i];
+  for (int half = kSumThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread >= half) continue;
+    for (int i = 0; i < kValues; ++i) sums[i * kSumThreads + thread] += sums[i * kSumThreads + thread + half];
+  }
+  if (thread != 0) return;
+  for (int i = 0; i < kValues; ++i) values[i] = sums[i * kSumThreads];
+}
+
 }  // namespace strider::cuda
