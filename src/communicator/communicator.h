@@ -1,6 +1,7 @@
 #pragma once
 // Processes of one run that work side by side, which MPI calls ranks. They know nothing of what they send each other.
-// All calls are collective: every rank makes the same ones in the same order.
+// Calls are collective, that is every rank makes the same ones in the same order, except for those between two ranks
+// (start_send() to wait()). Only one thread of a rank calls.
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -27,6 +28,8 @@ class Communicator {
 
   virtual int rank() const = 0;  // of this process, from 0
   virtual int size() const = 0;
+  /// Whether all ranks run on one machine, where what they send is copied in memory. All get the same answer.
+  virtual bool shares_machine() const = 0;
 
   /// Sends out[r] to rank r and receives in[r] from it, for every rank but this one, whose entries are not looked at.
   /// in[r] has as many bytes as rank r sends to this one, which may be none. Throws SilentRank where a rank is silent
@@ -36,6 +39,19 @@ class Communicator {
   /// What `root` has in `bytes` comes to all others, who wait for it as long as it takes: it may be busy with what the
   /// others have no part in.
   virtual void broadcast(std::span<std::byte> bytes, int root) = 0;
+
+  // Messages between two ranks that are on their way while both work. A channel is a number from 0; what a rank sends
+  // another in one channel is received in the order in which it was sent, as many bytes as were sent, whatever the two
+  // exchange or broadcast meanwhile. Where there are no bytes nothing is sent and nothing has to be received.
+
+  /// The bytes are read until wait() for this channel has returned.
+  virtual void start_send(std::span<const std::byte> bytes, int to, int channel) = 0;
+  /// The bytes are there when wait() for this channel has returned.
+  virtual void start_receive(std::span<std::byte> bytes, int from, int channel) = 0;
+  /// To be called between two pieces of work, since messages may move on only inside a call. Waits for nothing.
+  virtual void poll() = 0;
+  /// Until all that was started in the channel is done. Throws SilentRank as exchange() does.
+  virtual void wait(int channel) = 0;
 
   // Signals that ask a run to stop, which any rank may get. The engine takes what signal_here() says (0: none) to rank
   // 0 with the next losses, which calls on_signal_elsewhere. Either may be empty.

@@ -14,49 +14,133 @@
 namespace strider {
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of one message: MPI counts in int
-constexpr int kExchange = 1, kBroadcast = 2;              // tags
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;         // of one message: MPI counts in int
+constexpr int kExchange = 1, kBroadcast = 2, kFirstChannel = 3;  // tags
 
-struct Request {
-  MPI_Request handle = MPI_REQUEST_NULL;
-  int rank = 0;
+bool is_one_machine() {
+  MPI_Comm neighbours = MPI_COMM_NULL;  // those that can share memory with this rank
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &neighbours);
+  int here = 0, all = 0;
+  MPI_Comm_size(neighbours, &here);
+  MPI_Comm_size(MPI_COMM_WORLD, &all);
+  MPI_Comm_free(&neighbours);
+  return here == all;
+}
+
+// Sends and receives under way.
+class Requests {
+ public:
+  void send(std::span<const std::byte> bytes, int to, int tag) {
+    for (std::size_t at = 0; at < bytes.size(); at += kMostBytes) {
+      const auto part = bytes.subspan(at, std::min(kMostBytes, bytes.size() - at));
+      MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, to, tag, MPI_COMM_WORLD, add(to, tag));
+    }
+  }
+
+  void receive(std::span<std::byte> bytes, int from, int tag) {
+    for (std::size_t at = 0; at < bytes.size(); at += kMostBytes) {
+      const auto part = bytes.subspan(at, std::min(kMostBytes, bytes.size() - at));
+      MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, tag, MPI_COMM_WORLD, add(from, tag));
+    }
+  }
+
+  // Lets MPI make progress with all messages of the process.
+  void test() {
+    if (handles_.empty()) return;
+    int done = 0;
+    done_.resize(handles_.size());
+    MPI_Testsome(static_cast<int>(handles_.size()), handles_.data(), &done, done_.data(), MPI_STATUSES_IGNORE);
+  }
+
+  bool is_done(int tag) const { return ranks_waited_for(tag).empty(); }
+
+  // Ascending, each once.
+  std::vector<int> ranks_waited_for(int tag) const {
+    std::vector<int> ranks;
+    for (std::size_t i = 0; i < handles_.size(); ++i) {
+      if (handles_[i] != MPI_REQUEST_NULL && about_[i].tag == tag) ranks.push_back(about_[i].rank);
+    }
+    std::ranges::sort(ranks);
+    ranks.erase(std::ranges::unique(ranks).begin(), ranks.end());
+    return ranks;
+  }
+
+  void forget(int tag) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < handles_.size(); ++i) {
+      if (about_[i].tag == tag) continue;
+      handles_[kept] = handles_[i];
+      about_[kept] = about_[i];
+      kept += 1;
+    }
+    handles_.resize(kept);
+    about_.resize(kept);
+  }
+
+ private:
+  struct About {
+    int rank = 0, tag = 0;
+  };
+
+  MPI_Request* add(int rank, int tag) {
+    about_.push_back({rank, tag});
+    return &handles_.emplace_back(MPI_REQUEST_NULL);
+  }
+
+  std::vector<MPI_Request> handles_;  // null once done
+  std::vector<About> about_;
+  std::vector<int> done_;
 };
 
 class MpiCommunicator : public Communicator {
  public:
   explicit MpiCommunicator(double silence_seconds) : silence_seconds_(silence_seconds) {
-    MPI_Init(nullptr, nullptr);
+    int provided = 0;
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    shares_machine_ = is_one_machine();
   }
   ~MpiCommunicator() override { MPI_Finalize(); }
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
+  bool shares_machine() const override { return shares_machine_; }
 
   void exchange(std::span<const std::span<const std::byte>> out, std::span<const std::span<std::byte>> in) override {
-    requests_.clear();
     for (int step = 1; step < size_; ++step) {  // not everybody to the same rank at once
       const int from = (rank_ - step + size_) % size_;
-      receive(in[static_cast<std::size_t>(from)], from, kExchange);
+      requests_.receive(in[static_cast<std::size_t>(from)], from, kExchange);
       const int to = (rank_ + step) % size_;
-      send(out[static_cast<std::size_t>(to)], to, kExchange);
+      requests_.send(out[static_cast<std::size_t>(to)], to, kExchange);
     }
-    wait(silence_seconds_);
+    wait_for(kExchange, silence_seconds_);
   }
 
   void broadcast(std::span<std::byte> bytes, int root) override {
-    requests_.clear();
     if (rank_ == root) {
       for (int to = 0; to < size_; ++to) {
-        if (to != root) send(bytes, to, kBroadcast);
+        if (to != root) requests_.send(bytes, to, kBroadcast);
       }
-      wait(silence_seconds_);
+      wait_for(kBroadcast, silence_seconds_);
     } else {
-      receive(bytes, root, kBroadcast);
-      wait(0.0);
+      requests_.receive(bytes, root, kBroadcast);
+      wait_for(kBroadcast, 0.0);
     }
   }
+
+  void start_send(std::span<const std::byte> bytes, int to, int channel) override {
+    requests_.send(bytes, to, kFirstChannel + channel);
+  }
+  void start_receive(std::span<std::byte> bytes, int from, int channel) override {
+    requests_.receive(bytes, from, kFirstChannel + channel);
+  }
+  // Over TCP one test takes in a single fragment of a message, and many have come since the last call.
+  void poll() override {
+    constexpr int kTests = 4;
+    for (int i = 0; i < kTests; ++i) requests_.test();
+  }
+  void wait(int channel) override { wait_for(kFirstChannel + channel, silence_seconds_); }
 
   void abort(int exit_code) override {
     std::fflush(nullptr);
@@ -65,53 +149,25 @@ class MpiCommunicator : public Communicator {
   }
 
  private:
-  void send(std::span<const std::byte> bytes, int to, int tag) {
-    for (std::size_t at = 0; at < bytes.size(); at += kMostBytes) {
-      const auto part = bytes.subspan(at, std::min(kMostBytes, bytes.size() - at));
-      requests_.push_back({.rank = to});
-      MPI_Isend(part.data(), static_cast<int>(part.size()), MPI_BYTE, to, tag, MPI_COMM_WORLD,
-                &requests_.back().handle);
-    }
-  }
-
-  void receive(std::span<std::byte> bytes, int from, int tag) {
-    for (std::size_t at = 0; at < bytes.size(); at += kMostBytes) {
-      const auto part = bytes.subspan(at, std::min(kMostBytes, bytes.size() - at));
-      requests_.push_back({.rank = from});
-      MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, tag, MPI_COMM_WORLD,
-                &requests_.back().handle);
-    }
-  }
-
-  // Until all is done. Spins for a while, since others are as a rule done soon, and then leaves the processor to
-  // whoever shares it. `most_seconds` 0: as long as it takes.
-  void wait(double most_seconds) {
+  // Until all with this tag is done. Spins for a while, since others are as a rule done soon, and then leaves the
+  // processor to whoever shares it. `most_seconds` 0: as long as it takes.
+  void wait_for(int tag, double most_seconds) {
     constexpr double kSpinSeconds = 0.002;
     const auto began = Clock::now();
     for (;;) {
-      bool is_done = true;
-      for (Request& request : requests_) {
-        int done = 1;
-        if (request.handle != MPI_REQUEST_NULL) MPI_Test(&request.handle, &done, MPI_STATUS_IGNORE);
-        is_done = is_done && done != 0;
-      }
-      if (is_done) return;
+      requests_.test();
+      if (requests_.is_done(tag)) break;
       const double seconds = seconds_since(began);
-      if (most_seconds > 0.0 && seconds > most_seconds) give_up(seconds);
+      if (most_seconds > 0.0 && seconds > most_seconds) give_up(seconds, tag);
       if (seconds > kSpinSeconds) std::this_thread::sleep_for(std::chrono::microseconds(seconds > 1.0 ? 1000 : 50));
     }
+    requests_.forget(tag);
   }
 
-  [[noreturn]] void give_up(double seconds) {
-    std::vector<int> silent;
-    for (const Request& request : requests_) {
-      if (request.handle != MPI_REQUEST_NULL) silent.push_back(request.rank);
-    }
-    std::ranges::sort(silent);
-    silent.erase(std::ranges::unique(silent).begin(), silent.end());
+  [[noreturn]] void give_up(double seconds, int tag) {
     throw SilentRank(
         fmt::format("rank {} has waited {:.0f} s for rank {}, which is silent", rank_, seconds,
-                    fmt::join(silent, " and rank ")),
+                    fmt::join(requests_.ranks_waited_for(tag), " and rank ")),
         {.file = {},
          .place = {},
          .advice = "The run is ended on all ranks; the last checkpoint is whole. RANK_TIMEOUT says how long "
@@ -120,7 +176,8 @@ class MpiCommunicator : public Communicator {
 
   double silence_seconds_;
   int rank_ = 0, size_ = 1;
-  std::vector<Request> requests_;
+  bool shares_machine_ = true;
+  Requests requests_;
 };
 
 }  // namespace
