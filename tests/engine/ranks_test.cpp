@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <random>
+#include <string>
+#include <tuple>
 
 #include "communicator/thread_ranks.h"
 #include "engine/groups.h"
@@ -81,7 +83,9 @@ Outcome train_on(Engine& engine, const Model& model) {
   Outcome outcome;
   engine.set_parameters(model.weights);
   // One block and many: fewer blocks than lanes, and more; tokens of their own, and projected once for all.
-  for (const std::size_t walks : {1, 3, 40, 12, 40}) {
+  std::size_t step = 0;
+  for (const std::size_t walks : {1, 3, 40, 40, 12, 40}) {
+    step += 1;
     const auto tokens = random_walks(walks, static_cast<unsigned>(walks));
     const std::vector<WalkView> views(tokens.begin(), tokens.end());
     std::vector<double> losses(views.size());
@@ -91,8 +95,9 @@ Outcome train_on(Engine& engine, const Model& model) {
     outcome.gradient = engine.gradient();
     engine.update(std::vector<double>(engine.groups().size(), 1e-2), 1.0);
     if (model.config.tie_word_embeddings) continue;
-    if (walks == 3) engine.learn({.first_layer = 1, .layers = model.config.num_hidden_layers});
-    if (walks == 12) engine.learn(lm_head_learns(model.config));
+    if (step == 2) engine.learn({.first_layer = 1, .layers = model.config.num_hidden_layers});
+    if (step == 3) engine.learn({.first_layer = 0, .layers = 1});
+    if (step == 5) engine.learn(lm_head_learns(model.config));
   }
   engine.learn(all_learn(model.config));
   const auto tokens = random_walks(30, 99);
@@ -106,22 +111,34 @@ Outcome train_on(Engine& engine, const Model& model) {
   return outcome;
 }
 
-void serve_with_two_threads(Communicator& ranks) {
-  serve_ranks(ranks, 2);
-}
+// Who shares an engine. Rank 0 has the threads of the model's settings.
+struct Sharing {
+  int ranks = 2;
+  bool share_machine = true;  // else they send gradients while the backward pass still runs
+  int threads = 2;            // of the other ranks
+};
 
-// Calls work(engine) with the engine that so many ranks share.
-void with_engine(int ranks, const Model& model, const std::function<void(Engine&)>& work) {
-  test::with_ranks(ranks, serve_with_two_threads, [&](Communicator& own) {
+// Calls work(engine) with the engine that they share.
+void with_engine(Sharing sharing, const Model& model, const std::function<void(Engine&)>& work) {
+  const auto serve = [&](Communicator& ranks) { serve_ranks(ranks, sharing.threads); };
+  const auto lead = [&](Communicator& own) {
     EngineSettings settings = model.settings;
     settings.ranks = &own;
     work(*make_engine(model.config, settings));
     dismiss_ranks(own);
-  });
+  };
+  test::with_ranks(sharing.ranks, serve, lead, sharing.share_machine);
 }
 
-class Ranks : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, Ranks, testing::Values(2, 3, 4, 5, 8));
+class Ranks : public testing::TestWithParam<std::tuple<int, bool>> {
+ protected:
+  Sharing sharing() const { return {.ranks = std::get<0>(GetParam()), .share_machine = std::get<1>(GetParam())}; }
+};
+INSTANTIATE_TEST_SUITE_P(Sizes, Ranks, testing::Combine(testing::Values(2, 3, 4, 5, 8), testing::Bool()),
+                         [](const auto& values) {
+                           return std::to_string(std::get<0>(values.param)) +
+                                  (std::get<1>(values.param) ? "OnOneMachine" : "OnSeveral");
+                         });
 
 TEST_P(Ranks, HaveTheBitsOfOneProcess) {
   for (const bool tied : {false, true}) {
@@ -129,11 +146,22 @@ TEST_P(Ranks, HaveTheBitsOfOneProcess) {
       for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
         const Model model = model_of(tied, with_muon, precision);
         const Outcome expected = train_on(*make_engine(model.config, model.settings), model);
-        with_engine(GetParam(), model, [&](Engine& engine) {
+        with_engine(sharing(), model, [&](Engine& engine) {
           EXPECT_EQ(train_on(engine, model), expected) << tied << with_muon << name_of(precision);
         });
       }
     }
+  }
+}
+
+TEST_P(Ranks, HaveTheBitsOfOneProcessWithAnyNumberOfThreads) {
+  for (const int threads : {1, 3}) {
+    Model model = model_of(false, false, Precision::kFloat32);
+    const Outcome expected = train_on(*make_engine(model.config, model.settings), model);
+    model.settings.threads = threads;
+    Sharing all = sharing();
+    all.threads = threads;
+    with_engine(all, model, [&](Engine& engine) { EXPECT_EQ(train_on(engine, model), expected) << threads; });
   }
 }
 
@@ -152,7 +180,7 @@ TEST_P(Ranks, GoOnFromTheStateOfAnyOtherNumberOfThem) {
 
   std::vector<float> parameters;
   std::vector<std::vector<float>> states;
-  with_engine(GetParam(), model, [&](Engine& engine) {
+  with_engine(sharing(), model, [&](Engine& engine) {
     engine.set_parameters(model.weights);
     for (int i = 0; i < 2; ++i) step(engine);
     parameters = engine.parameters();
@@ -161,7 +189,7 @@ TEST_P(Ranks, GoOnFromTheStateOfAnyOtherNumberOfThem) {
       engine.copy_optimizer_state(state.name, states.back());
     }
   });
-  with_engine(2, model, [&](Engine& engine) {
+  with_engine({}, model, [&](Engine& engine) {
     engine.set_parameters(parameters);
     for (std::size_t i = 0; i < states.size(); ++i) {
       engine.set_optimizer_state(engine.optimizer_state()[i].name, states[i]);
@@ -172,15 +200,17 @@ TEST_P(Ranks, GoOnFromTheStateOfAnyOtherNumberOfThem) {
   });
 }
 
-TEST(RanksTest, ACallThatIsGivenUpLeavesThemInStep) {
+TEST_P(Ranks, AreInStepAfterACallThatIsGivenUp) {
   const Model model = model_of(false, false, Precision::kFloat32);
   const Outcome expected = train_on(*make_engine(model.config, model.settings), model);
-  with_engine(2, model, [&](Engine& engine) {
+  with_engine(sharing(), model, [&](Engine& engine) {
     const auto tokens = random_walks(40, 5);
     const std::vector<WalkView> views(tokens.begin(), tokens.end());
     std::vector<double> losses(views.size());
     engine.set_parameters(model.weights);
     EXPECT_FALSE(engine.forward_backward(views, 100.0, losses, [] { return true; }));
+    int asked = 0;  // after its first block, where rank 0 has another
+    engine.forward_backward(views, 100.0, losses, [&] { return ++asked > 1; });
     EXPECT_FALSE(engine.evaluate(views, losses, [] { return true; }));
     EXPECT_EQ(train_on(engine, model), expected);
   });

@@ -58,4 +58,25 @@ void BlockBuffers::lay_out(Carver& carver, const LlamaConfig& config, std::int64
   linear_scratch = {carver.take<std::uint32_t>(linear_words(config, rows, precision))};
 }
 
+void BlockBuffers::lay_out_kept(Carver& carver, const LlamaConfig& config, std::int64_t rows) {
+  layers.clear();
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) layers.push_back(carve_layer(carver, config, rows));
+  layers.emplace_back();
+  dresidual = take_rows(carver, rows, config.hidden_size);
+}
+
+void BlockBuffers::borrow(const BlockBuffers& from) {
+  layers.back() = from.layers.back();
+  normed = from.normed;
+  act = from.act;
+  final_inverse = from.final_inverse;
+  losses = from.losses;
+  attention_scratch = from.attention_scratch;
+  loss_scratch = from.loss_scratch;
+  linear_scratch = from.linear_scratch;
+  dnormed = from.dnormed;
+  dact = from.dact;
+  dattention = from.dattention;
+}
+
 }  // namespace strider

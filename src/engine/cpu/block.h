@@ -52,6 +52,11 @@ struct BlockBuffers {
   /// `for_training` has room for every layer's activations and for gradients; without it all layers share one set.
   void lay_out(Carver& carver, const LlamaConfig& config, std::int64_t rows, std::int64_t longest, bool for_training,
                Precision precision);
+
+  /// Only what stays from one stage of the backward pass to the next (llama_backward_stage); the rest is borrowed from
+  /// a worker of the same model for each stage, and the head's also from the forward pass on.
+  void lay_out_kept(Carver& carver, const LlamaConfig& config, std::int64_t rows);
+  void borrow(const BlockBuffers& from);
 };
 
 }  // namespace strider

@@ -12,6 +12,7 @@
 #include "engine/cpu/cpu_walk_states.h"
 #include "engine/cpu/llama.h"
 #include "engine/cpu/ops/sum_gradients.h"
+#include "engine/cpu/token_pieces.h"
 
 namespace strider {
 namespace {
@@ -20,14 +21,6 @@ namespace {
 // and no more tokens than this, so that the sums for them stay in a near cache.
 constexpr std::int64_t kPositionsPerToken = 2;
 constexpr std::int64_t kMostTokens = 4096;
-// Tokens of one piece of that work.
-constexpr std::int64_t kTokensAtOnce = 96;
-
-// More lanes let more threads run without waiting for each other; each costs a copy of the gradients.
-std::int64_t lane_count(const ParameterLayout& layout) {
-  constexpr std::int64_t kSmallModel = 8'000'000;
-  return layout.total() <= kSmallModel ? 8 : 4;
-}
 
 std::int64_t token_qkv_floats(const LlamaConfig& config, const EngineSettings& settings) {
   const std::int64_t positions = settings.walks_per_step * (settings.max_length - 1);
@@ -40,6 +33,11 @@ bool trains(const EngineSettings& settings) {
 }
 
 }  // namespace
+
+std::int64_t lane_count(const ParameterLayout& layout) {
+  constexpr std::int64_t kSmallModel = 8'000'000;
+  return layout.total() <= kSmallModel ? 8 : 4;
+}
 
 void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const EngineSettings& settings) {
   const ParameterLayout layout(config);
@@ -54,14 +52,24 @@ void CpuEngineMemory::lay_out(Carver& carver, const LlamaConfig& config, const E
   token_gradients.clear();
   update_scratch.clear();
   if (!trains(settings)) return;
-  for (std::int64_t lane = 0; lane < lane_count(layout); ++lane) {
-    gradients.push_back(carver.take<float>(layout.total()));
-    token_gradients.push_back(token_floats > 0 ? carver.take<float>(token_floats) : nullptr);
-  }
+  lay_out_lanes(carver, layout, settings, token_floats);
   states = list_optimizer_buffers(layout, settings.groups);
   for (OptimizerBuffer& state : states) state.values = carver.take<float>(state.about.floats);
   const auto scratch = static_cast<std::int64_t>(update_scratch_bytes(layout, settings.groups));
   for (int thread = 0; thread < settings.threads; ++thread) update_scratch.push_back(carver.take<std::byte>(scratch));
+  if (settings.ranks != nullptr && settings.ranks->size() > 1) lay_out_ranks(carver, config, settings, token_floats);
+}
+
+// The lanes of other ranks have no memory here, but for the first, where the sum of all lanes comes.
+void CpuEngineMemory::lay_out_lanes(Carver& carver, const ParameterLayout& layout, const EngineSettings& settings,
+                                    std::int64_t token_floats) {
+  const int size = settings.ranks == nullptr ? 1 : settings.ranks->size();
+  const int rank = settings.ranks == nullptr ? 0 : settings.ranks->rank();
+  for (std::int64_t lane = 0; lane < lane_count(layout); ++lane) {
+    const bool is_own = lane % size == rank;
+    gradients.push_back(is_own || lane == 0 ? carver.take<float>(layout.total()) : nullptr);
+    token_gradients.push_back(is_own && token_floats > 0 ? carver.take<float>(token_floats) : nullptr);
+  }
 }
 
 CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
@@ -69,7 +77,7 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
       storage_(carve([&](Carver& carver) { memory_.lay_out(carver, config, settings); })),
       weights_(config, settings.max_length, trains(settings), settings.precision, memory_.weights),
       team_(settings.threads),
-      optimizer_(weights_, settings.groups, memory_.states),
+      optimizer_(weights_.layout(), weights_.matrices(), settings.groups, memory_.states),
       learning_(all_learn(config)) {
   for (const BlockBuffers& buffers : memory_.workers) workers_.emplace_back(settings, buffers);
   for (std::size_t lane = 0; lane < memory_.gradients.size(); ++lane) {
@@ -83,13 +91,17 @@ CpuEngine::CpuEngine(const LlamaConfig& config, const EngineSettings& settings)
                             settings.ranks->size()),
                 {.file = {}, .place = {}, .advice = "Start fewer ranks, with more THREADS each."});
   }
-  exchange_.emplace(*settings.ranks);
-  for (std::size_t i = 0; i < optimizer_.units().size(); ++i) {
-    first_range_.push_back(unit_ranges_.size());
-    for (const OptimizerPlan::Run& run : optimizer_.units()[i].runs) {
-      unit_ranges_.push_back({.offset = run.offset, .count = run.count, .owner = owner_of_unit(i)});
-    }
+  constexpr int kGradient = 0, kTokens = 1;  // channels
+  exchange_.emplace(*settings.ranks, kGradient, memory_.exchange);
+  token_exchange_.emplace(*settings.ranks, kTokens, memory_.token_exchange);
+  unit_ranges_ = ranges_of_units(optimizer_, ranks());
+  std::size_t range = 0;
+  for (const OptimizerPlan::Unit& unit : optimizer_.units()) {
+    first_range_.push_back(range);
+    range += unit.runs.size();
   }
+  for (const BlockBuffers& buffers : memory_.held) held_workers_.emplace_back(settings, buffers);
+  held_blocks_.resize(memory_.held.size());
 }
 
 // Gives all ranks what the owners of the shards have.
@@ -99,7 +111,9 @@ void CpuEngine::gather(std::span<const Shard<T>> shards) const {
   for (const Shard<T>& shard : shards) counts[static_cast<std::size_t>(shard.owner)] += shard.count;
   std::vector<std::int64_t> at(counts.size(), 0);
   std::exclusive_scan(counts.begin(), counts.end(), at.begin(), std::int64_t{0});
-  std::vector<T> all(static_cast<std::size_t>(at.back() + counts.back()));
+  const std::span<T> all(reinterpret_cast<T*>(memory_.gathered.data()),
+                         static_cast<std::size_t>(at.back() + counts.back()));
+  if (all.size_bytes() > memory_.gathered.size()) throw std::logic_error("ranks have more to gather than was planned");
   std::vector<T*> places;
   for (const Shard<T>& shard : shards) {
     std::int64_t& next = at[static_cast<std::size_t>(shard.owner)];
@@ -107,32 +121,14 @@ void CpuEngine::gather(std::span<const Shard<T>> shards) const {
     next += shard.count;
     if (shard.owner == rank()) std::copy_n(shard.values, shard.count, places.back());
   }
-  all_gather(*settings_.ranks, counts, std::span(all));
+  all_gather(*settings_.ranks, counts, all);
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (shards[i].owner != rank()) std::copy_n(places[i], shards[i].count, shards[i].values);
   }
 }
 
-// Of a buffer in the parameters' layout, what learns, by the units of the optimizer.
-std::vector<CpuEngine::Shard<float>> CpuEngine::shards_of(float* flat) const {
-  std::vector<Shard<float>> shards;
-  for (const OwnedRange& range : unit_ranges_) {
-    if (learns(range.offset)) shards.push_back({flat + range.offset, range.count, range.owner});
-  }
-  return shards;
-}
-
 bool CpuEngine::learns(const OptimizerPlan::Unit& unit) const {
   return unit.runs.empty() ? unit.matrix == nullptr || learns(unit.matrix->offset) : learns(unit.runs.front().offset);
-}
-
-// unit_ranges_, in the same places, with nothing of those that do not learn.
-std::vector<OwnedRange> CpuEngine::learning_ranges() const {
-  std::vector<OwnedRange> ranges = unit_ranges_;
-  for (OwnedRange& range : ranges) {
-    if (!learns(range.offset)) range.count = 0;
-  }
-  return ranges;
 }
 
 void CpuEngine::load_parameters(const std::function<void(std::span<float> values)>& fill) {
@@ -178,63 +174,46 @@ void CpuEngine::set_optimizer_state(std::string_view name, std::span<const float
   std::ranges::copy(values, state_named(name).begin());
 }
 
+void CpuEngine::list_own_blocks() {
+  own_blocks_.clear();
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (rank_of_block_[i] == rank()) own_blocks_.push_back(static_cast<std::int64_t>(i));
+  }
+}
+
+Block CpuEngine::load_block(Worker& worker, std::span<const WalkView> walks, const float* token_qkv,
+                            std::int64_t i) const {
+  const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+  Block block = worker.load(
+      walks.subspan(static_cast<std::size_t>(plan.first), static_cast<std::size_t>(plan.last - plan.first)));
+  block.token_qkv = token_qkv;
+  return block;
+}
+
+std::span<double> CpuEngine::losses_of_block(std::span<double> walk_losses, std::int64_t i) const {
+  const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+  return walk_losses.subspan(static_cast<std::size_t>(plan.first), static_cast<std::size_t>(plan.last - plan.first));
+}
+
+LaneSlot CpuEngine::slot_of_block(std::int64_t i) {
+  const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
+  return {&lanes_[static_cast<std::size_t>(place.lane)], place.number};
+}
+
 // Calls work(worker, block, i) for this rank's planned blocks, which leave their losses, and sums them per walk. False
 // where it was given up between two blocks.
 template <class Work>
 bool CpuEngine::for_blocks(std::span<const WalkView> walks, const float* token_qkv, std::span<double> walk_losses,
                            const GiveUp& give_up, const Work& work) {
-  own_blocks_.clear();
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    if (rank_of_block_[i] == rank()) own_blocks_.push_back(static_cast<std::int64_t>(i));
-  }
+  list_own_blocks();
   const auto take = [&](int member, std::int64_t round) {
     Worker& worker = workers_[member];
     const std::int64_t i = own_blocks_[static_cast<std::size_t>(round)];
-    const BlockPlan& plan = blocks_[i];
-    const auto begin = static_cast<std::size_t>(plan.first);
-    const auto size = static_cast<std::size_t>(plan.last - plan.first);
-    Block block = worker.load(walks.subspan(begin, size));
-    block.token_qkv = token_qkv;
-    work(worker, block, i);
-    worker.sum_losses(walk_losses.subspan(begin, size));
+    work(worker, load_block(worker, walks, token_qkv, i), i);
+    worker.sum_losses(losses_of_block(walk_losses, i));
   };
   const bool is_done = parallel_for(team_, static_cast<std::int64_t>(own_blocks_.size()), take, give_up);
   return exchange_ ? collect_losses(walk_losses, is_done) : is_done;
-}
-
-// Takes all losses to rank 0, which decides whether the call was given up.
-bool CpuEngine::collect_losses(std::span<double> walk_losses, bool is_done) {
-  Communicator& ranks = *settings_.ranks;
-  const auto size = static_cast<std::size_t>(ranks.size());
-  std::vector<std::span<const std::byte>> out(size);
-  std::vector<std::span<std::byte>> in(size);
-  auto flag = static_cast<std::byte>(is_done);
-  std::vector<double> message(walk_losses.begin(), walk_losses.end());
-  if (ranks.rank() != 0) {
-    message.push_back(ranks.signal_here ? ranks.signal_here() : 0);
-    out[0] = std::as_bytes(std::span(message));
-    in[0] = {&flag, 1};
-    ranks.exchange(out, in);
-    return flag != std::byte{0};
-  }
-  std::vector<std::vector<double>> of_rank(size, std::vector<double>(walk_losses.size() + 1));
-  for (std::size_t r = 1; r < size; ++r) {
-    out[r] = {&flag, 1};
-    in[r] = std::as_writable_bytes(std::span(of_rank[r]));
-  }
-  ranks.exchange(out, in);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    if (rank_of_block_[i] == 0) continue;
-    const std::vector<double>& from = of_rank[static_cast<std::size_t>(rank_of_block_[i])];
-    for (std::int64_t walk = blocks_[i].first; walk < blocks_[i].last; ++walk) {
-      walk_losses[static_cast<std::size_t>(walk)] = from[static_cast<std::size_t>(walk)];
-    }
-  }
-  for (std::size_t r = 1; r < size; ++r) {
-    const int signal = static_cast<int>(of_rank[r].back());
-    if (signal != 0 && ranks.on_signal_elsewhere) ranks.on_signal_elsewhere(signal);
-  }
-  return is_done;
 }
 
 // Calls work(worker, i, first, last) for every run of kTokensAtOnce tokens.
@@ -261,26 +240,15 @@ const float* CpuEngine::project_tokens() {
   return token_qkv;
 }
 
-// Their gradient, from all lanes, on to the parameters.
+// Their gradient, from all lanes, on to the parameters; with ranks, of the pieces that this one owns and has received.
 void CpuEngine::project_tokens_backward() {
   const std::int64_t width = weights_.attention().shape().qkv_width();
-  const auto lane_of = [&](std::int64_t piece) { return piece % lane_plan_.used; };
-  if (exchange_) {
-    const std::int64_t vocab = config().vocab_size;
-    std::vector<OwnedRange> pieces;
-    for (std::int64_t begin = 0; begin < vocab; begin += kTokensAtOnce) {
-      const std::int64_t tokens = std::min(kTokensAtOnce, vocab - begin);
-      const std::int64_t lane = lane_of(static_cast<std::int64_t>(pieces.size()));
-      pieces.push_back({begin * width, tokens * width, static_cast<int>(lane % ranks())});
-    }
-    exchange_->run(team_, memory_.token_gradients, lane_plan_.used, pieces);
-  }
   for_tokens([&](Worker& worker, std::int64_t i, std::int64_t begin, std::int64_t end) {
-    const std::int64_t lane = lane_of(i);
+    const std::int64_t lane = lane_of_piece(i);
     if (lane % ranks() != rank()) return;
     const Rows sum{worker.buffers.layers.front().qkv.data, width};
     const std::span<const float* const> parts =
-        exchange_ ? exchange_->parts(static_cast<std::size_t>(i), worker.parts)
+        exchange_ ? token_exchange_->parts(static_cast<std::size_t>(i), worker.parts)
                   : worker.parts_at(lanes_in_use(memory_.token_gradients), begin * width);
     sum_gradients((end - begin) * width, parts, sum.data);
     llama_project_tokens_backward(
@@ -297,7 +265,7 @@ std::span<float* const> CpuEngine::lanes_in_use(const std::vector<float*>& parts
 // the squares of all.
 void CpuEngine::reduce() {
   if (reduced_) return;
-  if (exchange_) exchange_->run(team_, memory_.gradients, lane_plan_.used, learning_ranges());
+  if (exchange_ && !exchanged_) exchange_->run(team_, memory_.gradients, lane_plan_.used, learning_ranges());
   const std::vector<OptimizerPlan::Unit>& units = optimizer_.units();
   for_each(static_cast<std::int64_t>(units.size()), [&](Worker& worker, std::int64_t i) {
     const auto unit = static_cast<std::size_t>(i);
@@ -341,14 +309,21 @@ bool CpuEngine::forward_backward(std::span<const WalkView> walks, double denomin
     rank_of_block_.push_back(static_cast<int>(place.lane) % ranks());
   }
   const float* token_qkv = project_tokens();
-  const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
-    const LanePlan::Place& place = lane_plan_.of_block[static_cast<std::size_t>(i)];
-    const LaneSlot slot{&lanes_[place.lane], place.number};
-    llama_forward(weights_, block, learning_.layers, !learning_.only_lm_head, worker.buffers);
-    llama_backward(weights_, block, learning_, scale, worker.buffers, slot);
-  };
-  if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
-  if (token_qkv != nullptr && learns(layout().embed_tokens())) project_tokens_backward();
+  const bool sends_early = !held_workers_.empty() && !learning_.only_lm_head;
+  if (sends_early) {
+    if (!pass_and_send({walks, token_qkv, scale, walk_losses, give_up})) return false;
+  } else {
+    const auto pass = [&](Worker& worker, const Block& block, std::int64_t i) {
+      llama_forward(weights_, block, learning_.layers, !learning_.only_lm_head, worker.buffers);
+      llama_backward(weights_, block, learning_, scale, worker.buffers, slot_of_block(i));
+    };
+    if (!for_blocks(walks, token_qkv, walk_losses, give_up, pass)) return false;
+    if (token_qkv != nullptr && learns(layout().embed_tokens())) {
+      if (exchange_) token_exchange_->run(team_, memory_.token_gradients, lane_plan_.used, token_pieces());
+      project_tokens_backward();
+    }
+  }
+  exchanged_ = sends_early;
   reduced_ = false;
   return true;
 }

@@ -45,6 +45,11 @@ void llama_losses(const Weights& weights, const Block& block, BlockBuffers& buff
 void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
                     BlockBuffers& buffers, LaneSlot slot);
 
+/// One stage of llama_backward, which calls them in their order, from 0. From the head, stage 0, to the last, only
+/// `layers` and `dresidual` of `buffers` have to stay. Nothing where nothing learns.
+void llama_backward_stage(const Weights& weights, const Block& block, const Learning& learning, float scale,
+                          std::int64_t stage, BlockBuffers& buffers, LaneSlot slot);
+
 /// From the gradient of llama_project_tokens' result (dqkv [rows, qkv width], summed over all lanes) to the
 /// parameters, added to the lane. Its slot comes after those of all blocks of walks.
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
@@ -52,5 +57,12 @@ void llama_project_tokens_backward(const Weights& weights, const Block& tokens, 
 
 /// Number of stages of llama_backward, see GradientLane.
 std::int64_t llama_backward_stages(const LlamaConfig& config);
+/// The stage after which nothing is added any more to the gradient of the parameter at `offset`;
+/// llama_backward_stages(), one more than the last, where llama_project_tokens_backward still adds to it, which is
+/// called for `by_token` (blocks with token_qkv).
+std::int64_t llama_last_stage(const LlamaConfig& config, const ParameterLayout& layout, bool by_token,
+                              std::int64_t offset);
+/// The stage that adds to a lane's token_gradient.
+std::int64_t llama_token_stage(const LlamaConfig& config);
 
 }  // namespace strider

@@ -159,6 +159,17 @@ void head_backward(const Weights& weights, const Block& block, std::int64_t laye
                     lane.cleared_at(layout.final_norm(), config.hidden_size));
 }
 
+// dresidual holds the gradient of the first residual stream.
+void embedding_part_backward(const Weights& weights, const Block& block, BlockBuffers& buffers, LaneSlot slot) {
+  const LlamaConfig& config = weights.config();
+  const std::int64_t at = weights.layout().embed_tokens();
+  const StageGuard lane(slot, embedding_stage(config.num_hidden_layers));
+  float* const dtable =
+      config.tie_word_embeddings ? lane.at(at) : lane.cleared_at(at, config.vocab_size * config.hidden_size);
+  embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), config.pad_token_id.value_or(-1),
+                     buffers.dresidual, dtable);
+}
+
 }  // namespace
 
 void llama_project_tokens_backward(const Weights& weights, const Block& tokens, Rows dqkv, BlockBuffers& buffers,
@@ -185,27 +196,59 @@ std::int64_t llama_backward_stages(const LlamaConfig& config) {
   return embedding_stage(config.num_hidden_layers) + 1;
 }
 
-void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
-                    BlockBuffers& buffers, LaneSlot slot) {
-  if (learning.only_lm_head) {
-    const StageGuard lane(slot, head_stage());
-    lm_head_backward(weights, block, scale, buffers, lane);
+void llama_backward_stage(const Weights& weights, const Block& block, const Learning& learning, float scale,
+                          std::int64_t stage, BlockBuffers& buffers, LaneSlot slot) {
+  const LlamaConfig& config = weights.config();
+  if (stage == head_stage()) {
+    if (learning.only_lm_head) {
+      const StageGuard lane(slot, head_stage());
+      lm_head_backward(weights, block, scale, buffers, lane);
+    } else {
+      head_backward(weights, block, learning.layers, scale, buffers, slot);
+    }
     return;
   }
-  const LlamaConfig& config = weights.config();
-  head_backward(weights, block, learning.layers, scale, buffers, slot);
-  for (std::int64_t i = learning.layers - 1; i >= learning.first_layer; --i) {
-    const LayerActivations& layer = buffers.layers[i];
-    feed_forward_backward(weights, i, block.rows(), layer, buffers, slot);
-    attention_part_backward(weights, i, block, layer, buffers, slot);
+  if (learning.only_lm_head) return;
+  if (stage == embedding_stage(config.num_hidden_layers)) {
+    if (learns(learning, weights.layout(), weights.layout().embed_tokens())) {
+      embedding_part_backward(weights, block, buffers, slot);
+    }
+    return;
   }
-  if (!learns(learning, weights.layout(), weights.layout().embed_tokens())) return;
-  const StageGuard lane(slot, embedding_stage(config.num_hidden_layers));
-  const std::int64_t table = config.vocab_size * config.hidden_size;
-  float* const dtable = config.tie_word_embeddings ? lane.at(weights.layout().embed_tokens())
-                                                   : lane.cleared_at(weights.layout().embed_tokens(), table);
-  embedding_backward(block.rows(), config.hidden_size, block.inputs.data(), config.pad_token_id.value_or(-1),
-                     buffers.dresidual, dtable);
+  const std::int64_t index = config.num_hidden_layers - 1 - (stage - 1) / 2;
+  if (index < learning.first_layer || index >= learning.layers) return;
+  const LayerActivations& layer = buffers.layers[static_cast<std::size_t>(index)];
+  if (stage == feed_forward_stage(config.num_hidden_layers, index)) {
+    feed_forward_backward(weights, index, block.rows(), layer, buffers, slot);
+  } else {
+    attention_part_backward(weights, index, block, layer, buffers, slot);
+  }
+}
+
+void llama_backward(const Weights& weights, const Block& block, const Learning& learning, float scale,
+                    BlockBuffers& buffers, LaneSlot slot) {
+  for (std::int64_t stage = 0; stage < llama_backward_stages(weights.config()); ++stage) {
+    llama_backward_stage(weights, block, learning, scale, stage, buffers, slot);
+  }
+}
+
+std::int64_t llama_last_stage(const LlamaConfig& config, const ParameterLayout& layout, bool by_token,
+                              std::int64_t offset) {
+  const std::int64_t layers = config.num_hidden_layers;
+  if (offset >= layout.begin_of_layer(layers)) return head_stage();
+  const std::int64_t of_tokens = llama_backward_stages(config);
+  if (offset < layout.begin_of_layer(0)) return by_token ? of_tokens : embedding_stage(layers);
+  std::int64_t index = 0;
+  while (offset >= layout.begin_of_layer(index + 1)) index += 1;
+  const ParameterLayout::Layer& layer = layout.layer(index);
+  const bool is_input = offset < layer.o || (offset >= layer.input_norm && offset < layer.post_norm);
+  if (is_input && by_token && index == 0) return of_tokens;
+  const bool is_attention = is_input || (offset >= layer.o && offset < layer.gate_up);
+  return is_attention ? attention_stage(layers, index) : feed_forward_stage(layers, index);
+}
+
+std::int64_t llama_token_stage(const LlamaConfig& config) {
+  return attention_stage(config.num_hidden_layers, 0);
 }
 
 }  // namespace strider

@@ -113,7 +113,8 @@ class RunCutter {
     for (const std::string_view name : assigned_.rule_of(tensor).state_names()) {
       const auto buffer =
           std::ranges::find_if(buffers_, [&](const OptimizerBuffer& b) { return b.about.name == name; });
-      states.push_back(buffer->values + buffer->offset_of_tensor[tensor] + at);
+      float* const values = buffer->values;
+      states.push_back(values == nullptr ? nullptr : values + buffer->offset_of_tensor[tensor] + at);
     }
     return states;
   }
@@ -182,17 +183,16 @@ std::uint64_t update_scratch_bytes(const ParameterLayout& layout, std::span<cons
   return most;
 }
 
-OptimizerPlan::OptimizerPlan(const Weights& weights, std::span<const ParameterGroup> groups,
-                             std::span<const OptimizerBuffer> buffers)
+OptimizerPlan::OptimizerPlan(const ParameterLayout& layout, std::span<const Weights::Matrix> matrices,
+                             std::span<const ParameterGroup> groups, std::span<const OptimizerBuffer> buffers)
     : groups_(groups.begin(), groups.end()) {
   if (groups.empty()) return;
-  const ParameterLayout& layout = weights.layout();
   AssignedRules assigned(layout, groups_);
   const RunCutter cutter(layout, assigned, buffers);
   const auto add = [this](std::vector<Unit> units) {
     for (Unit& unit : units) units_.push_back(std::move(unit));
   };
-  for (const Weights::Matrix& matrix : weights.matrices()) {
+  for (const Weights::Matrix& matrix : matrices) {
     const std::vector<std::size_t> tensors = cutter.tensors_of(matrix);
     const auto is_whole = [&](std::size_t tensor) { return assigned.rule_of(tensor).updates_whole_matrices(); };
     if (std::ranges::any_of(tensors, is_whole)) {

@@ -58,9 +58,10 @@ class OptimizerPlan {
   };
 
   /// Throws Error when a tensor is in no group or in two, or none that its rule can update. Without groups there are no
-  /// units.
-  OptimizerPlan(const Weights& weights, std::span<const ParameterGroup> groups,
-                std::span<const OptimizerBuffer> buffers);
+  /// units. `matrices` are the model's, which units point to. With buffers that have no memory yet it is a plan to look
+  /// at.
+  OptimizerPlan(const ParameterLayout& layout, std::span<const Weights::Matrix> matrices,
+                std::span<const ParameterGroup> groups, std::span<const OptimizerBuffer> buffers);
 
   /// One for each group, in their order.
   void set_weight_decays(std::span<const double> decays);

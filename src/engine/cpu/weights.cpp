@@ -3,13 +3,27 @@
 namespace strider {
 namespace {
 
-std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const ParameterLayout& layout,
-                                           Precision precision) {
+std::int64_t forward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
+  return matrices.back().forward_at + packed_forward_size(matrices.back().shape, precision);
+}
+
+std::int64_t backward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
+  return matrices.back().backward_at + packed_backward_size(matrices.back().shape, precision);
+}
+
+}  // namespace
+
+AttentionShape attention_shape(const LlamaConfig& config) {
+  return {config.num_attention_heads, config.num_key_value_heads, config.head_dim};
+}
+
+std::vector<Weights::Matrix> Weights::list_matrices(const LlamaConfig& config, Precision precision) {
+  const ParameterLayout layout(config);
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t ffn = config.intermediate_size;
   const std::int64_t q_width = config.num_attention_heads * config.head_dim;
   const std::int64_t qkv_width = q_width + 2 * config.num_key_value_heads * config.head_dim;
-  std::vector<Weights::Matrix> matrices;
+  std::vector<Matrix> matrices;
   std::int64_t forward = 0;
   std::int64_t backward = 0;
   auto add = [&](std::int64_t offset, LinearShape shape) {
@@ -28,24 +42,10 @@ std::vector<Weights::Matrix> list_matrices(const LlamaConfig& config, const Para
   return matrices;
 }
 
-std::int64_t forward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
-  return matrices.back().forward_at + packed_forward_size(matrices.back().shape, precision);
-}
-
-std::int64_t backward_size(const std::vector<Weights::Matrix>& matrices, Precision precision) {
-  return matrices.back().backward_at + packed_backward_size(matrices.back().shape, precision);
-}
-
-}  // namespace
-
-AttentionShape attention_shape(const LlamaConfig& config) {
-  return {config.num_attention_heads, config.num_key_value_heads, config.head_dim};
-}
-
 void WeightsMemory::lay_out(Carver& carver, const LlamaConfig& config, std::int64_t positions, bool for_training,
                             Precision precision) {
   const ParameterLayout layout(config);
-  const std::vector<Weights::Matrix> matrices = list_matrices(config, layout, precision);
+  const std::vector<Weights::Matrix> matrices = Weights::list_matrices(config, precision);
   values = carver.take<float>(layout.total());
   rope = carver.take<float>(RopeTable::floats(positions, config.head_dim));
   if (precision == Precision::kFloat32) {
@@ -65,7 +65,7 @@ Weights::Weights(const LlamaConfig& config, std::int64_t positions, bool for_tra
       layout_(config),
       rope_(positions, config.head_dim, config.rope_theta, memory.rope),
       attention_(attention_shape(config)),
-      matrices_(list_matrices(config, layout_, precision)),
+      matrices_(list_matrices(config, precision)),
       memory_(memory) {}
 
 void Weights::pack(const Matrix& matrix, std::int64_t first_row, std::int64_t last_row) {

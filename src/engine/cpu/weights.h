@@ -53,6 +53,8 @@ class Weights {
     std::int64_t backward_at = 0;
   };
   const std::vector<Matrix>& matrices() const { return matrices_; }
+  /// Those of a model, without its weights.
+  static std::vector<Matrix> list_matrices(const LlamaConfig& config, Precision precision);
 
   /// Packs rows [first_row, last_row) of a matrix again after its values changed; first_row is a multiple of kPanel.
   void pack(const Matrix& matrix, std::int64_t first_row, std::int64_t last_row);
