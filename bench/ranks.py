@@ -1,8 +1,9 @@
 """Training by several ranks beside training by one process of as many threads, in turn: tokens per second and their ratio.
 
-    ranks.py PROGRAM DATASET CONFIG [--turns N] [--steps N] [--network MBIT]
+    ranks.py PROGRAM DATASET CONFIG [--ranks N] [--turns N] [--steps N] [--network MBIT]
 
-With --network (as root) also by two ranks in two network namespaces that a veth pair of so many Mbit/s joins (tc tbf).
+With --network (as root) also by ranks in network namespaces of their own, which MPI takes for several machines. Each sends and
+receives so many Mbit/s (tc tbf): two over a veth pair, more over a bridge.
 """
 import argparse
 import contextlib
@@ -15,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
-SPACES = {"strider-a": "10.99.0.1", "strider-b": "10.99.0.2"}
 
 
 def rate(command, arguments, threads, folder):
@@ -34,30 +34,52 @@ def call(*command):
     subprocess.run(command, check=True)
 
 
+def join(spaces, name_of_switch):
+    """Gives each namespace a device `veth`; returns the devices that send, each with its namespace."""
+    if len(spaces) == 2:
+        call("ip", "link", "add", "veth", "netns", spaces[0], "type", "veth", "peer", "name", "veth", "netns", spaces[1])
+        return [(space, "veth") for space in spaces]
+    call("ip", "netns", "add", name_of_switch)
+    inside = ["ip", "netns", "exec", name_of_switch]
+    call(*inside, "ip", "link", "add", "bridge", "type", "bridge")
+    call(*inside, "ip", "link", "set", "bridge", "up")
+    senders = []
+    for i, space in enumerate(spaces):
+        call("ip", "link", "add", "veth", "netns", space, "type", "veth", "peer", "name", f"port{i}", "netns", name_of_switch)
+        call(*inside, "ip", "link", "set", f"port{i}", "master", "bridge", "up")
+        senders += [(space, "veth"), (name_of_switch, f"port{i}")]
+    return senders
+
+
 @contextlib.contextmanager
-def two_networks(megabits, folder):
-    """The start of a command that runs it with a rank in each of two namespaces."""
+def networks(ranks, megabits, folder):
+    """The start of a command that runs it with a rank in each of so many namespaces."""
+    addresses = [f"10.99.0.{i + 1}" for i in range(ranks)]
+    prefix = f"strider-{os.getpid()}-"
+    spaces = [prefix + address for address in addresses]
+    switch = prefix + "switch"
     try:
-        for name in SPACES:
-            call("ip", "netns", "add", name)
-        call("ip", "link", "add", "veth", "netns", "strider-a", "type", "veth", "peer", "name", "veth", "netns", "strider-b")
-        for name, address in SPACES.items():
-            inside = ["ip", "netns", "exec", name]
+        for space in spaces:
+            call("ip", "netns", "add", space)
+        senders = join(spaces, switch)
+        for space, address in zip(spaces, addresses):
+            inside = ["ip", "netns", "exec", space]
             call(*inside, "ip", "link", "set", "lo", "up")
             call(*inside, "ip", "addr", "add", f"{address}/24", "dev", "veth")
             call(*inside, "ip", "link", "set", "veth", "up")
-            call(*inside, "tc", "qdisc", "add", "dev", "veth", "root", "tbf", "rate", f"{megabits}mbit", "burst", "256kb",
-                 "latency", "50ms")
+        for space, device in senders:
+            call("ip", "netns", "exec", space, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{megabits}mbit",
+                 "burst", "256kb", "latency", "50ms")
         # What mpirun would do by ssh on another machine.
         agent = Path(folder) / "agent.sh"
-        agent.write_text('#!/bin/sh\nshift\nexec ip netns exec strider-b sh -c "$*"\n')
+        agent.write_text(f'#!/bin/sh\nspace={prefix}$1\nshift\nexec ip netns exec "$space" sh -c "$*"\n')
         agent.chmod(0o755)
-        yield ["ip", "netns", "exec", "strider-a", *MPIRUN, "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
-               "--mca", "btl_tcp_if_include", "10.99.0.0/24", "--mca", "oob_tcp_if_include", "10.99.0.0/24", "-n", "2",
-               "-H", ",".join(SPACES.values())]
+        yield ["ip", "netns", "exec", spaces[0], *MPIRUN, "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
+               "--mca", "btl_tcp_if_include", "10.99.0.0/24", "--mca", "oob_tcp_if_include", "10.99.0.0/24", "-n", str(ranks),
+               "-H", ",".join(addresses)]
     finally:
-        for name in SPACES:
-            subprocess.run(["ip", "netns", "del", name], check=False)
+        for space in [*spaces, switch]:
+            subprocess.run(["ip", "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
 
 
 def main():
@@ -65,6 +87,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("dataset")
     parser.add_argument("config")
+    parser.add_argument("--ranks", type=int, default=2, help="of one thread each")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch_size", type=int, default=50)
@@ -76,18 +99,20 @@ def main():
                  os.path.abspath(options.config), "--max_steps", str(options.steps), "--logging_steps", "5", "--eval_steps",
                  "100000", "--batch_size", str(options.batch_size), "--report_to", "none", *options.more]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        ways = {"1 process of 2 threads": ([], 2),
-                "2 ranks of 1 thread": ([*MPIRUN, "-n", "2"], 1)}
+        ranks = options.ranks
+        alone = f"1 process of {ranks} threads"
+        ways = {alone: ([], ranks),
+                f"{ranks} ranks of 1 thread": ([*MPIRUN, "-n", str(ranks)], 1)}
         if options.network:
-            ways[f"2 ranks of 1 thread over {options.network} Mbit/s"] = (
-                stack.enter_context(two_networks(options.network, folder)), 1)
+            ways[f"{ranks} ranks of 1 thread over {options.network} Mbit/s"] = (
+                stack.enter_context(networks(ranks, options.network, folder)), 1)
         rates, models = {name: [] for name in ways}, set()
         for _ in range(options.turns):
             for name, (command, threads) in ways.items():
                 tokens, model = rate(command, arguments, threads, folder)
                 rates[name].append(tokens)
                 models.add(model)
-        whole = statistics.median(rates["1 process of 2 threads"])
+        whole = statistics.median(rates[alone])
         for name, values in rates.items():
             median = statistics.median(values)
             print(f"{name}: {median:,.0f} tokens/s, {median / whole:.3f} of one process ({' '.join(f'{v:,.0f}' for v in values)})")
