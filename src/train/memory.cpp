@@ -24,8 +24,8 @@ constexpr std::uint64_t kProgramBytes = 64'000'000;
 
 // What would fit, with as little given up as possible: first what changes no result, such as threads.
 std::optional<std::string> smaller_settings(TrainingSettings settings, const LlamaConfig& config,
-                                            const WalkDataset& dataset, std::uint64_t available) {
-  const auto fits = [&] { return training_memory_bytes(settings, config, dataset) <= available; };
+                                            const WalkDataset& dataset, std::uint64_t available, Communicator* ranks) {
+  const auto fits = [&] { return training_memory_bytes(settings, config, dataset, ranks) <= available; };
   std::vector<TrainingSetting> savers;
   for (const TrainingSetting& setting : training_settings_table()) {
     if (setting.facts().memory_saving != MemorySaving::kNone) savers.push_back(setting);
@@ -69,20 +69,21 @@ std::int64_t most_walks_of_a_step(const TrainingSettings& settings, const WalkSp
   return std::min(split.size(), settings.batch_size * settings.gradient_accumulation_steps);
 }
 
-EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConfig& config,
-                               const WalkDataset& dataset) {
+EngineSettings engine_settings(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
+                               Communicator* ranks) {
   std::int64_t most = most_walks_of_a_step(settings, dataset.train);
   if (dataset.validation) most = std::max(most, Evaluator::walks_at_once(*dataset.validation, settings));
   return {.threads = settings.threads,
           .max_length = settings.max_length,
           .walks_per_step = most,
           .precision = settings.precision.value_or(Precision::kFloat32),
-          .groups = parameter_groups(settings, ParameterLayout(config))};
+          .groups = parameter_groups(settings, ParameterLayout(config)),
+          .ranks = ranks};
 }
 
 std::uint64_t training_memory_bytes(const TrainingSettings& settings, const LlamaConfig& config,
-                                    const WalkDataset& dataset) {
-  EngineSettings engine = engine_settings(settings, config, dataset);
+                                    const WalkDataset& dataset, Communicator* ranks) {
+  EngineSettings engine = engine_settings(settings, config, dataset, ranks);
   const ParameterLayout layout(config);
   const auto ids = static_cast<std::uint64_t>(engine.walks_per_step * settings.max_length) * sizeof(std::int32_t);
   const auto order = static_cast<std::uint64_t>(dataset.train.size()) * sizeof(std::int64_t);
@@ -112,14 +113,15 @@ std::uint64_t training_memory_bytes(const TrainingSettings& settings, const Llam
 }
 
 void check_training_memory(const TrainingSettings& settings, const LlamaConfig& config, const WalkDataset& dataset,
-                           std::uint64_t available) {
-  const std::uint64_t needed = training_memory_bytes(settings, config, dataset);
+                           std::uint64_t available, Communicator* ranks) {
+  const std::uint64_t needed = training_memory_bytes(settings, config, dataset, ranks);
   if (needed <= available) return;
   const std::string otherwise =
       "Use a smaller model or a smaller BATCH_SIZE (with GRAD_ACCUM to keep the step), or a machine with more memory.";
-  throw Error(
-      fmt::format("the run needs {} MB of memory, {} MB can be had", needed >> 20, available >> 20),
-      {.file = {}, .place = {}, .advice = smaller_settings(settings, config, dataset, available).value_or(otherwise)});
+  throw Error(fmt::format("the run needs {} MB of memory, {} MB can be had", needed >> 20, available >> 20),
+              {.file = {},
+               .place = {},
+               .advice = smaller_settings(settings, config, dataset, available, ranks).value_or(otherwise)});
 }
 
 }  // namespace strider

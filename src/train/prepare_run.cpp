@@ -29,7 +29,7 @@ std::optional<double> best_loss_of(const WalkDataset& dataset, const TrainingSet
 }
 
 // The plan as far as it does not depend on the output folder.
-RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener) {
+RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener, Communicator* ranks) {
   check_settings(asked);
   const auto notice = [&](const std::string& text) {
     if (!text.empty()) listener.on_notice(text);
@@ -50,7 +50,7 @@ RunPlan read_inputs(const TrainingSettings& asked, RunListener& listener) {
   }
   check_save_steps(settings, dataset);
   check_predictions(dataset, settings);
-  check_training_memory(settings, config, dataset, memory_limit_bytes());
+  check_training_memory(settings, config, dataset, memory_limit_bytes(), ranks);
   const StepPlan steps = plan_steps(dataset.train.size(), settings);
   const std::optional<double> best_loss = best_loss_of(dataset, settings);
   check_early_end(settings, dataset.validation.has_value(), best_loss);
@@ -174,8 +174,8 @@ void warn_of_processor(const RunPlan& plan, const EarlierRun& earlier, RunListen
 
 }  // namespace
 
-PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, NoticeOnce& notice) {
-  RunPlan plan = read_inputs(asked, listener);
+PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, NoticeOnce& notice, Communicator* ranks) {
+  RunPlan plan = read_inputs(asked, listener, ranks);
   std::vector<float> weights = initial_weights(plan.settings, plan.config, ParameterLayout(plan.config));
   plan.fingerprint = run_fingerprint(plan.settings, plan.config, plan.dataset, weights);
 

@@ -23,8 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 EngineSettings engine_of(const RunPlan& plan, Communicator* ranks) {
-  EngineSettings settings = engine_settings(plan.settings, plan.config, plan.dataset);
-  settings.ranks = ranks;
+  EngineSettings settings = engine_settings(plan.settings, plan.config, plan.dataset, ranks);
   if (plan.engine_holds_dataset) settings.held_tokens = dataset_tokens(plan.dataset, plan.settings.max_length);
   return settings;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "communicator/communicator.h"
 #include "data/walk_dataset.h"
 #include "model/companions.h"
 #include "model/config.h"
@@ -47,7 +48,8 @@ struct PreparedRun {
 
 /// Throws Error where the run is refused: bad input, too little memory, or an output folder whose run this one may not
 /// go on with or replace. Takes the folder's lock (RunLock), and changes nothing else in it. With PRECISION=auto and no
-/// earlier run it makes a trial of the two precisions.
-PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, NoticeOnce& notice);
+/// earlier run it makes a trial of the two precisions. `ranks`: those that will share the steps, if any.
+PreparedRun prepare_run(const TrainingSettings& asked, RunListener& listener, NoticeOnce& notice,
+                        Communicator* ranks = nullptr);
 
 }  // namespace strider

@@ -64,7 +64,8 @@ TrainerState state_at_the_end(const FinishedRun& run) {
   return state;
 }
 
-RunStarted start_of(const RunPlan& plan, const RunStart& start, int ranks) {
+RunStarted start_of(const RunPlan& plan, const RunStart& start, Communicator* communicator) {
+  const int ranks = communicator == nullptr ? 1 : communicator->size();
   const TrainingSettings& settings = plan.settings;
   const LlamaConfig& config = plan.config;
   const StepPlan& steps = plan.steps;
@@ -96,7 +97,7 @@ RunStarted start_of(const RunPlan& plan, const RunStart& start, int ranks) {
   event.loss_denominator = name_of(settings.loss_denominator);
   event.precision = name_of(settings.precision.value_or(Precision::kFloat32));
   event.best_loss = plan.best_loss;
-  event.memory_bytes = training_memory_bytes(settings, config, plan.dataset);
+  event.memory_bytes = training_memory_bytes(settings, config, plan.dataset, communicator);
   event.memory_limit = memory_limit_bytes();
   event.processor = processor_name();
   event.vectors = vector_instructions();
@@ -134,7 +135,7 @@ void clear_the_way(const PreparedRun& prepared, NoticeOnce& notice) {
 TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, TrainingSignals& signals,
                       Communicator* ranks) {
   NoticeOnce notice(listener);
-  PreparedRun prepared = prepare_run(asked, listener, notice);
+  PreparedRun prepared = prepare_run(asked, listener, notice, ranks);
   const RunPlan& plan = *prepared.plan;
   clear_the_way(prepared, notice);
   if (prepared.finished) {
@@ -144,7 +145,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
     return outcome;
   }
   TrainingRun run({plan, listener, notice, signals, ranks});
-  listener.on_start(start_of(plan, prepared.start, ranks == nullptr ? 1 : ranks->size()));
+  listener.on_start(start_of(plan, prepared.start, ranks));
   run.start(prepared.start);
   prepared.start = {};  // gives its memory back
   if (const int stopped_by = run.run(); stopped_by != 0) {
@@ -160,7 +161,7 @@ TrainingOutcome train(const TrainingSettings& asked, RunListener& listener, Trai
 void plan_training(const TrainingSettings& asked, RunListener& listener) {
   NoticeOnce notice(listener);
   const PreparedRun prepared = prepare_run(asked, listener, notice);
-  listener.on_start(start_of(*prepared.plan, prepared.start, 1));
+  listener.on_start(start_of(*prepared.plan, prepared.start, nullptr));
 }
 
 }  // namespace strider

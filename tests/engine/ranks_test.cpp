@@ -216,6 +216,22 @@ TEST_P(Ranks, AreInStepAfterACallThatIsGivenUp) {
   });
 }
 
+// Blocks that are held back are on top of what ranks of one machine have, and another rank's lanes are not there.
+TEST(RanksTest, TheMemoryPlanCountsWhatRanksSendAndHoldBack) {
+  Model model = model_of(false, true, Precision::kFloat32);
+  const std::uint64_t alone = engine_memory_bytes(model.config, model.settings);
+  const auto bytes_of_last = [&](int ranks, bool share_machine) {
+    test::Mail mail;
+    test::ThreadRank last(mail, ranks - 1, ranks, share_machine);
+    model.settings.ranks = &last;
+    return engine_memory_bytes(model.config, model.settings);
+  };
+  const auto model_bytes = static_cast<std::uint64_t>(ParameterLayout(model.config).total()) * sizeof(float);
+  EXPECT_LT(bytes_of_last(2, true), alone - model_bytes / 2);  // 3 lanes less, for 2.5 copies that are exchanged
+  EXPECT_GT(bytes_of_last(2, false), bytes_of_last(2, true) + (bytes_of_last(8, false) - bytes_of_last(8, true)));
+  EXPECT_EQ(bytes_of_last(1, true), alone);
+}
+
 TEST(RanksTest, MoreThanLanesAreRefused) {
   const Model model = model_of(false, false, Precision::kFloat32);
   const auto serve = [](Communicator& ranks) { EXPECT_THROW(serve_ranks(ranks, 1), Error); };
