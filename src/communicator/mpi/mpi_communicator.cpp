@@ -14,8 +14,8 @@
 namespace strider {
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;         // of one message: MPI counts in int
-constexpr int kExchange = 1, kBroadcast = 2, kFirstChannel = 3;  // tags
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;                        // of one message: MPI counts in int
+constexpr int kExchange = 1, kBroadcast = 2, kGivingUp = 3, kFirstChannel = 4;  // tags
 
 bool is_one_machine() {
   MPI_Comm neighbours = MPI_COMM_NULL;  // those that can share memory with this rank
@@ -61,7 +61,7 @@ class Requests {
       if (handles_[i] != MPI_REQUEST_NULL && about_[i].tag == tag) ranks.push_back(about_[i].rank);
     }
     std::ranges::sort(ranks);
-    ranks.erase(std::ranges::unique(ranks).begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
     return ranks;
   }
 
@@ -165,19 +165,51 @@ class MpiCommunicator : public Communicator {
   }
 
   [[noreturn]] void give_up(double seconds, int tag) {
-    throw SilentRank(
-        fmt::format("rank {} has waited {:.0f} s for rank {}, which is silent", rank_, seconds,
-                    fmt::join(requests_.ranks_waited_for(tag), " and rank ")),
-        {.file = {},
-         .place = {},
-         .advice = "The run is ended on all ranks; the last checkpoint is whole. RANK_TIMEOUT says how long "
-                   "ranks wait."});
+    throw SilentRank(fmt::format("rank {} has waited {:.0f} s for rank {}, which is silent", rank_, seconds,
+                                 fmt::join(silent_ranks(requests_.ranks_waited_for(tag)), " and rank ")),
+                     {.file = {},
+                      .place = {},
+                      .advice = "The run is ended on all ranks; the last checkpoint is whole. RANK_TIMEOUT says how "
+                                "long ranks wait."});
+  }
+
+  // A rank that this one waits for may itself wait for one that is silent, and gives up at about the same time. All who
+  // give up tell each other whom they wait for: silent is who is waited for and tells nothing.
+  std::vector<int> silent_ranks(const std::vector<int>& waited_for) {
+    constexpr double kShareOfSilence = 0.1, kMostSeconds = 1.0;
+    const auto size = static_cast<std::size_t>(size_);
+    waits_for_.assign(size * size, std::byte{0});
+    const auto told_by = [&](int rank) {
+      return std::span(waits_for_).subspan(static_cast<std::size_t>(rank) * size, size);
+    };
+    for (const int rank : waited_for) told_by(rank_)[static_cast<std::size_t>(rank)] = std::byte{1};
+    for (int other = 0; other < size_; ++other) {
+      if (other == rank_) continue;
+      requests_.receive(told_by(other), other, kGivingUp);
+      requests_.send(told_by(rank_), other, kGivingUp);
+    }
+    const auto began = Clock::now();
+    while (seconds_since(began) < std::min(kMostSeconds, kShareOfSilence * silence_seconds_)) {
+      requests_.test();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::vector<int> silent;
+    for (int rank = 0; rank < size_; ++rank) {
+      bool tells = false, is_waited_for = false;
+      for (int other = 0; other < size_; ++other) {
+        tells = tells || told_by(rank)[static_cast<std::size_t>(other)] != std::byte{0};
+        is_waited_for = is_waited_for || told_by(other)[static_cast<std::size_t>(rank)] != std::byte{0};
+      }
+      if (is_waited_for && !tells) silent.push_back(rank);
+    }
+    return silent.empty() ? waited_for : silent;
   }
 
   double silence_seconds_;
   int rank_ = 0, size_ = 1;
   bool shares_machine_ = true;
   Requests requests_;
+  std::vector<std::byte> waits_for_;  // [N, N]: whom each rank that has given up waits for
 };
 
 }  // namespace
