@@ -70,9 +70,11 @@ def networks(ranks, megabits, folder):
         for space, device in senders:
             call("ip", "netns", "exec", space, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{megabits}mbit",
                  "burst", "256kb", "latency", "50ms")
-        # What mpirun would do by ssh on another machine.
+        # What mpirun would do by ssh on another machine, which has files of its own: Open MPI's daemons of one run write some of
+        # the same name.
         agent = Path(folder) / "agent.sh"
-        agent.write_text(f'#!/bin/sh\nspace={prefix}$1\nshift\nexec ip netns exec "$space" sh -c "$*"\n')
+        agent.write_text(f'#!/bin/sh\nspace={prefix}$1\nexport TMPDIR="$0.$1"\nmkdir -p "$TMPDIR"\nshift\n'
+                         'exec ip netns exec "$space" sh -c "$*"\n')
         agent.chmod(0o755)
         yield ["ip", "netns", "exec", spaces[0], *MPIRUN, "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp",
                "--mca", "btl_tcp_if_include", "10.99.0.0/24", "--mca", "oob_tcp_if_include", "10.99.0.0/24", "-n", str(ranks),

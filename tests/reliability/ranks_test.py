@@ -19,33 +19,30 @@ STEPS, SAVE_STEPS = 600, 300
 
 
 class SharedRun(SmallRun):
-    """By so many ranks; 0: by the program alone."""
+    """By so many ranks; 0: by the program alone. `agent`: a script that mpirun starts in place of ssh, so that it takes every rank
+    to be on a machine of its own, and they send while the backward pass still runs."""
 
-    def __init__(self, program, folder, ranks, save_steps=SAVE_STEPS, max_steps=STEPS):
+    def __init__(self, program, folder, ranks, save_steps=SAVE_STEPS, max_steps=STEPS, agent=None):
         super().__init__(program, folder, save_steps, max_steps)
         self.alone = self.command
+        self.agent = agent
         self.share(ranks)
 
     def share(self, ranks):
-        self.command = [*MPIRUN, "-n", str(ranks), *self.alone] if ranks else self.alone
+        machines = []
+        if self.agent:
+            machines = ["--mca", "plm_rsh_agent", str(self.agent), "--mca", "btl_tcp_if_include", "lo", "--mca",
+                        "oob_tcp_if_include", "lo", "-H", ",".join(f"machine-{rank}" for rank in range(ranks))]
+        self.command = [*MPIRUN, *machines, "-n", str(ranks), *self.alone] if ranks else self.alone
 
 
-def workers(process):
-    """The process ids of the ranks, by rank, once all of them are there."""
-    found = {}
-    for folder in pathlib.Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except (OSError, IndexError):
-            continue
-        if parent == process.pid:
-            for variable in environment:
-                if variable.startswith(b"OMPI_COMM_WORLD_RANK="):
-                    found[int(variable.split(b"=")[1])] = int(folder.name)
-    return found
+def local_agent(scratch):
+    """What mpirun calls as `agent MACHINE COMMAND...`, here for any machine. Each has its own TMPDIR: Open MPI's daemons of one run
+    write files of the same name there."""
+    agent = scratch / "agent.sh"
+    agent.write_text('#!/bin/sh\nexport TMPDIR="$0.$1"\nmkdir -p "$TMPDIR"\nshift\nexec sh -c "$*"\n')
+    agent.chmod(0o755)
+    return agent
 
 
 def any_number_of_ranks_makes_the_same_files(program, scratch, expected):
@@ -54,6 +51,32 @@ def any_number_of_ranks_makes_the_same_files(program, scratch, expected):
         text = run.finish()
         check_same(run, expected, f"{ranks} ranks")
         check(len(re.findall("Training complete", text)) == 1, f"{ranks} ranks print what one would:\n{text}")
+
+
+def ranks_of_several_machines_make_the_same_files(program, scratch, expected):
+    for ranks in (2, 3):
+        run = SharedRun(program, scratch / f"machines-{ranks}", ranks, agent=local_agent(scratch))
+        run.finish()
+        check_same(run, expected, f"{ranks} ranks on as many machines")
+
+
+def workers(process):
+    """The process ids of the ranks, by rank, once all of them are there: they are in mpirun's folder, whoever started them."""
+    found = {}
+    folder_of_run = os.readlink(f"/proc/{process.pid}/cwd")
+    for folder in pathlib.Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            is_of_run = os.readlink(folder / "cwd") == folder_of_run
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if is_of_run:
+            for variable in environment:
+                if variable.startswith(b"OMPI_COMM_WORLD_RANK="):
+                    found[int(variable.split(b"=")[1])] = int(folder.name)
+    return found
 
 
 def a_signal_to_any_rank_stops_all_at_one_step(program, scratch, expected):
@@ -73,10 +96,14 @@ def a_signal_to_any_rank_stops_all_at_one_step(program, scratch, expected):
 
 
 def a_rank_that_dies_or_hangs_ends_the_run_everywhere(program, scratch, expected):
-    for number, more in ((signal.SIGKILL, ()), (signal.SIGSTOP, ("--rank_timeout", "2"))):
-        for rank in (0, 2) if number == signal.SIGKILL else (1, 2):
-            when = f"{number.name} to rank {rank}"
-            run = SharedRun(program, scratch / f"{number.name}-{rank}", 3, save_steps=100, max_steps=3000)
+    hanging = ("--rank_timeout", "2")
+    several = local_agent(scratch)
+    for number, ranks, agent, more in ((signal.SIGKILL, (0, 2), None, ()), (signal.SIGSTOP, (1, 2), None, hanging),
+                                       (signal.SIGSTOP, (1,), several, hanging)):
+        for rank in ranks:
+            when = f"{number.name} to rank {rank}{' on another machine' if agent else ''}"
+            name = when.replace(" ", "-")
+            run = SharedRun(program, scratch / name, 3, save_steps=100, max_steps=3000, agent=agent)
             process = run.start(more=more)
             read_until(process, r"^Step 100: checkpoint")
             pids = workers(process)
@@ -98,7 +125,7 @@ def a_rank_that_dies_or_hangs_ends_the_run_everywhere(program, scratch, expected
             # The newest checkpoint is whole: the run goes on from it, by one process.
             run.share(0)
             run.finish()
-            whole = SmallRun(program, scratch / f"{number.name}-{rank}-whole", 100, 3000)
+            whole = SmallRun(program, scratch / f"{name}-whole", 100, 3000)
             whole.finish()
             check_same(run, result(whole), when)
 
@@ -134,9 +161,9 @@ def main():
         whole = SmallRun(program, scratch / "whole", SAVE_STEPS, STEPS)
         whole.finish()
         expected = result(whole)
-        for test in (any_number_of_ranks_makes_the_same_files, a_signal_to_any_rank_stops_all_at_one_step,
-                     a_rank_that_dies_or_hangs_ends_the_run_everywhere, a_full_disk_ends_the_run_everywhere,
-                     what_cannot_be_is_refused_once):
+        for test in (any_number_of_ranks_makes_the_same_files, ranks_of_several_machines_make_the_same_files,
+                     a_signal_to_any_rank_stops_all_at_one_step, a_rank_that_dies_or_hangs_ends_the_run_everywhere,
+                     a_full_disk_ends_the_run_everywhere, what_cannot_be_is_refused_once):
             began = time.monotonic()
             test(program, scratch, expected)
             print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
