@@ -56,7 +56,7 @@ def any_number_of_ranks_makes_the_same_files(program, scratch, expected):
 def ranks_of_several_machines_make_the_same_files(program, scratch, expected):
     for ranks in (2, 3):
         run = SharedRun(program, scratch / f"machines-{ranks}", ranks, agent=local_agent(scratch))
-        run.finish()
+        run.finish(threads=ranks - 1)
         check_same(run, expected, f"{ranks} ranks on as many machines")
 
 
