@@ -42,6 +42,8 @@ setting PRECISION precision float32 "float32 or bfloat16; auto, which is for tra
 setting DEVICE device cpu "cpu; cuda, one NVIDIA GPU or an error; or auto: the GPU where there is one"
 setting OVERWRITE overwrite false "true: replace what is there"
 setting THREADS threads all "threads"
+setting RANKS ranks auto "auto: the processes that mpirun or srun has started share the walks of UPSAMPLE; alone: each extracts by itself"
+setting RANK_TIMEOUT rank_timeout 300 "with mpirun: seconds that ranks wait for one that gives no sign"
 variable CHECKPOINTS false "true: also of every checkpoint of the run, in representations_by_step beside final_model"
 variable PROJECTOR false "true: also as tables for TensorBoard's Projector, in LOG_DIR"
 variable REPORT true "also show the whole run in one page, report.html beside final_model; false: no page"
@@ -76,6 +78,8 @@ say "Extracting token representations..."
 collect_options
 if [ "$PROJECTOR" = true ]; then options+=(--projector_dir "${LOG_DIR:-$(dirname "$MODEL_DIR")}"); fi
 "$STRIDER" extract "${options[@]}" --ask
+# Of several processes the first does the rest.
+if [ "$RANKS" = auto ] && ! $speaks; then exit 0; fi
 
 run=$(dirname "$MODEL_DIR")
 if [ "$CHECKPOINTS" = true ]; then

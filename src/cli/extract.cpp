@@ -14,6 +14,7 @@
 #include "base/machine.h"
 #include "base/thread_team.h"
 #include "cli/commands.h"
+#include "cli/ranks.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "extract/contexts.h"
@@ -191,7 +192,7 @@ void run_checkpoints(const ExtractSettings& settings, bool is_output_set, bool a
                                   .output = is_output_set ? settings.output_dir : std::filesystem::path(),
                                   .representations = settings.representations,
                                   .overwrite = settings.overwrite,
-                                  .threads = settings.threads == 0 ? available_processors() : settings.threads};
+                                  .threads = settings.threads};
   say(out, "{}\nRepresentations of Every Checkpoint\n{}\n\nRun: {}\n\n", kRule, kRule, what.run.string());
   const ExtractedSteps steps = extract_checkpoints(what, [&](std::int64_t step, bool is_new) {
     say(out, "  Step {}{}\n", step, is_new ? "" : ", as it was");
@@ -223,7 +224,6 @@ void show_in_projector(std::FILE* out, const ExtractSettings& settings, const st
 // `out` is null where JSON is printed.
 void run_extract(ExtractSettings settings, const std::filesystem::path& projector, bool ask, bool as_json) {
   std::FILE* const out = as_json ? nullptr : stdout;
-  if (settings.threads == 0) settings.threads = available_processors();
   ExtractPlan plan = plan_extraction(settings);
   if (!settle_earlier_output(out, plan, ask && !as_json)) {
     show_in_projector(out, plan.settings, projector);
@@ -315,6 +315,8 @@ void add_extract_command(CLI::App& program) {
       ->option_text("REPRESENTATIONS [after_block] ...")
       ->type_name(words_type(representation_type_names()));
   command->add_flag("--ask", *ask, "At a terminal: ask before replacing them");
+  auto options = std::make_shared<RankOptions>();
+  add_settings(*command, rank_settings(), *options);
   auto projector = std::make_shared<std::filesystem::path>();
   command
       ->add_option("--projector_dir,--projector-dir", *projector,
@@ -328,12 +330,21 @@ void add_extract_command(CLI::App& program) {
   auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "Print what was made as JSON, and nothing else; does not ask");
   command->footer(types_help());
-  command->callback([settings, projector, ask, checkpoints, as_json, command] {
-    if (*checkpoints) {
-      run_checkpoints(*settings, command->count("--output_dir") > 0, *as_json);
-    } else {
-      run_extract(*settings, *projector, *ask, *as_json);
+  command->callback([settings, options, projector, ask, checkpoints, as_json, command] {
+    const std::unique_ptr<Communicator> ranks = ranks_of(*options);
+    if (settings->threads == 0) settings->threads = available_processors();
+    if (ranks->rank() > 0) {
+      follow_rank(*ranks, settings->threads);
+      return;
     }
+    settings->ranks = ranks.get();
+    lead_ranks(*ranks, [&] {
+      if (*checkpoints) {
+        run_checkpoints(*settings, command->count("--output_dir") > 0, *as_json);
+      } else {
+        run_extract(*settings, *projector, *ask, *as_json);
+      }
+    });
   });
 }
 

@@ -11,12 +11,11 @@
 #include "base/error.h"
 #include "base/shell_word.h"
 #include "cli/commands.h"
+#include "cli/ranks.h"
 #include "cli/say.h"
 #include "cli/setting_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "communicator/communicator.h"
-#include "engine/ranks/ranks.h"
 #include "io/atomic_file.h"
 #include "report/metrics_file.h"
 #include "report/screen.h"
@@ -32,9 +31,6 @@ namespace {
 // For which programs curves are written, beside metrics.jsonl; kAll: for those that this build can write for.
 enum class ReportTo { kAll, kTensorBoard, kNone };
 
-// Whether the processes that a launcher has started share the run, or each has its own.
-enum class Ranks { kAuto, kAlone };
-
 struct Options {
   TrainingSettings settings;
   bool no_cuda = false;  // DEVICE=cpu
@@ -43,9 +39,8 @@ struct Options {
   std::vector<std::string> representations = {"after_block"};  // that REPRESENTATION_STEPS takes
   std::optional<std::filesystem::path> graph_dir;              // that GEOMETRY_STEPS compares with
   std::filesystem::path logging_dir;  // of metrics.jsonl and event files; empty: the output folder
-  Ranks ranks = Ranks::kAuto;
-  double rank_timeout = 300.0;  // seconds that ranks wait for one that gives no sign
-  std::filesystem::path plan;   // where to write what the run takes, instead of training; empty: train
+  RankOptions ranks;
+  std::filesystem::path plan;  // where to write what the run takes, instead of training; empty: train
 };
 
 // Throws Error where what is asked for cannot be written.
@@ -163,30 +158,13 @@ class JsonReport : public RunListener {
   double seconds_ = 0.0;  // trained, over all sittings
 };
 
-// Rank 0's: the others leave when it goes out of scope, whatever happened.
-class ServingRanks {
- public:
-  explicit ServingRanks(Communicator& ranks) : ranks_(ranks) {}
-  ~ServingRanks() { dismiss_ranks(ranks_); }
-  ServingRanks(const ServingRanks&) = delete;
-  ServingRanks& operator=(const ServingRanks&) = delete;
-
- private:
-  Communicator& ranks_;
-};
-
-// A rank other than 0: it prints nothing but its errors, and passes on signals that only it gets.
+// A rank other than 0, which passes on signals that only it gets.
 void serve_rank(Communicator& ranks, const TrainingSettings& settings) {
   constexpr int kNoOutput = -1;
   TrainingSignals signals;
   const SignalScope scope(signals, kNoOutput);
   ranks.signal_here = [&signals] { return signals.stop.load(); };
-  try {
-    serve_ranks(ranks, settings.threads);
-  } catch (const std::exception& error) {
-    say(stderr, "Error on rank {}: {}\n", ranks.rank(), error.what());
-    ranks.abort(1);
-  }
+  follow_rank(ranks, settings.threads);
 }
 
 void train_here(const std::string& program, const Options& options, const TrainingSettings& settings,
@@ -242,8 +220,7 @@ void train_here(const std::string& program, const Options& options, const Traini
 }
 
 void run_train(const std::string& program, const Options& options) {
-  const std::unique_ptr<Communicator> ranks =
-      options.ranks == Ranks::kAlone ? alone() : make_communicator(options.rank_timeout);
+  const std::unique_ptr<Communicator> ranks = ranks_of(options.ranks);
   TrainingSettings settings = settings_of(options);
   if (ranks->size() > 1) {
     if (settings.device == Device::kCuda) {
@@ -256,13 +233,7 @@ void run_train(const std::string& program, const Options& options) {
     serve_rank(*ranks, settings);
     return;
   }
-  const ServingRanks serving(*ranks);
-  try {
-    train_here(program, options, settings, *ranks);
-  } catch (const SilentRank& error) {
-    say(stderr, "Error: {}\n", error.what());
-    ranks->abort(1);
-  }
+  lead_ranks(*ranks, [&] { train_here(program, options, settings, *ranks); });
 }
 
 // What only the command itself uses.
@@ -281,11 +252,6 @@ std::vector<Setting<Options>> command_settings() {
           "plan", "PLAN", folder(&Options::plan), any_value(),
           "Check everything, write what the run takes (steps, memory, seconds of its arithmetic) to this JSON file, "
           "and train nothing"),
-      Setting("ranks", "RANKS", choice(&Options::ranks, {{"auto", Ranks::kAuto}, {"alone", Ranks::kAlone}}),
-              any_value(),
-              "auto: the processes that mpirun or srun has started share the run; alone: each is a run of its own"),
-      Setting("rank_timeout", "RANK_TIMEOUT", number(&Options::rank_timeout), at_least(1),
-              "With mpirun: seconds that ranks wait for one that gives no sign, before the run ends on all"),
       Setting("no_cuda", "USE_CPU", toggle(&Options::no_cuda), any_value(), "The CPU, as DEVICE=cpu"),
   };
 }
@@ -310,6 +276,7 @@ void add_train_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
   add_settings(*command, training_settings_table(), options->settings);
   add_settings(*command, command_settings(), *options);
+  add_settings(*command, rank_settings(), options->ranks);
   command
       ->add_option("--representations", options->representations,
                    "Types that --representation_steps takes, with spaces or commas between (strider extract --help)")

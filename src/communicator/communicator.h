@@ -1,7 +1,7 @@
 #pragma once
 // Processes of one run that work side by side, which MPI calls ranks. They know nothing of what they send each other.
 // Calls are collective, that is every rank makes the same ones in the same order, except for those between two ranks
-// (start_send() to wait()). Only one thread of a rank calls.
+// (start_send() to wait()). One thread of a rank calls at a time.
 #include <cstddef>
 #include <cstdint>
 #include <functional>

@@ -9,6 +9,7 @@
 
 #include "base/id_ranges.h"
 #include "base/notices.h"
+#include "communicator/communicator.h"
 #include "engine/device.h"
 #include "engine/precision.h"
 #include "extract/fingerprint.h"
@@ -31,6 +32,8 @@ struct ExtractSettings {
   Precision precision = Precision::kFloat32;  // operands of matrix products
   Device device = Device::kCpu;               // the GPU pays where tokens are taken in context
   std::filesystem::path dataset_dir = {};     // with the training walks, where upsample is not 0
+  Communicator* ranks =
+      nullptr;  // those that share the walks of tokens in context with this process; null: it is alone
 };
 
 /// What the output folder holds before.

@@ -132,6 +132,7 @@ EngineSettings engine_settings(const ExtractPlan& plan) {
   if (plan.contexts != nullptr) {
     engine.max_length = plan.contexts->longest;
     engine.walks_per_step = plan.contexts->most_walks;
+    engine.ranks = plan.settings.ranks;
   } else if (plan.device == Device::kCuda) {
     engine.walks_per_step = kRowsAtOnce;
   }

@@ -154,6 +154,34 @@ TEST_P(Ranks, HaveTheBitsOfOneProcess) {
   }
 }
 
+// Of an engine that cannot train, as extraction has it: more ranks than blocks, and walks without a place.
+TEST_P(Ranks, HaveTheStatesOfOneProcess) {
+  Model model = model_of(false, false, Precision::kFloat32);
+  model.settings.groups.clear();
+  const std::vector<TokenArray> arrays =
+      list_token_arrays(model.config, std::vector{Representation::kAfterBlock, Representation::kFfnGate});
+  const auto states_of = [&](Engine& engine) {
+    engine.set_parameters(model.weights);
+    std::vector<float> all;
+    for (const std::size_t count : {1, 2, 40}) {
+      const auto walks = random_walks(count, static_cast<unsigned>(count));
+      std::vector<WalkPlace> places;
+      for (std::size_t walk = 0; walk < count; ++walk) {
+        if (walk % 3 == 2) continue;
+        const auto last = static_cast<std::int64_t>(walks[walk].size()) - 1;
+        if (last > 0) places.push_back({static_cast<std::int64_t>(walk), 0});
+        places.push_back({static_cast<std::int64_t>(walk), last});
+      }
+      std::vector<float> states(places.size() * static_cast<std::size_t>(states_width(arrays)));
+      engine.walk_states(std::vector<WalkView>(walks.begin(), walks.end()), places, arrays, states);
+      all.insert(all.end(), states.begin(), states.end());
+    }
+    return all;
+  };
+  const std::vector<float> expected = states_of(*make_engine(model.config, model.settings));
+  with_engine(sharing(), model, [&](Engine& engine) { EXPECT_EQ(states_of(engine), expected); });
+}
+
 TEST_P(Ranks, HaveTheBitsOfOneProcessWithAnyNumberOfThreads) {
   for (const int threads : {1, 3}) {
     Model model = model_of(false, false, Precision::kFloat32);

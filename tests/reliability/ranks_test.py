@@ -12,7 +12,7 @@ import sys
 import time
 
 from full_disk_test import small_disk
-from small_run import SmallRun, check, check_same, read_until, result, scratch_folder
+from small_run import GOLDEN, HANG_SECONDS, SmallRun, check, check_same, read_until, result, scratch_folder
 
 MPIRUN = []
 STEPS, SAVE_STEPS = 600, 300
@@ -144,6 +144,25 @@ def a_full_disk_ends_the_run_everywhere(program, scratch, expected):
         check_same(run, expected, "a full disk")
 
 
+def extraction_in_context_makes_the_same_files(program, scratch, expected):
+    model, folder = scratch / "whole/out/final_model", scratch / "extracted"
+    folder.mkdir()
+    extract = [program, "extract", "--model_dir", str(model), "--dataset_dir", str(GOLDEN / "dataset"), "--upsample", "7",
+               "--threads", "1"]
+    files = ("token_representations.npz", "token_representations_upsampled_raw.npz", "representation_info.json")
+
+    def extracted(name, launcher=()):
+        done = subprocess.run([*launcher, *extract, "--output_dir", name], cwd=folder, capture_output=True, text=True,
+                              timeout=HANG_SECONDS, check=False)
+        check(done.returncode == 0, f"extraction: {done.stdout}{done.stderr}")
+        check(done.stdout.count("Extraction complete") == 1, f"extraction by {name}: {done.stdout}")
+        return [(folder / name / file).read_bytes() for file in files]
+
+    alone = extracted("alone")
+    for ranks in (2, 3):
+        check(extracted(f"ranks-{ranks}", [*MPIRUN, "-n", str(ranks)]) == alone, f"{ranks} ranks extract something else")
+
+
 def what_cannot_be_is_refused_once(program, scratch, expected):
     run = SharedRun(program, scratch / "many", 9)
     code, text = run.run()
@@ -163,7 +182,8 @@ def main():
         expected = result(whole)
         for test in (any_number_of_ranks_makes_the_same_files, ranks_of_several_machines_make_the_same_files,
                      a_signal_to_any_rank_stops_all_at_one_step, a_rank_that_dies_or_hangs_ends_the_run_everywhere,
-                     a_full_disk_ends_the_run_everywhere, what_cannot_be_is_refused_once):
+                     a_full_disk_ends_the_run_everywhere, extraction_in_context_makes_the_same_files,
+                     what_cannot_be_is_refused_once):
             began = time.monotonic()
             test(program, scratch, expected)
             print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)

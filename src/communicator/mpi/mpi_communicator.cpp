@@ -96,7 +96,11 @@ class MpiCommunicator : public Communicator {
  public:
   explicit MpiCommunicator(double silence_seconds) : silence_seconds_(silence_seconds) {
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
+    if (provided < MPI_THREAD_SERIALIZED) {
+      throw Error("this machine's MPI allows calls of one thread alone",
+                  {.file = {}, .place = {}, .advice = "Use one that was built with threads, or start one process."});
+    }
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     shares_machine_ = is_one_machine();

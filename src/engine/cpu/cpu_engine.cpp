@@ -419,8 +419,9 @@ void CpuEngine::walk_states(std::span<const WalkView> walks, std::span<const Wal
   const std::int64_t width = states_width(arrays);
   plan_blocks(walks, 0, settings_, blocks_);
   const float* const token_qkv = project_tokens();
-  for_each(static_cast<std::int64_t>(blocks_.size()), [&](Worker& worker, std::int64_t i) {
-    const BlockPlan& plan = blocks_[static_cast<std::size_t>(i)];
+  const BlockRange own = blocks_of_rank(rank());
+  for_each(own.last - own.first, [&](Worker& worker, std::int64_t i) {
+    const BlockPlan& plan = blocks_[static_cast<std::size_t>(own.first + i)];
     const auto first = std::ranges::lower_bound(places, plan.first, {}, &WalkPlace::walk);
     const auto last = std::ranges::lower_bound(places, plan.last, {}, &WalkPlace::walk);
     if (first == last) return;
@@ -431,6 +432,7 @@ void CpuEngine::walk_states(std::span<const WalkView> walks, std::span<const Wal
     llama_walk_states(weights_, block, rows, arrays, worker.buffers,
                       {out.data() + (first - places.begin()) * width, width});
   });
+  if (exchange_) collect_states(places, width, out);
 }
 
 }  // namespace strider

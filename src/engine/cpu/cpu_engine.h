@@ -118,6 +118,12 @@ class CpuEngine : public Engine {
   void gather(std::span<const Shard<T>> shards) const;
   std::vector<Shard<float>> shards_of(float* flat) const;
   bool collect_losses(std::span<double> walk_losses, bool is_done);
+  // Planned blocks [first, last) that are a rank's where blocks that follow each other have to be.
+  struct BlockRange {
+    std::int64_t first = 0, last = 0;
+  };
+  BlockRange blocks_of_rank(int of_rank) const;
+  void collect_states(std::span<const WalkPlace> places, std::int64_t width, std::span<float> states) const;
   std::vector<OwnedRange> token_pieces() const;
 
   // Where ranks share no machine (cpu_engine_ranks.cpp).

@@ -201,4 +201,33 @@ void CpuEngine::backward_held(const Pass& pass, std::int64_t stage, std::size_t 
   parallel_for(team_, static_cast<std::int64_t>(own_blocks_.size() - first_held), take);
 }
 
+CpuEngine::BlockRange CpuEngine::blocks_of_rank(int of_rank) const {
+  const std::int64_t count = std::ssize(blocks_);
+  return {count * of_rank / ranks(), count * (of_rank + 1) / ranks()};
+}
+
+// Takes the states [places, width] that each rank has of its blocks_of_rank() to rank 0. They lie side by side, since
+// the places ascend by walk.
+void CpuEngine::collect_states(std::span<const WalkPlace> places, std::int64_t width, std::span<float> states) const {
+  const auto places_before = [&](std::int64_t block) -> std::int64_t {
+    if (block == std::ssize(blocks_)) return std::ssize(places);
+    const std::int64_t walk = blocks_[static_cast<std::size_t>(block)].first;
+    return std::ranges::lower_bound(places, walk, {}, &WalkPlace::walk) - places.begin();
+  };
+  const auto states_of = [&](int of_rank) {
+    const BlockRange range = blocks_of_rank(of_rank);
+    const std::int64_t first = places_before(range.first);
+    const std::int64_t count = places_before(range.last) - first;
+    return states.subspan(static_cast<std::size_t>(first * width), static_cast<std::size_t>(count * width));
+  };
+  std::vector<std::span<const std::byte>> out(static_cast<std::size_t>(ranks()));
+  std::vector<std::span<std::byte>> in(out.size());
+  if (rank() != 0) {
+    out[0] = std::as_bytes(states_of(rank()));
+  } else {
+    for (int r = 1; r < ranks(); ++r) in[static_cast<std::size_t>(r)] = std::as_writable_bytes(states_of(r));
+  }
+  settings_.ranks->exchange(out, in);
+}
+
 }  // namespace strider

@@ -22,6 +22,7 @@ enum class Call : std::int32_t {
   kGradient,
   kUpdate,
   kEvaluate,
+  kWalkStates,
   kLearn,
   kSetWeightDecays,
   kCopyState,
@@ -141,6 +142,24 @@ std::vector<std::vector<std::int32_t>> take_walks(Received& message) {
   return walks;
 }
 
+void put_places(Message& message, std::span<const WalkPlace> places, std::span<const TokenArray> arrays) {
+  message.put_all(places).put(arrays.size());
+  for (const TokenArray& array : arrays) {
+    message.put_text(array.name).put(array.what).put(array.layer).put(array.width);
+  }
+}
+
+std::vector<TokenArray> take_arrays(Received& message) {
+  std::vector<TokenArray> arrays(message.take<std::size_t>());
+  for (TokenArray& array : arrays) {
+    array.name = message.take_text();
+    array.what = message.take<Representation>();
+    array.layer = message.take<std::int64_t>();
+    array.width = message.take<std::int64_t>();
+  }
+  return arrays;
+}
+
 class LeadingEngine : public Engine {
  public:
   LeadingEngine(const LlamaConfig& config, const EngineSettings& settings)
@@ -221,15 +240,20 @@ class LeadingEngine : public Engine {
     return own_->evaluate(walks, walk_losses, give_up);
   }
 
+  void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
+                   std::span<const TokenArray> arrays, std::span<float> out) override {
+    Message message(Call::kWalkStates);
+    put_walks(message, walks);
+    put_places(message, places, arrays);
+    message.send(ranks_);
+    own_->walk_states(walks, places, arrays, out);
+  }
+
   // These are rank 0's alone.
   std::vector<float> logits(std::span<const WalkView> walks) override { return own_->logits(walks); }
   std::unique_ptr<TokenStates> token_states(std::span<const std::int32_t> ids,
                                             std::span<const TokenArray> arrays) override {
     return own_->token_states(ids, arrays);
-  }
-  void walk_states(std::span<const WalkView> walks, std::span<const WalkPlace> places,
-                   std::span<const TokenArray> arrays, std::span<float> out) override {
-    own_->walk_states(walks, places, arrays, out);
   }
 
  private:
@@ -274,6 +298,14 @@ void serve(CpuEngine& engine, Call call, Received& message) {
       const auto walks = take_walks(message);
       std::vector<double> losses(walks.size());
       engine.evaluate(std::vector<WalkView>(walks.begin(), walks.end()), losses, never);
+      break;
+    }
+    case Call::kWalkStates: {
+      const auto walks = take_walks(message);
+      const auto places = message.take_all<WalkPlace>();
+      const auto arrays = take_arrays(message);
+      std::vector<float> states(places.size() * static_cast<std::size_t>(states_width(arrays)));
+      engine.walk_states(std::vector<WalkView>(walks.begin(), walks.end()), places, arrays, states);
       break;
     }
     case Call::kCopyState: {
