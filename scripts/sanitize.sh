@@ -25,7 +25,7 @@ case ${1:-} in
 esac
 
 # Minutes of plain arithmetic here, whose code other tests run too.
-export GTEST_FILTER='-*CudaHeldNumbers.AreThoseThatTheHostWrites/2:*CudaHeldSteps.AnEvaluatorsSums*:*FiftyStepsEqualTheRecurrenceInFloat64*:*CudaRun.Resumes*:*CudaRun.Averages*:*CudaStates*:Laplacian.ThereAreNoneWhereNoFunctionIsSmootherThanAnother'
+export GTEST_FILTER='-*CudaHeldNumbers.AreThoseThatTheHostWrites/2:*CudaHeldSteps.AnEvaluatorsSums*:*FiftyStepsEqualTheRecurrenceInFloat64*:*CudaRun.Resumes*:*CudaRun.Averages*:*CudaRun.DatasetOnTheGpu*:*CudaStates*:Laplacian.ThereAreNoneWhereNoFunctionIsSmootherThanAnother'
 
 scripts/test_packages.sh clang
 mkdir -p build-$preset
