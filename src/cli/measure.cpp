@@ -115,8 +115,7 @@ std::vector<Setting<MeasureOptions>> options_table() {
       Row("device", "DEVICE",
           choice(&O::device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}, {"auto", Device::kAuto}}), any_value(),
           "What compares all pairs of nodes: cpu, cuda (one NVIDIA GPU, or an error), or auto (the GPU where there is "
-          "one); "
-          "it pays for graphs of thousands of nodes"),
+          "one); it pays for graphs of thousands of nodes"),
   };
 }
 

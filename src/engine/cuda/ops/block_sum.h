@@ -9,19 +9,8 @@ namespace strider::cuda {
 /// Threads of a block that sums.
 inline constexpr int kSumThreads = 128;
 
-/// The sum of the threads' values, in thread 0: neighbours first, then pairs of pairs. Once in a kernel.
-__device__ inline double block_sum(double value) {
-  __shared__ SharedArray<double, kSumThreads> sums;
-  const int thread = static_cast<int>(threadIdx.x);
-  sums[thread] = value;
-  for (int half = kSumThreads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (thread < half) sums[thread] += sums[thread + half];
-  }
-  return thread == 0 ? static_cast<double>(sums[0]) : 0.0;
-}
-
-/// The same for several values of each thread at once: `values` are the sums in thread 0. Once in a kernel.
+/// Of several values of each thread at once: in thread 0 `values` become the sums over the threads, neighbours first,
+/// then pairs of pairs. Once in a kernel for each number of values.
 template <int kValues>
 __device__ void block_sums(double (&values)[kValues]) {
   __shared__ SharedArray<double, kValues * kSumThreads> sums;  // [value, thread]
@@ -34,6 +23,13 @@ __device__ void block_sums(double (&values)[kValues]) {
   }
   if (thread != 0) return;
   for (int i = 0; i < kValues; ++i) values[i] = sums[i * kSumThreads];
+}
+
+/// The sum of the threads' values, in thread 0.
+__device__ inline double block_sum(double value) {
+  double values[1] = {value};
+  block_sums(values);
+  return threadIdx.x == 0 ? values[0] : 0.0;
 }
 
 }  // namespace strider::cuda

@@ -4,11 +4,11 @@
 #include "engine/cuda/ops/pair_distances.h"
 #include "engine/cuda/ops/warp.h"
 #include "engine/cuda/runtime.h"
+#include "engine/node_pairs.h"
 
 namespace strider::cuda {
 namespace {
 
-constexpr std::uint16_t kNoHops = 0xFFFF;
 constexpr int kWarps = kSumThreads / kWarpSize;
 
 __device__ void add_pair(double x, double y, double (&sums)[kPairSums]) {
@@ -70,7 +70,7 @@ __global__ void geodesic_sums_kernel(int nodes, int first, DeviceEdges edges, De
   for (int node = source + 1 + thread; node < nodes; node += kSumThreads) {
     const std::uint16_t apart = hops[std::int64_t{source} * nodes + node];
     const double distance = distances[from + node];
-    if (apart != kNoHops && isfinite(distance)) add_pair(apart, distance, values);
+    if (apart != PairedNodes::kNoHops && isfinite(distance)) add_pair(apart, distance, values);
   }
   write_sums(values, blockIdx.x, sums);
 }
@@ -81,7 +81,7 @@ __global__ void point_distance_sums_kernel(int nodes, DeviceSpan<const double> p
   double values[kPairSums] = {};
   for (int other = node + 1 + static_cast<int>(threadIdx.x); other < nodes; other += kSumThreads) {
     const std::uint16_t apart = hops[std::int64_t{node} * nodes + other];
-    if (apart == kNoHops) continue;
+    if (apart == PairedNodes::kNoHops) continue;
     double squares = 0.0;
     for (int axis = 0; axis < 3; ++axis) {
       const double difference = points[std::int64_t{node} * 3 + axis] - points[std::int64_t{other} * 3 + axis];

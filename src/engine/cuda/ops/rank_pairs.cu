@@ -2,12 +2,13 @@
 #include "engine/cuda/ops/rank_pairs.h"
 #include "engine/cuda/ops/warp.h"
 #include "engine/cuda/runtime.h"
+#include "engine/node_pairs.h"
 
 namespace strider::cuda {
 namespace {
 
 constexpr int kHopBits = 16;
-constexpr std::uint64_t kNoHops = 0xFFFF;
+constexpr std::uint64_t kNoHops = PairedNodes::kNoHops;  // also all bits of a key's graph distance
 constexpr std::uint64_t kLastKey = ~std::uint64_t{0};
 
 __global__ void pair_keys_kernel(int nodes, int first, DeviceSpan<const double> cosines,

@@ -14,7 +14,7 @@ constexpr std::int64_t all_pairs(std::int64_t nodes) {
 }
 
 /// keys[place of (i, j)] for rows i from `first` on and j > i, from cosines [count, nodes] and hops [nodes, nodes].
-/// Pairs without a path (hops 0xFFFF) get a key above all others. keys [all_pairs(nodes)].
+/// Pairs without a path (hops PairedNodes::kNoHops) get a key above all others. keys [all_pairs(nodes)].
 void pair_keys(cudaStream_t stream, std::int64_t nodes, std::int64_t first, DeviceSpan<const double> cosines,
                DeviceSpan<const std::uint16_t> hops, DeviceSpan<std::uint64_t> keys);
 
